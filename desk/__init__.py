@@ -1,0 +1,1 @@
+"""The desk: what the staff use, in a browser."""

@@ -1,0 +1,1 @@
+"""The kiosk: the appliance attached to a machine."""

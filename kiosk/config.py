@@ -1,0 +1,135 @@
+"""The kiosk's settings: one TOML file, strictly read. What is wrong is said with file and key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kiosk.errors import ConfigError
+from kiosk.session.provider import Provider
+from kiosk.session.record import Device, Id
+
+T = TypeVar("T")
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Broker(_Section, frozen=True, kw_only=True):
+    """The kiosk signs in with its id as user name and client id. Secrets stand in files, never here."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    password_file: str = ""
+    ca_file: str = ""  # given: TLS
+    certificate_file: str = ""
+    key_file: str = ""
+    keepalive_s: Annotated[int, Meta(ge=2, le=300)] = 30
+
+
+class Gpio(_Section, frozen=True, kw_only=True):
+    """BCM numbers. Buttons pull to ground. `factory` is "lgpio" on a Pi and "mock" for the simulated kiosk."""
+
+    factory: Literal["lgpio", "mock"] = "lgpio"
+    camera_plus: int = 17
+    accept: int | None = None
+    decline: int | None = None
+    lamp: int = 27
+    long_press_s: Annotated[float, Meta(gt=0.2, lt=5)] = 0.8
+
+
+class Hardware(_Section, frozen=True, kw_only=True):
+    """Each part by name; nothing is simulated unless it says so here.
+
+    camera: "scene" (simulated), "file:PATH", "v4l2:/dev/videoN", "picamera2"
+    microphone: "tone" (simulated), "file:PATH", "alsa:DEVICE", "none"
+    speaker: "meter" (simulated), "alsa:DEVICE", "none"
+    display: "memory:WIDTHxHEIGHT" (simulated), "window:WIDTHxHEIGHT", "kmsdrm"
+    """
+
+    camera: str = "picamera2"
+    microphone: str = "alsa:default"
+    speaker: str = "alsa:default"
+    display: str = "kmsdrm"
+    gpio: Gpio = Gpio()
+    panel_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Where the simulated kiosk's front is served (loopback only); 0: nowhere."""
+
+
+class CallSettings(_Section, frozen=True, kw_only=True):
+    width: int = 1280
+    height: int = 720
+    fps: Annotated[int, Meta(ge=5, le=60)] = 30
+    bitrate_max_bps: int = 2_500_000
+    bitrate_min_bps: int = 200_000
+    stun: str = ""  # "stun:host:port"
+    turn: str = ""  # "turn:host:port?transport=tcp"
+    turn_user: str = ""
+    turn_password_file: str = ""
+    loopback: bool = False
+    """Also offer 127.0.0.1 as an address: for a kiosk and a browser on one machine."""
+    lost_s: Annotated[float, Meta(gt=0)] = 30.0
+    """A call without any participant for so long is over."""
+    fade_s: Annotated[float, Meta(ge=0.5, le=60)] = 4.0
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    id: Id
+    device: Device
+    data: str = "/var/lib/kiosk"
+    desk_url: str = ""
+    clock_ok: bool = True
+    broker: Broker = Broker()
+    hardware: Hardware = Hardware()
+    call: CallSettings = CallSettings()
+    provider: Provider = Provider()
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data)
+
+
+def load(path: Path) -> Config:
+    """The settings in `path`.
+
+    Raises:
+        ConfigError: the file is not there, is no TOML, or a key is unknown, missing or of the wrong kind.
+    """
+    return load_as(path, Config)
+
+
+def load_as(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {_in_words(str(error))}") from error
+
+
+def read_secret(path: str) -> str:
+    """The secret in a file, or from systemd's credentials where the name has no slash; empty for no path.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not path:
+        return ""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    place = Path(folder) / path if folder and "/" not in path else Path(path)
+    try:
+        return place.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{place}: {error.strerror}") from error
+
+
+def _in_words(error: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.broker.port`" with the key first."""
+    text, at, key = error.rpartition(" - at `$")
+    return f"{key.strip('`').lstrip('.') or 'top level'}: {text}" if at else error

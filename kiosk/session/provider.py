@@ -1,0 +1,39 @@
+"""What the provider decides for a kiosk: who may ask, who is responsible, which steps the creation flow has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from kiosk.session.record import Id, LongText, Person, Text, Ticket
+
+StepKind = Literal["reason", "requester", "consent", "ticket", "note"]
+
+
+class Article(Struct, frozen=True, forbid_unknown_fields=True):
+    """A short help article (Markdown). With a `reason`, its action button starts the creation flow with it."""
+
+    id: Id
+    title: Text
+    text: Annotated[str, Meta(max_length=20_000)]
+    action: Text = ""
+    reason: LongText = ""
+
+
+class Provider(Struct, frozen=True, forbid_unknown_fields=True):
+    name: Text = ""
+    language: Literal["de", "en"] = "de"
+    requests_allowed: bool = True
+    recording_allowed: bool = False
+    recording_wanted: bool = True  # ask for a recording in every call, so that staff need not press
+    review_s: Annotated[float, Meta(ge=0)] = 600.0
+    visibility: Literal["public", "internal"] = "public"
+    steps: tuple[StepKind, ...] = ("reason", "consent")
+    reasons: tuple[Text, ...] = ()
+    note: LongText = ""  # what the step "note" shows to be read
+    tickets: tuple[Ticket, ...] = ()  # what the step "ticket" offers
+    flow_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    staff: tuple[Person, ...] = ()  # responsible for this device
+    moderators: tuple[Person, ...] = ()
+    articles: tuple[Article, ...] = ()

@@ -1,0 +1,255 @@
+"""What an input does to a session: `apply` is pure, the book calls it and writes the result to disk.
+
+Who may do what is judged here for every input, whatever its way in. Who somebody is towards a session is judged here
+as well (`role_of`): the kiosk does not believe a message that calls its sender assigned.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kiosk.errors import (
+    Busy,
+    NoSuchSession,
+    NotAllowed,
+    NotAssigned,
+    RecordingOff,
+    RequestsOff,
+    WrongState,
+)
+from kiosk.session import inputs as do
+from kiosk.session.provider import Provider
+from kiosk.session.record import Actor, Call, Change, Device, Person, Recording, Ringing, Session
+from kiosk.session.states import ENDED, OPEN, Event, Role, State, step
+
+MAX_TICKETS = 20
+
+
+class Now(Struct, frozen=True):
+    """What the book knows when an input arrives; ids are drawn by the book, so that `apply` stays pure."""
+
+    at: str
+    clock_ok: bool
+    epoch: str
+    kiosk: str
+    device: Device
+    provider: Provider
+    new_session_id: str
+    new_call_id: str
+    open_session_id: str | None  # the one session in OPEN, if any
+
+
+def role_of(session: Session | None, provider: Provider, claimed: Actor) -> Actor:
+    """The actor with the role that he really has towards `session` (or towards the device where it is None)."""
+    if claimed.role in (Role.CODE_USER, Role.SYSTEM, Role.FLEET):
+        return claimed
+    assigned = session.assigned if session else provider.staff
+    if any(p.id == claimed.id for p in assigned):
+        role = Role.STAFF
+    elif any(p.id == claimed.id for p in provider.moderators):
+        role = Role.MODERATOR
+    else:
+        role = Role.OUTSIDER
+    return replace(claimed, role=role)
+
+
+def apply(session: Session | None, what: do.Input, actor: Actor, now: Now) -> Session:
+    """The session after `what`; the very same object where nothing changed.
+
+    Raises:
+        Refused: one of its kinds; then nothing has changed.
+    """
+    actor = role_of(session, now.provider, actor)
+    if isinstance(what, do.Request | do.Create):
+        return _begin(what, actor, now)
+    if session is None:
+        raise NoSuchSession("the kiosk holds no such session")
+    changed = _apply(session, what, actor, now)
+    return session if changed == session else replace(changed, rev=session.rev + 1)
+
+
+def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:
+    provider = now.provider
+    event = Event.REQUEST if isinstance(what, do.Request) else Event.CREATE
+    _staff_only_if_assigned(actor, moderator_too=True)
+    state = step(None, event, actor.role)
+    if event is Event.REQUEST and not provider.requests_allowed:
+        raise RequestsOff("requests are switched off at this kiosk")
+    if now.open_session_id is not None:
+        raise Busy("another session is in progress at this kiosk")
+    consent = what.consent if isinstance(what, do.Request) else None
+    by_staff = Person(actor.id, actor.name) if event is Event.CREATE else None
+    assigned = provider.staff
+    if by_staff and all(p.id != by_staff.id for p in assigned):
+        assigned = (*assigned, by_staff)
+    return Session(
+        id=now.new_session_id,
+        epoch=now.epoch,
+        rev=1,
+        kiosk=now.kiosk,
+        device=now.device,
+        state=state,
+        origin="code_user" if event is Event.REQUEST else "staff",
+        created_at=now.at,
+        language=provider.language,
+        reason=what.reason,
+        requester=what.requester if isinstance(what, do.Request) else "",
+        note=what.note if isinstance(what, do.Request) else "",
+        tickets=what.tickets,
+        asked=provider.staff,
+        assigned=assigned,
+        visibility=provider.visibility,
+        recording=Recording(
+            allowed=provider.recording_allowed,
+            asked=provider.recording_allowed and provider.recording_wanted,
+            consent=consent if provider.recording_allowed else None,
+        ),
+        review_s=provider.review_s,
+        history=(Change(now.at, actor, event, None, state, clock_ok=now.clock_ok),),
+    )
+
+
+def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # noqa: PLR0911, PLR0912, PLR0915 - a line per input
+    match what:
+        case do.Confirm():
+            return _move(s, Event.CONFIRM, actor, now)
+        case do.Cancel(cause):
+            return _move(s, Event.CANCEL, actor, now, cause)
+        case do.Start(other_present):
+            return _start(s, other_present, actor, now)
+        case do.GiveUp():
+            _require(actor, Role.CODE_USER, Role.STAFF)
+            if s.ringing is None:
+                raise WrongState("nothing is ringing")
+            return replace(s, ringing=None)
+        case do.End(cause):
+            return _move(s, Event.END, actor, now, cause)
+        case do.Close(cause):
+            return _move(s, Event.CLOSE, actor, now, cause)
+        case do.Reopen():
+            if now.open_session_id not in (None, s.id):
+                raise Busy("another session is in progress at this kiosk")
+            return _move(s, Event.REOPEN, actor, now)
+        case do.Assign(person):
+            _require(actor, Role.STAFF, Role.MODERATOR)
+            return s if s.has_staff(person.id) else replace(s, assigned=(*s.assigned, person))
+        case do.Unassign(person_id):
+            _require(actor, Role.STAFF, Role.MODERATOR)
+            return replace(s, assigned=tuple(p for p in s.assigned if p.id != person_id))
+        case do.LinkTicket(ticket):
+            _require(actor, Role.STAFF, Role.MODERATOR)
+            others = tuple(t for t in s.tickets if t.id != ticket.id)
+            if len(others) >= MAX_TICKETS:
+                raise WrongState(f"a session has at most {MAX_TICKETS} tickets")
+            return replace(s, tickets=(*others, ticket))
+        case do.UnlinkTicket(ticket_id):
+            _require(actor, Role.STAFF, Role.MODERATOR)
+            return replace(s, tickets=tuple(t for t in s.tickets if t.id != ticket_id))
+        case do.SetVisibility(visibility):
+            _require(actor, Role.STAFF, Role.MODERATOR)
+            return replace(s, visibility=visibility)
+        case do.AskRecording():
+            _require(actor, Role.STAFF)
+            _open_for_recording(s)
+            return replace(s, recording=replace(s.recording, asked=True))
+        case do.StopRecording():
+            _require(actor, Role.STAFF, Role.CODE_USER)
+            return replace(s, recording=replace(s.recording, asked=False))
+        case do.GiveConsent(consent):
+            _require(actor, Role.CODE_USER)
+            _open_for_recording(s)
+            return replace(s, recording=replace(s.recording, consent=consent))
+        case do.RecordingRuns(running):
+            _require(actor, Role.SYSTEM)
+            return replace(s, recording=replace(s.recording, running=running))
+        case do.Joined(person):
+            _require(actor, Role.SYSTEM)
+            return _joined(s, person)
+        case do.CallSummary(call, figures):
+            _require(actor, Role.SYSTEM)
+            return replace(s, calls=tuple(replace(c, summary=figures) if c.id == call else c for c in s.calls))
+        case do.AddArtifact(artifact):
+            _require(actor, Role.SYSTEM)
+            others_ = tuple(a for a in s.artifacts if a.id != artifact.id)
+            return replace(s, artifacts=(*others_, artifact))
+        case do.Uploaded(artifact_id, sha256):
+            _require(actor, Role.SYSTEM)
+            return replace(
+                s,
+                artifacts=tuple(
+                    replace(a, uploaded=True) if a.id == artifact_id and a.sha256 == sha256 else a for a in s.artifacts
+                ),
+            )
+        case do.Seen(person):
+            _require(actor, Role.SYSTEM)
+            return s if any(p.id == person.id for p in s.seen_by) else replace(s, seen_by=(*s.seen_by, person))
+        case do.Rate(rating):
+            _require(actor, Role.CODE_USER)
+            if s.state in OPEN:
+                raise WrongState("a session is rated when its call is over")
+            return replace(s, rating=rating)
+        case do.Request() | do.Create():
+            raise AssertionError("begun elsewhere")
+        case _:
+            assert_never(what)
+
+
+def _move(s: Session, event: Event, actor: Actor, now: Now, cause: str = "") -> Session:
+    _staff_only_if_assigned(actor, moderator_too=True)
+    source, target = s.state, step(s.state, event, actor.role)
+    s = replace(
+        s,
+        state=target,
+        ringing=None,
+        history=(*s.history, Change(now.at, actor, event, source, target, cause, now.clock_ok)),
+    )
+    if target is State.RUNNING:
+        s = replace(s, calls=(*s.calls, Call(now.new_call_id, now.at)))
+    if source is State.RUNNING:
+        ended = replace(s.calls[-1], ended_at=now.at)
+        s = replace(s, calls=(*s.calls[:-1], ended), recording=replace(s.recording, running=False))
+    return s
+
+
+def _start(s: Session, other_present: bool, actor: Actor, now: Now) -> Session:
+    _staff_only_if_assigned(actor)
+    if s.state is State.RUNNING and actor.role in (Role.STAFF, Role.CODE_USER):
+        return s  # pressed on both sides in the same second: the call is on, nobody is refused
+    step(s.state, Event.START, actor.role)  # refuses
+    side = "staff" if actor.role is Role.STAFF else "code_user"
+    answers = s.ringing is not None and s.ringing.by != side
+    if other_present or answers:
+        return _move(s, Event.START, actor, now)
+    return replace(s, ringing=Ringing("staff" if side == "staff" else "code_user", actor.name))
+
+
+def _joined(s: Session, person: Person) -> Session:
+    call = s.call
+    if call is None:
+        raise WrongState("nobody can join: no call is on")
+    if any(p.id == person.id for p in call.participants):
+        return s
+    joined = replace(call, participants=(*call.participants, person))
+    return replace(s, calls=(*s.calls[:-1], joined))
+
+
+def _open_for_recording(s: Session) -> None:
+    if not s.recording.allowed:
+        raise RecordingOff("the provider does not allow recordings at this kiosk")
+    if s.state in ENDED:
+        raise WrongState("the session is over")
+
+
+def _require(actor: Actor, *roles: Role) -> None:
+    if actor.role in roles:
+        return
+    _staff_only_if_assigned(actor, moderator_too=Role.MODERATOR in roles)
+    raise NotAllowed(f"not for {actor.role}")
+
+
+def _staff_only_if_assigned(actor: Actor, *, moderator_too: bool = False) -> None:
+    if actor.role is Role.OUTSIDER or (actor.role is Role.MODERATOR and not moderator_too):
+        raise NotAssigned(f"{actor.name or actor.id} is not assigned")

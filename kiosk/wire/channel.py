@@ -1,0 +1,235 @@
+"""What is said on the data channels of a call: `events` (reliable, ordered) and `poses` (unordered, unreliable).
+
+One JSON object per message, told apart by `kind`. Points are (x, y) in 0..1 of the sent frame, origin top left.
+`t` names a frame: the RTP timestamp as *that* participant receives it (`requestVideoFrameCallback().rtpTimestamp`);
+None where a participant cannot tell. What the kiosk says names the frames of the participant it speaks to.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from kiosk.session.record import Id, Text
+
+Coordinate = Annotated[float, Meta(ge=-0.5, le=1.5)]
+"""A little outside is allowed: elements leave the picture, and pens slip over its edge."""
+Point = tuple[Coordinate, Coordinate]
+RtpTime = Annotated[int, Meta(ge=0, lt=2**32)]
+Colour = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$")]
+MarkState = Literal["tracked", "unsure", "lost"]
+
+MAX_POINTS = 200
+"""Points of one message; a stroke is streamed in many."""
+
+
+class _Event(Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True):
+    pass
+
+
+# --- both ways: participants send them, the kiosk passes them on with `by` and `colour` filled in ---------------------
+
+
+class StrokeBegin(_Event, tag="stroke-begin", frozen=True, kw_only=True):
+    id: Id
+    at: Point
+    t: RtpTime | None = None
+    by: Text = ""
+    colour: Colour = "#ffffff"
+
+
+class StrokePoints(_Event, tag="stroke-points", frozen=True, kw_only=True):
+    id: Id
+    points: Annotated[tuple[Point, ...], Meta(max_length=MAX_POINTS)]
+
+
+class StrokeEnd(_Event, tag="stroke-end", frozen=True, kw_only=True):
+    """The pen is up; the stroke fades `fade_s` later."""
+
+    id: Id
+    fade_s: float = 4.0
+
+
+class Pointer(_Event, tag="pointer", frozen=True, kw_only=True):
+    """A pointer without a trace; `at` None takes it away."""
+
+    at: Point | None = None
+    by: Text = ""
+    colour: Colour = "#ffffff"
+
+
+class Edit(_Event, tag="edit", frozen=True, kw_only=True):
+    """One pen line on the snapshot that is open. The kiosk orders them and fills in `by` and `colour`."""
+
+    id: Id
+    snapshot: Id
+    points: Annotated[tuple[Point, ...], Meta(min_length=1, max_length=1000)]
+    by: Text = ""
+    colour: Colour = "#ffffff"
+
+
+class Undo(_Event, tag="undo", frozen=True, kw_only=True):
+    """From a participant: take back my newest edit. From the kiosk: `id` is gone."""
+
+    snapshot: Id
+    id: str = ""
+
+
+class SnapshotClose(_Event, tag="snapshot-close", frozen=True, kw_only=True):
+    """Back to live, by either side."""
+
+
+class Heartbeat(_Event, tag="heartbeat", frozen=True, kw_only=True):
+    """Each second, both ways; answered by nobody. `sent_ms` is the sender's own clock."""
+
+    n: Annotated[int, Meta(ge=0)]
+    sent_ms: float = 0.0
+
+
+# --- participant -> kiosk ---------------------------------------------------------------------------------------------
+
+
+class MarkCreate(_Event, tag="mark-create", frozen=True, kw_only=True):
+    """Mark the element at a point (tap) or in a box (two corners), on the frame that was seen."""
+
+    id: Id
+    t: RtpTime | None = None
+    at: Point | None = None
+    box: tuple[Point, Point] | None = None
+    label: Annotated[str, Meta(max_length=60)] = ""
+
+
+class MarkRemove(_Event, tag="mark-remove", frozen=True, kw_only=True):
+    id: Id
+
+
+class SnapshotTake(_Event, tag="snapshot-take", frozen=True, kw_only=True):
+    t: RtpTime | None = None
+
+
+class Mute(_Event, tag="mute", frozen=True, kw_only=True):
+    on: bool
+
+
+class CameraOn(_Event, tag="camera", frozen=True, kw_only=True):
+    """The staff camera is switched on or off; off at first."""
+
+    on: bool
+
+
+# --- kiosk -> participant ---------------------------------------------------------------------------------------------
+
+
+class Hello(_Event, tag="hello", frozen=True, kw_only=True):
+    """The first message on `events`; what is on the picture follows as if it were just being made."""
+
+    you: Text
+    colour: Colour
+    session: Id
+    call: Id
+
+
+class Mark(_Event, tag="mark", frozen=True, kw_only=True):
+    """A mark is there, or its state or label has changed. Where it is comes on `poses`."""
+
+    id: Id
+    by: Text
+    colour: Colour
+    label: Text
+    state: MarkState
+
+
+class MarkGone(_Event, tag="mark-gone", frozen=True, kw_only=True):
+    id: Id
+    text: Text = ""
+
+
+class SnapshotOpen(_Event, tag="snapshot-open", frozen=True, kw_only=True):
+    """A picture is open for everybody. `chunks` binary messages with the JPEG follow, each led by its snapshot's
+    id in 16 ASCII bytes (padded with spaces) and its index in 4 bytes, big endian."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9-]{3,16}$")]
+    by: Text
+    width: int
+    height: int
+    bytes: int
+    chunks: int
+
+
+class RecordingTold(_Event, tag="recording", frozen=True, kw_only=True):
+    state: Literal["off", "asked", "on"]
+
+
+class Quality(_Event, tag="quality", frozen=True, kw_only=True):
+    """What the kiosk knows of the link to this participant, each second or two."""
+
+    bitrate_bps: int
+    loss: float
+    round_trip_ms: float
+    step: Text = ""
+
+
+class People(_Event, tag="people", frozen=True, kw_only=True):
+    """Who is in the call, with colours; sent at each change."""
+
+    people: tuple[tuple[Text, Colour], ...]
+
+
+class Trouble(_Event, tag="trouble", frozen=True, kw_only=True):
+    """Something was refused or went wrong: the code of an error and a sentence."""
+
+    code: Text
+    text: Text
+
+
+FromParticipant = (
+    StrokeBegin
+    | StrokePoints
+    | StrokeEnd
+    | Pointer
+    | Edit
+    | Undo
+    | SnapshotClose
+    | Heartbeat
+    | MarkCreate
+    | MarkRemove
+    | SnapshotTake
+    | Mute
+    | CameraOn
+)
+
+FromKiosk = (
+    StrokeBegin
+    | StrokePoints
+    | StrokeEnd
+    | Pointer
+    | Edit
+    | Undo
+    | SnapshotClose
+    | Heartbeat
+    | Hello
+    | Mark
+    | MarkGone
+    | SnapshotOpen
+    | RecordingTold
+    | Quality
+    | People
+    | Trouble
+)
+
+
+class MarkPose(Struct, frozen=True):
+    """Where a mark is in the frame `t`: its four corners, clockwise from the top left one it had when made."""
+
+    id: Id
+    quad: tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+    confidence: float
+    state: MarkState
+
+
+class Poses(Struct, frozen=True):
+    """On `poses`, once for each tracked frame. Coordinates may lie outside 0..1 where a mark has left the picture."""
+
+    t: RtpTime
+    marks: tuple[MarkPose, ...]

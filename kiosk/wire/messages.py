@@ -1,0 +1,147 @@
+"""What is said over MQTT. Every message carries `v`; ids are `[a-z0-9-]{3,40}`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from kiosk.session import inputs
+from kiosk.session.record import Actor, Device, Id, LongText, Person, Session, Sha256, Text
+from kiosk.session.states import State
+from kiosk.wire.codec import MAX_SDP, VERSION
+
+V = Literal[1]
+Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
+
+
+class Presence(Struct, frozen=True):
+    """Retained, and the kiosk's will. A will whose (boot, connection) is not the newest told is ignored."""
+
+    online: bool
+    boot: Id
+    connection: int
+    v: V = VERSION
+
+
+class About(Struct, frozen=True):
+    device: Device
+    software: Text
+    hardware: Text
+    language: Text = "de"
+    capabilities: tuple[Text, ...] = ()
+    v: V = VERSION
+
+
+class Health(Struct, frozen=True):
+    """`parts` maps each part to "ok" or a sentence that says what is wrong with it."""
+
+    uptime_s: float
+    parts: dict[str, str]
+    v: V = VERSION
+
+
+class SessionTold(Struct, frozen=True):
+    """The session document, whole and retained."""
+
+    session: Session
+    v: V = VERSION
+
+
+class Guard(Struct, frozen=True):
+    """What the sender saw; a command whose guard does not fit (any more) is refused and changes nothing."""
+
+    state: State | None = None
+    rev: int | None = None
+
+
+class Command(Struct, frozen=True):
+    """A wish of staff, sent by the desk which has authenticated them. `session` is empty for `create`."""
+
+    id: Id
+    actor: Actor
+    do: inputs.Command
+    session: str = ""
+    guard: Guard = Guard()
+    v: V = VERSION
+
+
+class Answer(Struct, frozen=True):
+    """done, or refused with the code of an error (kiosk.errors) and a sentence."""
+
+    id: Id
+    ok: bool
+    session: str = ""
+    rev: int = 0
+    state: State | None = None
+    code: str = ""
+    text: LongText = ""
+    v: V = VERSION
+
+
+class _Signal(Struct, frozen=True, tag_field="kind", kw_only=True):
+    peer: Id  # one participant's connection; drawn by the desk, never guessed (128 bit)
+    v: V = VERSION
+
+
+class Offer(_Signal, tag="offer", frozen=True, kw_only=True):
+    """A participant offers. A new offer under the same peer replaces its connection."""
+
+    actor: Actor
+    sdp: Sdp
+
+
+class AnswerSdp(_Signal, tag="answer", frozen=True, kw_only=True):
+    sdp: Sdp
+
+
+class Candidate(_Signal, tag="candidate", frozen=True, kw_only=True):
+    """Trickled by the participant. An empty `candidate` is the end of candidates."""
+
+    candidate: Annotated[str, Meta(max_length=500)]
+    mid: Annotated[str, Meta(max_length=20)] = ""
+
+
+class Bye(_Signal, tag="bye", frozen=True, kw_only=True):
+    """The connection is over, or (from the kiosk) was refused with a code and a sentence."""
+
+    code: str = ""
+    text: LongText = ""
+
+
+SignalDown = Offer | Candidate | Bye
+SignalUp = AnswerSdp | Bye
+
+
+class _Receipt(Struct, frozen=True, tag_field="kind", kw_only=True):
+    session: Id
+    v: V = VERSION
+
+
+class Stored(_Receipt, tag="stored", frozen=True, kw_only=True):
+    """The desk has this revision in its database."""
+
+    epoch: str
+    rev: int
+
+
+class UploadGrant(_Receipt, tag="upload-grant", frozen=True, kw_only=True):
+    """Where one artifact goes. The address holds a token good for that artifact only."""
+
+    artifact: Id
+    sha256: Sha256
+    url: Annotated[str, Meta(max_length=1000, pattern=r"^https?://")]
+
+
+class ArtifactStored(_Receipt, tag="artifact-stored", frozen=True, kw_only=True):
+    """Whole and verified at the desk; the kiosk may let go of its copy."""
+
+    artifact: Id
+    sha256: Sha256
+
+
+class SeenBy(_Receipt, tag="seen-by", frozen=True, kw_only=True):
+    person: Person
+
+
+Receipt = Stored | UploadGrant | ArtifactStored | SeenBy
