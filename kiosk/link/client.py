@@ -1,0 +1,281 @@
+"""The one MQTT adapter of both programs: paho-mqtt (MQTT 5) on a thread of its own, asyncio on this side.
+
+Each connection is a fresh paho client with a clean start: nothing that paho still holds in memory from an earlier
+connection can be sent again. That is safe because no message matters: state is told again at each connect until
+receipted, commands repeat until answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from kiosk.errors import Unreachable
+from kiosk.mailbox import Queue, Slot
+from kiosk.wire.codec import MAX_MESSAGE
+
+log = logging.getLogger(__name__)
+
+RECEIVE_MAXIMUM = 100
+"""Messages of QoS 1 that the broker may send before we acknowledge: bounds what waits in our queue."""
+
+MAX_PACKET = MAX_MESSAGE + 1024
+OPEN_TIMEOUT_S = 10.0
+RETRY_S = (0.2, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`will` is asked at each connection with its number; the broker sends it `will_delay_s` after a broken link."""
+
+    host: str
+    port: int
+    client_id: str
+    filters: tuple[str, ...]
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    keepalive_s: int = 30
+    will: Callable[[int], Message] | None = None
+    will_delay_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str
+    correlation: bytes
+    _acknowledge: Callable[[], None]
+
+    def done(self) -> None:
+        """Acknowledges; call it after what the message means is on disk. Unacknowledged ones come again."""
+        self._acknowledge()
+
+
+class Client:
+    """`async with`: connects, stays connected, and says so. Used from the loop it was entered in."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: _Connection | None = None
+        self._count = 0
+
+    async def __aenter__(self) -> Self:
+        self._incoming: Queue[Incoming] = Queue(10 * RECEIVE_MAXIMUM)
+        self._connections: Slot[int] = Slot()
+        self._task = asyncio.create_task(self._run(), name="mqtt")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    def messages(self) -> AsyncIterator[Incoming]:
+        """What arrives, in order, over all connections."""
+        return aiter(self._incoming)
+
+    def connections(self) -> AsyncIterator[int]:
+        """The number of the connection at each (re)connect, after the subscriptions are in force."""
+        return aiter(self._connections)
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        response_topic: str = "",
+        correlation: bytes = b"",
+    ) -> None:
+        """Hands a message to the connection.
+
+        Raises:
+            Unreachable: there is none; nothing is kept for later.
+        """
+        if self._connection is None:
+            raise Unreachable("no connection to the broker")
+        properties = _properties(
+            PacketTypes.PUBLISH,
+            MessageExpiryInterval=expiry_s,
+            ResponseTopic=response_topic or None,
+            CorrelationData=correlation or None,
+        )
+        self._connection.publish(topic, payload, qos, retain, properties)
+
+    async def _run(self) -> None:
+        pause_s = RETRY_S[0]
+        down_told = False
+        while True:
+            self._count += 1
+            connection = _Connection(self._settings, self._count, self._incoming)
+            try:
+                await connection.open()
+                log.info("connected to the broker at %s:%s", self._settings.host, self._settings.port)
+                pause_s, down_told = RETRY_S[0], False
+                self._connection = connection
+                self._connections.put(self._count)
+                reason = await connection.closed
+                log.warning("connection to the broker lost: %s", reason)
+            except Unreachable as error:
+                if not down_told:  # the edge, not each try
+                    log.warning("no connection to the broker: %s", error)
+                    down_told = True
+            finally:
+                self._connection = None
+                await asyncio.shield(asyncio.to_thread(connection.stop))
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+            pause_s = min(RETRY_S[1], 2 * pause_s)
+
+
+def _properties(kind: int, **values: Any) -> Properties:
+    """MQTT 5 properties of a packet; those that are None are left out."""
+    properties = Properties(kind)  # type: ignore[no-untyped-call]  # paho leaves this constructor untyped
+    for name, value in values.items():
+        if value is not None:
+            setattr(properties, name, value)
+    return properties
+
+
+class _Connection:
+    """One paho client from CONNECT to the end of its connection. Callbacks run in paho's thread."""
+
+    def __init__(self, settings: Settings, number: int, incoming: Queue[Incoming]) -> None:
+        self._settings = settings
+        self._number = number
+        self._incoming = incoming
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[str] = self._loop.create_future()
+        self._paho = self._make()
+
+    def _make(self) -> paho.Client:
+        s = self._settings
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=s.client_id,
+            protocol=paho.MQTTv5,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        if s.username:
+            client.username_pw_set(s.username, s.password)
+        if s.ca_file:
+            client.tls_set(
+                ca_certs=s.ca_file,
+                certfile=s.certificate_file or None,
+                keyfile=s.key_file or None,
+                tls_version=ssl.PROTOCOL_TLS_CLIENT,
+            )
+        if s.will:
+            will = s.will(self._number)
+            properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=s.will_delay_s)
+            client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = lambda *_: self._fail("the broker does not answer")
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    async def open(self) -> None:
+        """Raises Unreachable where the broker does not answer, refuses us, or takes longer than OPEN_TIMEOUT_S."""
+        properties = _properties(PacketTypes.CONNECT, ReceiveMaximum=RECEIVE_MAXIMUM, MaximumPacketSize=MAX_PACKET)
+        s = self._settings
+        self._paho.connect_async(s.host, s.port, s.keepalive_s, clean_start=True, properties=properties)
+        self._paho.loop_start()
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                await self._opened
+        except TimeoutError:
+            raise Unreachable("the broker does not answer") from None
+
+    def stop(self) -> None:
+        """Says goodbye where there is somebody to say it to, and ends the thread. May block: not in the loop."""
+        self._paho.disconnect()
+        self._paho.loop_stop()
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties) -> None:
+        self._paho.publish(topic, payload, qos, retain, properties)
+
+    # --- paho's thread ------------------------------------------------------------------------------------------------
+
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        if code.is_failure:
+            self._fail(f"the broker refuses us: {code}")
+            return
+        client.subscribe([(f, SubscribeOptions(qos=1)) for f in self._settings.filters])
+
+    def _on_subscribe(self, *_: Any) -> None:
+        self._call(self._opened, None)
+
+    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        def acknowledge() -> None:
+            if message.qos and not self.closed.done():
+                client.ack(message.mid, message.qos)
+
+        properties = message.properties
+        self._incoming.put(
+            Incoming(
+                message.topic,
+                bytes(message.payload),
+                bool(message.retain),
+                getattr(properties, "ResponseTopic", ""),
+                getattr(properties, "CorrelationData", b""),
+                acknowledge,
+            )
+        )
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        self._fail(str(code))
+
+    def _fail(self, reason: str) -> None:
+        self._call(self._opened, Unreachable(reason))
+        self._call(self.closed, reason)
+
+    def _call(self, future: asyncio.Future[Any], result: Any) -> None:
+        def resolve() -> None:
+            if future.done():
+                return
+            if isinstance(result, Exception):
+                future.set_exception(result)
+                future.exception()  # read here: nobody may be waiting any more
+            else:
+                future.set_result(result)
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(resolve)
