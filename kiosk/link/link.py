@@ -1,0 +1,220 @@
+"""What the kiosk says and hears over MQTT: presence, session state out until receipted, commands and signals in.
+
+Owns no state of sessions: it tells what the book says (`Book` below) and hands commands to it. Nothing that is told is
+kept for later; at each connect everything that the desk has not settled is told again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from kiosk.errors import Malformed, Unreachable
+from kiosk.link.client import Client, Incoming, Message
+from kiosk.mailbox import Queue
+from kiosk.session.record import Person, Session
+from kiosk.wire import topics
+from kiosk.wire.codec import MAX_COMMAND, MAX_MESSAGE, decode, encode
+from kiosk.wire.messages import (
+    About,
+    Answer,
+    ArtifactStored,
+    Command,
+    Health,
+    Presence,
+    Receipt,
+    SeenBy,
+    SessionTold,
+    SignalDown,
+    SignalUp,
+    Stored,
+    UploadGrant,
+)
+from kiosk.wire.topics import Topic
+
+log = logging.getLogger(__name__)
+
+SIGNAL_EXPIRY_S = 30
+RETELL_S = 10.0
+"""A revision that is not receipted after so long is told again, also while the connection holds."""
+
+
+class Book(Protocol):
+    @property
+    def sessions(self) -> dict[str, Session]: ...
+    def follow(self) -> AsyncIterator[Session]: ...
+    def is_settled(self, session: Session) -> bool: ...
+    async def settle(self, session: Session) -> None: ...
+    async def command(self, command: Command) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    session: str
+    body: SignalDown
+
+
+class Link:
+    """Runs as one task (`run`). `changed` is called when `online` or what is receipted has changed."""
+
+    def __init__(
+        self,
+        client: Client,
+        book: Book,
+        *,
+        kiosk: str,
+        boot: str,
+        about: About,
+        seen: Callable[[str, Person], Awaitable[None]],
+        stored: Callable[[str, str, str], Awaitable[None]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._client, self._book = client, book
+        self._kiosk, self._boot, self._about = kiosk, boot, about
+        self._seen, self._stored, self._changed = seen, stored, changed
+        self._receipted: dict[str, int] = {}
+        self._connection = 0
+        self._refused = 0
+        self.signals: Queue[Signal] = Queue(200)
+        self.grants: Queue[UploadGrant] = Queue(500)
+
+    @property
+    def online(self) -> bool:
+        return self._client.connected and self._connection > 0
+
+    def is_sent(self, session: Session) -> bool:
+        """The desk has this revision."""
+        return self._book.is_settled(session) or self._receipted.get(session.id, -1) >= session.rev
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._at_each_connect(), name="link connect")
+            group.create_task(self._tell_changes(), name="link tell")
+            group.create_task(self._tell_again(), name="link tell again")
+            group.create_task(self._listen(), name="link listen")
+
+    async def signal(self, session: str, body: SignalUp) -> None:
+        """Raises Unreachable."""
+        await self._client.publish(str(self._topic(topics.SIGNAL_UP, session)), encode(body), expiry_s=SIGNAL_EXPIRY_S)
+
+    async def health(self, health: Health) -> None:
+        if self.online:
+            await self._say(topics.HEALTH, health, qos=0)
+
+    async def goodbye(self) -> None:
+        """Said before a planned stop; the will is for the other kind."""
+        await self._say(topics.PRESENCE, Presence(False, self._boot, self._connection), retain=True)
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    async def _at_each_connect(self) -> None:
+        async for connection in self._client.connections():
+            self._connection = connection
+            await self._say(topics.PRESENCE, Presence(True, self._boot, connection), retain=True)
+            await self._say(topics.ABOUT, self._about, retain=True)
+            for session in self._book.sessions.values():
+                await self._tell(session)
+            self._changed()
+
+    async def _tell_changes(self) -> None:
+        async for session in self._book.follow():
+            await self._tell(session)
+
+    async def _tell_again(self) -> None:
+        while True:
+            await asyncio.sleep(RETELL_S)
+            for session in self._book.sessions.values():
+                if not self.is_sent(session) or self._waits_for_upload(session):
+                    await self._tell(session)
+            self._changed()
+
+    async def _tell(self, session: Session) -> None:
+        """The whole document, retained; where all is settled, the retained one is taken away instead."""
+        if self._book.is_settled(session):
+            await self._publish(self._topic(topics.SESSION, session.id), b"", retain=True)
+        else:
+            await self._publish(self._topic(topics.SESSION, session.id), encode(SessionTold(session)), retain=True)
+
+    @staticmethod
+    def _waits_for_upload(session: Session) -> bool:
+        return session.state in ("CLOSED", "CANCELLED") and not all(a.uploaded for a in session.artifacts)
+
+    async def _say(self, kind: str, body: msgspec.Struct, *, qos: int = 1, retain: bool = False) -> None:
+        await self._publish(self._topic(kind), encode(body), qos=qos, retain=retain)
+
+    async def _publish(self, topic: Topic, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        try:
+            await self._client.publish(str(topic), payload, qos=qos, retain=retain)
+        except Unreachable:
+            return  # told again at the next connect
+
+    def _topic(self, kind: str, session: str = "") -> Topic:
+        return Topic(self._kiosk, kind, session)
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for incoming in self._client.messages():
+            try:
+                await self._take(incoming)
+            except Malformed as error:
+                self._refused += 1
+                log.warning("message %d refused on %s: %s", self._refused, incoming.topic[:100], error.text)
+            incoming.done()
+
+    async def _take(self, incoming: Incoming) -> None:
+        topic = topics.parse(incoming.topic)
+        if incoming.retained and topic.kind != topics.CONFIG_DESIRED:
+            raise Malformed("retained: nothing but the desired configuration may be")
+        match topic.kind:
+            case topics.COMMAND:
+                await self._take_command(incoming)
+            case topics.SIGNAL_DOWN:
+                body = decode(incoming.payload, SignalDown, MAX_MESSAGE)
+                if topic.session not in self._book.sessions:
+                    raise Malformed("a signal for a session that is not held")
+                self.signals.put(Signal(topic.session, body))
+            case topics.RECEIPT:
+                await self._take_receipt(decode(incoming.payload, Receipt, MAX_COMMAND))
+            case _:
+                raise Malformed("nothing is expected on this topic")
+
+    async def _take_command(self, incoming: Incoming) -> None:
+        answer = await self._book.command(decode(incoming.payload, Command, MAX_COMMAND))
+        await self._publish(self._topic(topics.ANSWER), encode(answer))
+
+    async def _take_receipt(self, receipt: Receipt) -> None:
+        session = self._book.sessions.get(receipt.session)
+        if session is None:
+            return  # of a session long forgotten
+        match receipt:
+            case Stored(epoch=epoch, rev=rev):
+                if epoch != session.epoch:
+                    return
+                self._receipted[session.id] = max(rev, self._receipted.get(session.id, -1))
+                await self._settle(session, rev)
+            case UploadGrant():
+                self.grants.put(receipt)
+            case ArtifactStored(artifact=artifact, sha256=sha256):
+                await self._stored(session.id, artifact, sha256)
+            case SeenBy(person=person):
+                await self._seen(session.id, person)
+        self._changed()
+
+    async def _settle(self, session: Session, rev: int) -> None:
+        if rev != session.rev or self._book.is_settled(session):
+            return
+        await self._book.settle(session)
+        if self._book.is_settled(session):
+            await self._tell(session)
+
+
+def presence_will(kiosk: str, boot: str) -> Callable[[int], Message]:
+    """The will of each connection: offline, under this very connection's number."""
+    topic = str(Topic(kiosk, topics.PRESENCE))
+    return lambda connection: Message(topic, encode(Presence(False, boot, connection)), retain=True)

@@ -1,0 +1,48 @@
+"""Where a session's files lie until the desk has them: one folder a session, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from kiosk.errors import StoreTrouble
+from kiosk.session.record import Artifact, ArtifactKind
+
+
+class Spool:
+    """Blocking: called in a thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, session_id: str) -> Path:
+        folder = self._root / session_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def path(self, session_id: str, artifact: Artifact) -> Path:
+        return self._root / session_id / artifact.name
+
+    def keep(
+        self, session_id: str, artifact_id: str, kind: ArtifactKind, name: str, content_type: str, data: bytes
+    ) -> Artifact:
+        """Writes a small file. Raises StoreTrouble."""
+        path = self.folder(session_id) / name
+        beside = path.with_suffix(path.suffix + ".new")
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as error:
+            raise StoreTrouble(f"{name} cannot be written: {error.strerror}") from error
+        return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
+
+    def let_go(self, session_id: str, artifact: Artifact) -> None:
+        """Deletes the copy of what the desk has receipted; the folder goes with its last file."""
+        path = self.path(session_id, artifact)
+        path.unlink(missing_ok=True)
+        if path.parent.exists() and not any(path.parent.iterdir()):
+            path.parent.rmdir()
