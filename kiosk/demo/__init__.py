@@ -1,0 +1,1 @@
+"""The whole system on one machine, for newcomers and for tests: broker, desk and one simulated kiosk."""
