@@ -1,0 +1,61 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test check bench lock clean
+
+demo: $(VENV)/.ready mosquitto
+	@$(BIN)/kiosk demo $(ARGS)
+
+test: $(VENV)/.ready mosquitto chromium check
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+# make bench NAME=main_job
+bench: $(VENV)/.ready mosquitto chromium
+	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; ls benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
+	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+# The environment: exactly what requirements.lock says, and this project in place.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit("Python 3.11 or newer is needed, this is %d.%d" % v[:2] if v < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing (on Debian: the package python3-venv)"; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Programs from the system's package manager, installed only where they are missing.
+SYSTEM_PATH := PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+define install
+@$(SYSTEM_PATH); command -v $(1) >/dev/null 2>&1 || { \
+	if command -v apt-get >/dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; echo "installing $(2) needs root: sudo may ask for your password"; \
+		else echo "$(2) is missing and installing it needs root: apt-get install $(2)"; exit 1; fi; \
+		$$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends $(2); \
+	elif command -v brew >/dev/null; then brew install $(2); \
+	elif command -v dnf >/dev/null; then sudo dnf install -y $(2); \
+	else echo "$(2) is missing; please install it with your package manager"; exit 1; fi; }
+endef
+
+.PHONY: mosquitto chromium
+mosquitto:
+	$(call install,mosquitto,mosquitto)
+chromium:
+	$(call install,chromium,chromium)
+
+# After a change of the dependencies in pyproject.toml.
+lock:
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check uv
+	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

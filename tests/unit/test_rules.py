@@ -1,0 +1,205 @@
+"""What inputs do to a session, and who may cause it."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from kiosk.errors import Busy, NotAllowed, NotAssigned, RecordingOff, RequestsOff, WrongState
+from kiosk.session import inputs as do
+from kiosk.session.provider import Provider
+from kiosk.session.record import (
+    CODE_USER,
+    SYSTEM,
+    Actor,
+    Artifact,
+    ArtifactKind,
+    Consent,
+    Device,
+    Person,
+    Rating,
+    Session,
+    Ticket,
+)
+from kiosk.session.rules import Now, apply
+from kiosk.session.states import Role, State
+
+ANNA, BEN, CLARA = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye"), Person("clara", "Clara Wolf")
+PROVIDER = Provider(staff=(ANNA, BEN), moderators=(CLARA,), recording_allowed=True, reasons=("Jam",))
+NOW = Now(
+    at="2026-11-22T10:00:00.000Z",
+    clock_ok=True,
+    epoch="e1",
+    kiosk="kiosk-1",
+    device=Device("press-7", "Press 7"),
+    provider=PROVIDER,
+    new_session_id="s-1",
+    new_call_id="c-1",
+    open_session_id=None,
+)
+YES = Consent(True, NOW.at, "May this call be recorded?", "en", "creation_flow")
+
+
+def staff(person: Person, claimed: Role = Role.STAFF) -> Actor:
+    return Actor(claimed, person.id, person.name)
+
+
+def requested(**settings: object) -> Session:
+    now = replace(NOW, provider=replace(PROVIDER, **settings))
+    return apply(None, do.Request(reason="Jam", consent=YES), CODE_USER, now)
+
+
+def confirmed() -> Session:
+    return apply(requested(), do.Confirm(), staff(ANNA), NOW)
+
+
+def running() -> Session:
+    return apply(confirmed(), do.Start(other_present=True), CODE_USER, NOW)
+
+
+def completed() -> Session:
+    return apply(running(), do.End(), staff(ANNA), NOW)
+
+
+def test_a_request_asks_the_responsible_staff_and_keeps_what_was_answered() -> None:
+    session = requested()
+    assert session.state is State.REQUESTED
+    assert (session.origin, session.reason, session.rev) == ("code_user", "Jam", 1)
+    assert session.asked == session.assigned == (ANNA, BEN)
+    assert session.recording.consent == YES
+    assert [c.target for c in session.history] == [State.REQUESTED]
+
+
+def test_consent_means_nothing_where_the_provider_allows_no_recording() -> None:
+    session = requested(recording_allowed=False)
+    assert session.recording.consent is None
+    assert not session.recording.wanted
+
+
+def test_a_kiosk_whose_provider_allows_no_requests_takes_none() -> None:
+    with pytest.raises(RequestsOff):
+        requested(requests_allowed=False)
+
+
+def test_a_second_request_is_refused_while_one_is_in_progress() -> None:
+    with pytest.raises(Busy):
+        apply(None, do.Request(), CODE_USER, replace(NOW, open_session_id="s-0"))
+
+
+def test_staff_create_a_session_that_is_confirmed_at_once() -> None:
+    session = apply(None, do.Create(reason="check"), staff(BEN), NOW)
+    assert (session.state, session.origin) == (State.CONFIRMED, "staff")
+
+
+def test_a_moderator_who_creates_a_session_is_assigned_to_it() -> None:
+    assert apply(None, do.Create(), staff(CLARA), NOW).has_staff("clara")
+
+
+@pytest.mark.parametrize("what", [do.Confirm(), do.Cancel(), do.Start(), do.End(), do.Close(), do.AskRecording()])
+def test_somebody_who_only_claims_to_be_assigned_is_refused(what: do.Input) -> None:
+    with pytest.raises(NotAssigned):
+        apply(requested(), what, Actor(Role.STAFF, "mallory", "Mallory"), NOW)
+
+
+def test_a_moderator_may_assign_and_then_run_but_not_before() -> None:
+    with pytest.raises((NotAssigned, NotAllowed)):
+        apply(requested(), do.Confirm(), staff(CLARA, Role.MODERATOR), NOW)
+    session = apply(requested(), do.Assign(CLARA), staff(CLARA, Role.MODERATOR), NOW)
+    assert apply(session, do.Confirm(), staff(CLARA, Role.MODERATOR), NOW).state is State.CONFIRMED
+
+
+def test_start_rings_where_the_other_side_is_not_there_and_is_answered_by_it() -> None:
+    ringing = apply(confirmed(), do.Start(other_present=False), CODE_USER, NOW)
+    assert (ringing.state, ringing.ringing and ringing.ringing.by) == (State.CONFIRMED, "code_user")
+    on = apply(ringing, do.Start(), staff(ANNA), NOW)
+    assert (on.state, on.ringing) == (State.RUNNING, None)
+
+
+def test_ringing_can_be_given_up_by_either_side() -> None:
+    ringing = apply(confirmed(), do.Start(), staff(ANNA), NOW)
+    for actor in (CODE_USER, staff(ANNA)):
+        assert apply(ringing, do.GiveUp(), actor, NOW).ringing is None
+    with pytest.raises(WrongState):
+        apply(confirmed(), do.GiveUp(), CODE_USER, NOW)
+
+
+def test_start_on_both_sides_in_the_same_second_is_one_call() -> None:
+    session = running()
+    assert apply(session, do.Start(), staff(ANNA), NOW) is session
+    assert len(session.calls) == 1
+
+
+def test_recording_is_wanted_only_when_provider_staff_and_code_user_agree() -> None:
+    session = running()
+    assert session.recording.wanted
+    withdrawn = apply(session, do.GiveConsent(replace(YES, given=False)), CODE_USER, NOW)
+    assert not withdrawn.recording.wanted
+    assert not apply(session, do.StopRecording(), staff(ANNA), NOW).recording.wanted
+
+
+def test_consent_is_given_by_the_code_user_alone() -> None:
+    for actor in (staff(ANNA), SYSTEM):
+        with pytest.raises(NotAllowed):
+            apply(running(), do.GiveConsent(YES), actor, NOW)
+
+
+def test_nobody_asks_for_a_recording_where_the_provider_forbids_it() -> None:
+    with pytest.raises(RecordingOff):
+        apply(requested(recording_allowed=False), do.AskRecording(), staff(ANNA), NOW)
+
+
+def test_a_call_that_ends_has_its_times_and_people() -> None:
+    session = apply(running(), do.Joined(ANNA), SYSTEM, NOW)
+    session = apply(session, do.End("hung up"), CODE_USER, NOW)
+    assert session.state is State.COMPLETED
+    assert session.calls[0].participants == (ANNA,)
+    assert session.calls[0].ended_at == NOW.at
+    assert session.history[-1].cause == "hung up"
+
+
+def test_a_reopened_session_has_all_it_had_and_a_second_call() -> None:
+    session = apply(completed(), do.Close("review_over"), SYSTEM, NOW)
+    again = apply(session, do.Reopen(), staff(ANNA), replace(NOW, provider=PROVIDER))
+    assert again.state is State.CONFIRMED
+    second = apply(again, do.Start(other_present=True), staff(ANNA), replace(NOW, new_call_id="c-2"))
+    assert [c.id for c in second.calls] == ["c-1", "c-2"]
+    assert second.reason == "Jam"
+
+
+def test_reopening_waits_while_another_session_is_in_progress() -> None:
+    with pytest.raises(Busy):
+        apply(completed(), do.Reopen(), staff(ANNA), replace(NOW, open_session_id="s-2"))
+
+
+def test_a_code_user_cannot_cancel_a_running_call_but_staff_can() -> None:
+    with pytest.raises(NotAllowed):
+        apply(running(), do.Cancel(), CODE_USER, NOW)
+    assert apply(running(), do.Cancel("mistake"), staff(ANNA), NOW).state is State.CANCELLED
+
+
+def test_each_change_is_a_new_revision_and_nothing_new_is_none() -> None:
+    session = requested()
+    assigned = apply(session, do.Assign(ANNA), staff(BEN), NOW)
+    assert assigned is session
+    assert apply(session, do.Assign(CLARA), staff(BEN), NOW).rev == session.rev + 1
+
+
+def test_an_artifact_counts_as_uploaded_only_with_the_right_sum() -> None:
+    artifact = Artifact("art-1", ArtifactKind.SNAPSHOT, "snapshot-1.jpg", "image/jpeg", 3, "a" * 64)
+    session = apply(completed(), do.AddArtifact(artifact), SYSTEM, NOW)
+    assert apply(session, do.Uploaded("art-1", "b" * 64), SYSTEM, NOW) is session
+    assert apply(session, do.Uploaded("art-1", "a" * 64), SYSTEM, NOW).artifacts[0].uploaded
+
+
+def test_tickets_are_linked_unlinked_and_replaced_by_id() -> None:
+    session = apply(requested(), do.LinkTicket(Ticket("T-1", "old")), staff(ANNA), NOW)
+    session = apply(session, do.LinkTicket(Ticket("T-1", "new")), staff(ANNA), NOW)
+    assert session.tickets == (Ticket("T-1", "new"),)
+    assert apply(session, do.UnlinkTicket("T-1"), staff(ANNA), NOW).tickets == ()
+
+
+def test_a_session_is_rated_by_the_code_user_after_its_call() -> None:
+    with pytest.raises(WrongState):
+        apply(running(), do.Rate(Rating(5)), CODE_USER, NOW)
+    rated = apply(completed(), do.Rate(Rating(5)), CODE_USER, NOW)
+    assert rated.rating == Rating(5)
