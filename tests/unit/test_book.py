@@ -1,0 +1,187 @@
+"""The book: one writer, on disk before anybody hears of it, commands applied once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.book.book import Book
+from kiosk.book.storage import CrashSafeStorage
+from kiosk.book.timers import close_after_review
+from kiosk.errors import Busy, NoSuchSession, StoreTrouble
+from kiosk.session import inputs as do
+from kiosk.session.provider import Provider
+from kiosk.session.record import CODE_USER, SYSTEM, Actor, Device, Person, Session
+from kiosk.session.states import Role, State
+from kiosk.wire.messages import Command, Guard
+
+ANNA, BEN = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye")
+PROVIDER = Provider(staff=(ANNA, BEN), recording_allowed=True)
+DEVICE = Device("press-7", "Press 7")
+
+
+def staff(person: Person) -> Actor:
+    return Actor(Role.STAFF, person.id, person.name)
+
+
+async def open_book(folder: Path) -> Book:
+    return await Book.open(folder / "book.json", "kiosk-1", DEVICE, PROVIDER)
+
+
+@pytest.fixture
+async def book(tmp_path: Path) -> AsyncIterator[Book]:
+    book = await open_book(tmp_path)
+    yield book
+    await book.close()
+
+
+async def running(book: Book) -> Session:
+    session = await book.put(None, do.Request(), CODE_USER)
+    await book.put(session.id, do.Confirm(), staff(ANNA))
+    return await book.put(session.id, do.Start(other_present=True), CODE_USER)
+
+
+async def test_what_was_told_is_there_after_a_restart(book: Book, tmp_path: Path) -> None:
+    session = await book.put(None, do.Request(reason="Jam"), CODE_USER)
+    again = await open_book(tmp_path)
+    assert again.sessions == {session.id: session}
+    assert again.epoch == book.epoch
+    await again.close()
+
+
+async def test_a_call_that_a_restart_ended_is_completed(book: Book, tmp_path: Path) -> None:
+    session = await running(book)
+    again = await open_book(tmp_path)
+    found = again.sessions[session.id]
+    assert (found.state, found.history[-1].cause) == (State.COMPLETED, "restart")
+    await again.close()
+
+
+async def test_ringing_has_stopped_after_a_restart(book: Book, tmp_path: Path) -> None:
+    session = await book.put(None, do.Create(), staff(ANNA))
+    await book.put(session.id, do.Start(), staff(ANNA))
+    again = await open_book(tmp_path)
+    assert again.sessions[session.id].ringing is None
+    await again.close()
+
+
+async def test_pressed_twice_is_one_request(book: Book) -> None:
+    results = await asyncio.gather(*(book.put(None, do.Request(), CODE_USER) for _ in range(2)), return_exceptions=True)
+    assert [type(r) for r in results].count(Session) == 1
+    assert isinstance(next(r for r in results if not isinstance(r, Session)), Busy)
+
+
+async def test_two_staff_confirm_at_once_and_one_is_told(book: Book) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+    commands = [
+        Command(f"cmd-{p.id}", staff(p), do.Confirm(), session.id, Guard(State.REQUESTED, session.rev))
+        for p in (ANNA, BEN)
+    ]
+    first, second = await asyncio.gather(*(book.command(c) for c in commands))
+    assert first.ok
+    assert (second.ok, second.code) == (False, "wrong_state")
+    assert "Anna Berg" in second.text
+
+
+async def test_a_command_that_comes_again_is_answered_from_memory_also_after_a_restart(
+    book: Book, tmp_path: Path
+) -> None:
+    command = Command("cmd-1", staff(ANNA), do.Create())
+    answer = await book.command(command)
+    assert await book.command(command) == answer
+    again = await open_book(tmp_path)
+    assert await again.command(command) == answer
+    assert len(again.sessions) == 1
+    await again.close()
+
+
+async def test_a_command_for_a_session_nobody_holds_is_refused(book: Book) -> None:
+    answer = await book.command(Command("cmd-1", staff(ANNA), do.Confirm(), "s-unknown"))
+    assert (answer.ok, answer.code) == (False, NoSuchSession.code)
+
+
+async def test_followers_get_the_newest_and_miss_only_what_is_old(book: Book) -> None:
+    first = await book.put(None, do.Request(), CODE_USER)
+    follower = book.follow()
+    assert await anext(follower) == first
+    await book.put(first.id, do.Confirm(), staff(ANNA))
+    newest = await book.put(first.id, do.Start(other_present=True), CODE_USER)
+    assert await anext(follower) == newest
+
+
+async def test_nothing_changes_where_the_disk_does_not_keep_it(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+
+    def full(self: CrashSafeStorage, data: object) -> None:
+        raise StoreTrouble("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CrashSafeStorage, "write", full)
+        with pytest.raises(StoreTrouble):
+            await book.put(session.id, do.Confirm(), staff(ANNA))
+    assert book.sessions[session.id] == session
+    assert (await book.put(session.id, do.Confirm(), staff(ANNA))).state is State.CONFIRMED
+
+
+async def test_a_damaged_file_gives_way_to_the_generation_before(book: Book, tmp_path: Path) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+    await book.put(session.id, do.Confirm(), staff(ANNA))
+    path = tmp_path / "book.json"
+    path.write_bytes(path.read_bytes()[:100])
+    again = await open_book(tmp_path)
+    assert again.sessions[session.id] == session
+    await again.close()
+
+
+async def test_a_book_without_any_whole_copy_is_not_silently_begun_anew(book: Book, tmp_path: Path) -> None:
+    await book.put(None, do.Request(), CODE_USER)
+    for path in tmp_path.glob("book.json*"):
+        path.write_bytes(b"\0" * 50)
+    with pytest.raises(StoreTrouble):
+        await open_book(tmp_path)
+
+
+async def test_an_ended_session_is_settled_when_its_last_revision_is_receipted(book: Book, tmp_path: Path) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+    await book.settle(session)
+    assert not book.is_settled(session), "it is not over yet"
+    ended = await book.put(session.id, do.Cancel(), CODE_USER)
+    await book.settle(ended)
+    again = await open_book(tmp_path)
+    assert again.is_settled(ended)
+    reopened = await again.put(session.id, do.Reopen(), staff(ANNA))
+    assert not again.is_settled(reopened)
+    await again.close()
+
+
+async def test_the_review_ends_by_time_and_not_after_a_reopening(book: Book) -> None:
+    waits: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append((seconds, asyncio.Event()))
+        await waits[-1][1].wait()
+
+    async def close(session: Session) -> Session:
+        return await book.put(session.id, do.Close("review_over"), SYSTEM)
+
+    timers = asyncio.create_task(close_after_review(book.follow(), close, sleep))
+    session = await running(book)
+    await book.put(session.id, do.End(), CODE_USER)
+    await until(lambda: len(waits) == 1)
+    await book.put(session.id, do.Reopen(), staff(ANNA))
+    await book.put(session.id, do.Start(other_present=True), CODE_USER)
+    await book.put(session.id, do.End(), CODE_USER)
+    await until(lambda: len(waits) == 2)
+    assert waits[0][0] == PROVIDER.review_s
+    waits[1][1].set()
+    await until(lambda: book.sessions[session.id].state is State.CLOSED)
+    timers.cancel()
+
+
+async def until(condition: object) -> None:
+    assert callable(condition)
+    while not condition():
+        await asyncio.sleep(0.001)
