@@ -52,6 +52,8 @@ class Book:
         self._settled = kept.settled
         self._lock = asyncio.Lock()
         self._followers: WeakSet[_Follower] = WeakSet()
+        self.code_user_present: Callable[[], bool] = lambda: False
+        """Asked when staff press START: whether somebody stands at the machine, or it has to ring there."""
 
     @classmethod
     async def open(
@@ -139,7 +141,8 @@ class Book:
 
     async def _apply_command(self, command: Command) -> Answer:
         session = self._sessions.get(command.session)
-        changed = apply(session, command.do, command.actor, self._now())
+        what = do.Start(self.code_user_present()) if isinstance(command.do, do.Start) else command.do
+        changed = apply(session, what, command.actor, self._now())
         answer = Answer(command.id, ok=True, session=changed.id, rev=changed.rev, state=changed.state)
         await self._keep(changed, answer)
         return answer

@@ -1,0 +1,218 @@
+"""Builds the parts in order of need and hands each what it uses; one TaskGroup holds them all.
+
+What the kiosk cannot do without ends the process with its reason; systemd starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import time
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from pathlib import Path
+
+from kiosk.book.book import Book
+from kiosk.book.timers import close_after_review
+from kiosk.calls import Calls, Equipment
+from kiosk.config import Config, read_secret
+from kiosk.fleet.board import Board
+from kiosk.hw.build import Parts, build
+from kiosk.link.client import Client, Settings
+from kiosk.link.link import Link, presence_will
+from kiosk.session import inputs as do
+from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Person, Session
+from kiosk.session.states import ENDED, State
+from kiosk.stage import Stage
+from kiosk.ui.show import Show
+from kiosk.ui.texts import consent_wording
+from kiosk.upload.courier import Courier
+from kiosk.upload.spool import Spool
+from kiosk.wire import topics
+from kiosk.wire.codec import encode
+from kiosk.wire.messages import About, Health, SessionTold
+
+log = logging.getLogger(__name__)
+
+HEALTH_S = 60.0
+SLOWER_IN_A_CALL_S = 0.5
+"""Pause between pieces of an upload while a call runs: the call has the line."""
+
+
+async def run(config: Config) -> None:
+    """The kiosk, until SIGTERM or SIGINT. Raises Trouble where it cannot go on."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    parts = build(config.hardware, config.call)
+    async with AsyncExitStack() as stack:
+        # The camera, microphone and speaker are opened by a call, and closed with it.
+        for device in (parts.display, parts.buttons, parts.touchscreen, parts.lamp, parts.panel):
+            if device is not None:
+                await stack.enter_async_context(device)
+        book = await Book.open(
+            config.data_folder / "book.json", config.id, config.device, config.provider, clock_ok=config.clock_ok
+        )
+        stack.push_async_callback(book.close)
+        show = await stack.enter_async_context(Show(parts.display, config.provider.language))
+        client = await stack.enter_async_context(Client(client_settings(config, boot := f"b-{secrets.token_hex(6)}")))
+        kiosk = Kiosk(config, parts, book, show, client, boot)
+        await kiosk.run(stop)
+
+
+def client_settings(config: Config, boot: str) -> Settings:
+    b = config.broker
+    return Settings(
+        host=b.host,
+        port=b.port,
+        client_id=config.id,
+        username=config.id,
+        password=read_secret(b.password_file),
+        ca_file=b.ca_file,
+        certificate_file=b.certificate_file,
+        key_file=b.key_file,
+        keepalive_s=b.keepalive_s,
+        filters=(topics.kiosk_filter(config.id),),
+        will=presence_will(config.id, boot),
+    )
+
+
+class Kiosk:
+    """The parts, wired."""
+
+    def __init__(self, config: Config, parts: Parts, book: Book, show: Show, client: Client, boot: str) -> None:
+        self._config, self._book, self._show = config, book, show
+        self._began_s = time.monotonic()
+        self._spool = Spool(config.data_folder / "spool")
+        self._board = Board(self._refresh)
+        self._calls = Calls(
+            book=book,
+            equipment=Equipment(parts.camera, parts.microphone, parts.speaker),
+            settings=config.call,
+            spool=self._spool,
+            board=self._board,
+            on_picture=show.picture,
+            on_staff_picture=show.staff_picture,
+            changed=self._refresh,
+        )
+        self._link = Link(
+            client,
+            book,
+            kiosk=config.id,
+            boot=boot,
+            about=about(config),
+            seen=self._seen,
+            stored=self._stored,
+            changed=self._refresh,
+        )
+        self._courier = Courier(self._find, config.desk_url, self._upload_pause_s)
+        self._stage = Stage(
+            config=config,
+            book=book,
+            calls=self._calls,
+            display=show,
+            size=parts.display.size,
+            buttons=parts.buttons,
+            touchscreen=parts.touchscreen,
+            lamp=parts.lamp,
+            board=self._board,
+            wording=consent_wording,
+            is_sent=self._link.is_sent,
+            online=lambda: self._link.online,
+        )
+        book.code_user_present = self._stage.code_user_present
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._show.run(), name="display"),
+                group.create_task(self._stage.run(), name="stage"),
+                group.create_task(self._link.run(), name="link"),
+                group.create_task(self._calls.run(self._link.signal, self._link.signals), name="calls"),
+                group.create_task(self._courier.run(self._link.grants), name="uploads"),
+                group.create_task(close_after_review(self._book.follow(), self._close), name="reviews"),
+                group.create_task(self._write_session_data(), name="session data"),
+                group.create_task(self._tell_health(), name="health"),
+            ]
+            self._stage.refresh()
+            await stop.wait()
+            log.info("stopping")
+            await self._end_call()
+            await self._link.goodbye()
+            for task in tasks:
+                task.cancel()
+
+    def _refresh(self) -> None:
+        if hasattr(self, "_stage"):  # parts may speak up while the stage is still being built
+            self._stage.refresh()
+
+    async def _end_call(self) -> None:
+        session = self._book.open_session
+        if session and session.state is State.RUNNING:
+            await self._book.put(session.id, do.End("kiosk_stopped"), SYSTEM)
+            await self._calls.over()
+
+    async def _close(self, session: Session) -> Session:
+        return await self._book.put(session.id, do.Close("review_over"), SYSTEM)
+
+    async def _seen(self, session_id: str, person: Person) -> None:
+        await self._book.put(session_id, do.Seen(person), SYSTEM)
+
+    async def _stored(self, session_id: str, artifact_id: str, sha256: str) -> None:
+        session = await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
+        artifact = next((a for a in session.artifacts if a.id == artifact_id and a.uploaded), None)
+        if artifact is not None:
+            await asyncio.to_thread(self._spool.let_go, session_id, artifact)
+
+    def _find(self, session_id: str, artifact_id: str) -> tuple[Path, Artifact] | None:
+        session = self._book.sessions.get(session_id)
+        for artifact in session.artifacts if session else ():
+            if artifact.id == artifact_id and not artifact.uploaded:
+                return self._spool.path(session_id, artifact), artifact
+        return None
+
+    def _upload_pause_s(self) -> float:
+        return SLOWER_IN_A_CALL_S if self._calls.camera_is_live else 0.0
+
+    async def _write_session_data(self) -> None:
+        """The record itself becomes a file each time a session ends, once the call's last file is there."""
+        async for session in self._book.follow():
+            artifact_id = f"data-{len(session.history)}"
+            if session.state not in ENDED or any(a.id == artifact_id for a in session.artifacts):
+                continue
+            await self._calls.over()
+            newest = self._book.sessions[session.id]
+            name = f"session-data-{len(session.history)}.json"
+            artifact = await asyncio.to_thread(
+                self._spool.keep,
+                session.id,
+                artifact_id,
+                ArtifactKind.SESSION_DATA,
+                name,
+                "application/json",
+                encode(SessionTold(newest)),
+            )
+            await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+
+    async def _tell_health(self) -> None:
+        while True:
+            await self._link.health(Health(time.monotonic() - self._began_s, self._board.parts))
+            await asyncio.sleep(HEALTH_S)
+
+
+def about(config: Config) -> About:
+    return About(
+        device=config.device,
+        software=version("machine-video-kiosk"),
+        hardware=hardware_name(),
+        language=config.provider.language,
+        capabilities=("call", "marks", "snapshots", "recording"),
+    )
+
+
+def hardware_name() -> str:
+    """The board's own name, as the kernel tells it on a Raspberry Pi."""
+    model = Path("/proc/device-tree/model")
+    return model.read_text(errors="replace").strip("\0 \n")[:200] if model.exists() else "simulated or unknown"

@@ -1,0 +1,253 @@
+"""The call follows the book: it opens when a session is RUNNING and ends when it no longer is.
+
+What happens in the call comes back to the book as inputs; signals of participants are led to it. Nobody else starts or
+stops a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from kiosk.book.book import Book
+from kiosk.call.author import code_user
+from kiosk.call.call import Call
+from kiosk.call.tools import Tools
+from kiosk.config import CallSettings
+from kiosk.errors import DeviceTrouble, NotAssigned, Refused, Trouble, Unreachable, WrongState
+from kiosk.fleet.board import Board
+from kiosk.hw.ports import Camera, Microphone, Picture, Speaker
+from kiosk.link.link import Signal
+from kiosk.session import inputs as do
+from kiosk.session.record import SYSTEM, Session
+from kiosk.session.states import State
+from kiosk.ui.view import CallView, SnapshotView
+from kiosk.upload.spool import Spool
+from kiosk.wire.channel import FromParticipant
+from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, SignalUp
+
+log = logging.getLogger(__name__)
+
+OPENING_S = 5.0
+"""A participant's offer may arrive while the call still opens."""
+
+JOINS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    camera: Camera
+    microphone: Microphone
+    speaker: Speaker
+
+
+class Calls:
+    """Runs as one task (`run`). At most one call at a time: the book holds at most one RUNNING session."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        equipment: Equipment,
+        settings: CallSettings,
+        spool: Spool,
+        board: Board,
+        on_picture: Callable[[Picture], None],
+        on_staff_picture: Callable[[Picture | None], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._book, self._equipment, self._settings = book, equipment, settings
+        self._spool, self._board = spool, board
+        self._on_picture, self._on_staff_picture, self._changed = on_picture, on_staff_picture, changed
+        self._call: Call | None = None
+        self._tools: Tools | None = None
+        self._session_id = ""
+        self._started_s = 0.0
+        self._opened = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._limit = asyncio.Semaphore(JOINS_AT_ONCE)
+
+    # --- for the display ----------------------------------------------------------------------------------------------
+
+    @property
+    def camera_is_live(self) -> bool:
+        return self._call is not None
+
+    @property
+    def open_snapshot(self) -> str:
+        """The id of the snapshot that is open; empty for none."""
+        snapshot = self._tools.snapshot if self._tools else None
+        return snapshot.id if snapshot else ""
+
+    def view(self, session: Session | None) -> CallView | None:
+        if self._call is None or self._tools is None or session is None or session.id != self._session_id:
+            return None
+        recording = session.recording
+        asked = recording.allowed and recording.asked and recording.consent is None
+        snapshot = self._tools.snapshot
+        return CallView(
+            people=self._call.people,
+            overlay=self._tools.overlay(time.monotonic()),
+            snapshot=SnapshotView(snapshot.id, snapshot.picture, snapshot.lines) if snapshot else None,
+            staff_camera=self._call.staff_camera,
+            muted=self._call.muted,
+            recording="on" if recording.running else "asked" if asked else "off",
+            quality=self._call.quality,
+            started_s=self._started_s,
+            frame=(self._settings.width, self._settings.height),
+        )
+
+    async def tool(self, event: FromParticipant) -> None:
+        """A tool in the code user's hand. Raises Trouble."""
+        if self._tools is None:
+            raise WrongState("no call is on")
+        await self._tools.handle(code_user(), event, None)
+
+    async def over(self) -> None:
+        """Waits until no call is on and all that the last one left has come to the book."""
+        await self._idle.wait()
+
+    def mute(self, on: bool) -> None:
+        if self._call:
+            self._call.mute(on)
+            self._changed()
+
+    # --- follows the book ---------------------------------------------------------------------------------------------
+
+    async def run(self, signal: Callable[[str, SignalUp], Awaitable[None]], signals: AsyncIterator[Signal]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(group), name="calls follow")
+            group.create_task(self._lead_signals(group, signal, signals), name="calls signals")
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        on: asyncio.Task[None] | None = None
+        over = asyncio.Event()
+        async for session in self._book.follow():
+            running = session.state is State.RUNNING
+            if running and session.id != self._session_id:
+                if on:
+                    await on
+                over = asyncio.Event()
+                self._session_id = session.id
+                on = group.create_task(self._one_call(session, over), name=f"call {session.calls[-1].id}")
+            elif not running and session.id == self._session_id:
+                over.set()
+                self._session_id = ""
+            if running and self._call:
+                self._call.record(session.recording.wanted)
+
+    async def _one_call(self, session: Session, over: asyncio.Event) -> None:
+        """From START to the end; trouble with the camera ends the call, not the kiosk."""
+        self._idle.clear()
+        call_id = session.calls[-1].id
+        folder = await asyncio.to_thread(self._spool.folder, session.id)
+        call = Call(
+            session=session,
+            call_id=call_id,
+            camera=self._equipment.camera,
+            microphone=self._equipment.microphone,
+            speaker=self._equipment.speaker,
+            settings=self._settings,
+            folder=folder,
+        )
+        news = asyncio.create_task(self._news(session.id, call), name="call news")
+        try:
+            async with call:
+                self._begin(call, session)
+                await over.wait()
+        except DeviceTrouble as error:
+            self._board.fails("camera", error.text)
+            await self._end(session.id, error.code)
+        finally:
+            self._call = self._tools = None
+            self._opened.clear()
+            self._on_staff_picture(None)
+            self._changed()
+        await news
+        self._idle.set()
+        log.info("call %s of session %s is over", call_id, session.id)
+
+    def _begin(self, call: Call, session: Session) -> None:
+        self._call, self._started_s = call, time.monotonic()
+        call.record(session.recording.wanted)
+        self._board.works("camera")
+        self._opened.set()
+        self._changed()
+
+    async def _news(self, session_id: str, call: Call) -> None:
+        async for what in call.news():
+            try:
+                await self._book.put(session_id, what, SYSTEM)
+            except Refused as error:  # the session went on meanwhile: news of a call that is over
+                log.info("news of the call refused: %s", error.text)
+
+    async def _end(self, session_id: str, cause: str) -> None:
+        try:
+            await self._book.put(session_id, do.End(cause), SYSTEM)
+        except Refused:
+            log.info("the session had ended already")
+
+    # --- signals ------------------------------------------------------------------------------------------------------
+
+    async def _lead_signals(
+        self,
+        group: asyncio.TaskGroup,
+        answer: Callable[[str, SignalUp], Awaitable[None]],
+        signals: AsyncIterator[Signal],
+    ) -> None:
+        async for incoming in signals:
+            group.create_task(self._lead(incoming, answer), name=f"signal {incoming.body.peer}")
+
+    async def _lead(self, incoming: Signal, answer: Callable[[str, SignalUp], Awaitable[None]]) -> None:
+        """One signal; what cannot be done is said to the one who asked, and never ends the call."""
+        body = incoming.body
+        try:
+            async with self._limit:
+                reply = await self._do(incoming)
+            if reply is not None:
+                await answer(incoming.session, reply)
+        except Unreachable:
+            log.info("a participant cannot be answered: no link")
+        except Trouble as error:
+            log.info("a participant's %s refused: %s", type(body).__name__.lower(), error.text)
+            if isinstance(body, Offer):
+                await self._refuse(incoming, error, answer)
+
+    async def _refuse(
+        self, incoming: Signal, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
+    ) -> None:
+        try:
+            await answer(incoming.session, Bye(peer=incoming.body.peer, code=error.code, text=error.text))
+        except Unreachable:
+            log.info("a participant cannot be told: no link")
+
+    async def _do(self, incoming: Signal) -> SignalUp | None:
+        session = self._book.sessions.get(incoming.session)
+        if session is None or session.state is not State.RUNNING:
+            raise WrongState("no call is on")
+        match incoming.body:
+            case Offer(peer=peer, actor=actor, sdp=sdp):
+                person = next((p for p in session.assigned if p.id == actor.id), None)
+                if person is None:
+                    raise NotAssigned(f"{actor.name or actor.id} is not assigned")
+                call = await self._opened_call(session.id)
+                return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp))
+            case Candidate(peer=peer, candidate=candidate, mid=mid):
+                await (await self._opened_call(session.id)).candidate(peer, candidate, mid)
+            case Bye(peer=peer):
+                await (await self._opened_call(session.id)).leave(peer)
+        return None
+
+    async def _opened_call(self, session_id: str) -> Call:
+        try:
+            async with asyncio.timeout(OPENING_S):
+                await self._opened.wait()
+        except TimeoutError:
+            raise WrongState("the call does not open") from None
+        if self._call is None or self._session_id != session_id:
+            raise WrongState("no call is on")
+        return self._call

@@ -1,0 +1,111 @@
+"""The `kiosk` command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kiosk.errors import Trouble
+
+DEFAULT_CONFIG = Path("/etc/kiosk/kiosk.toml")
+
+app = typer.Typer(
+    help="The kiosk: video help at the machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ConfigOption = Annotated[Path, typer.Option("--config", help="The settings file.", envvar="KIOSK_CONFIG")]
+
+
+@app.command()
+def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the appliance until it is told to stop."""
+    from kiosk.app import run as run_app  # noqa: PLC0415 - the other commands start without the media stack
+    from kiosk.config import load  # noqa: PLC0415
+
+    asyncio.run(run_app(load(config)))
+
+
+@app.command("config")
+def show_config(
+    config: ConfigOption = DEFAULT_CONFIG,
+    show: Annotated[bool, typer.Option("--show", help="Print every setting in force, defaults included.")] = False,
+) -> None:
+    """Check the settings file; with --show, print what is in force."""
+    from kiosk.config import load  # noqa: PLC0415
+
+    settings = load(config)
+    if show:
+        print(msgspec.json.format(msgspec.json.encode(settings), indent=2).decode())
+    else:
+        print(f"{config}: fine")
+
+
+@app.command()
+def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Try each part of the kiosk and say whether it works. Ends with 1 where one does not."""
+    from kiosk.config import load  # noqa: PLC0415
+    from kiosk.doctor import examine  # noqa: PLC0415
+
+    table = Table("part", "works", "what was seen")
+    findings = asyncio.run(examine(load(config)))
+    for finding in findings:
+        table.add_row(finding.part, "[green]yes" if finding.works else "[bold red]NO", finding.seen)
+    Console().print(table)
+    raise typer.Exit(0 if all(f.works for f in findings) else 1)
+
+
+@app.command()
+def demo(
+    camera: Annotated[str, typer.Option(help="scene, file:PATH or v4l2:/dev/videoN")] = "scene",
+    microphone: Annotated[str, typer.Option(help="tone, file:PATH or none")] = "tone",
+    display: Annotated[str, typer.Option(help="Size of the kiosk's display, WIDTHxHEIGHT.")] = "1024x600",
+    language: Annotated[str, typer.Option(help="de or en")] = "de",
+    port: Annotated[int, typer.Option(help="Port of the one page; 0 takes a free one.")] = 8080,
+    browser: Annotated[bool, typer.Option(help="Open the page where there is a browser.")] = True,
+) -> None:
+    """Run the whole system on this machine: broker, desk and one simulated kiosk, on one page."""
+    from kiosk.demo.run import demo as run_demo  # noqa: PLC0415
+    from kiosk.demo.site import WORDS, Choices  # noqa: PLC0415
+
+    if language not in WORDS:
+        raise typer.BadParameter("de or en", param_hint="--language")
+    choices = Choices(camera=camera, microphone=microphone, display=display, language=language)
+    with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as folder:
+        asyncio.run(run_demo(Path(folder), choices, port, browser and has_browser()))
+
+
+def has_browser() -> bool:
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def main() -> None:
+    """Trouble is said in one sentence, with exit code 1; anything else is a bug and shows its trace."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    try:
+        app()
+    except* Trouble as group:
+        for error in leaves(group):
+            print(f"kiosk: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The exceptions in a group, however deep."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

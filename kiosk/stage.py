@@ -1,0 +1,311 @@
+"""What stands on the display, and what a press means: the code user's side of everything.
+
+Holds what belongs to the moment (creation flow, open article, which ended session is still shown); all that lasts is in
+the book. Inputs become intents in kiosk.ui.front; here intents become inputs to the book and to the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Protocol
+
+from kiosk.book.book import Book
+from kiosk.calls import Calls
+from kiosk.config import Config
+from kiosk.errors import Refused, Trouble
+from kiosk.fleet.board import Board
+from kiosk.hw.ports import Buttons, Lamp, LampState, Press, Touch, Touchscreen
+from kiosk.session import flow as flows
+from kiosk.session import inputs as do
+from kiosk.session.record import CODE_USER, Consent, Rating, Session
+from kiosk.session.states import OPEN, State
+from kiosk.ui.front import react
+from kiosk.ui.local import Chosen, Draw, Front, Intent, Tick
+from kiosk.ui.view import View
+from kiosk.wire.channel import Edit, SnapshotClose, SnapshotTake, StrokeBegin, StrokeEnd, StrokePoints, Undo
+
+log = logging.getLogger(__name__)
+
+PRESENT_S = 300.0
+"""Somebody who touched the kiosk so lately is taken to be still there: staff's START need not ring."""
+
+DISMISS_S = 60.0
+"""How long a session that is over stays on the display when nobody presses anything."""
+
+DISCARDED_S = 6.0
+TICK_S = 0.25
+
+TROUBLES = {
+    "camera": "no_camera",
+    "broker": "no_network",
+    "microphone": "no_sound",
+    "speaker": "no_sound",
+    "disk": "disk_full",
+}
+
+
+class Display(Protocol):
+    def set(self, view: View, front: Front) -> None: ...
+
+
+class Stage:
+    """Runs as one task (`run`); `refresh` is called by whoever knows of a change."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        book: Book,
+        calls: Calls,
+        display: Display,
+        size: tuple[int, int],
+        buttons: Buttons,
+        touchscreen: Touchscreen,
+        lamp: Lamp,
+        board: Board,
+        wording: Callable[[str], str],
+        is_sent: Callable[[Session], bool],
+        online: Callable[[], bool],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config, self._book, self._calls, self._display = config, book, calls, display
+        self._buttons, self._touchscreen, self._lamp, self._board = buttons, touchscreen, lamp, board
+        self._wording, self._is_sent, self._online, self._now = wording, is_sent, online, now
+        self._front = Front(size=size, long_press_s=config.hardware.gpio.long_press_s)
+        self._flow: flows.Flow | None = None
+        self._flow_touched_s = 0.0
+        self._discarded_s: float | None = None
+        self._article: str | None = None
+        self._shown: str | None = None
+        self._shown_since_s = 0.0
+        self._input_s = -PRESENT_S
+        self._stroke = ""
+        self._edit: list[tuple[float, float]] = []
+
+    def code_user_present(self) -> bool:
+        return self._now() - self._input_s < PRESENT_S
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._presses(), name="stage buttons")
+            group.create_task(self._touches(), name="stage touch")
+            group.create_task(self._follow(), name="stage sessions")
+            group.create_task(self._ticks(), name="stage time")
+
+    def refresh(self) -> None:
+        """Shows what is now; cheap, from the loop."""
+        view = self._view()
+        self._front, _ = react(self._front, view, Tick(self._now()))
+        self._display.set(view, self._front)
+        self._lamp.show(self._lamp_state(view.session))
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    async def _presses(self) -> None:
+        async for press in self._buttons.presses():
+            await self._take(press)
+
+    async def _touches(self) -> None:
+        async for touch in self._touchscreen.touches():
+            await self._take(touch)
+
+    async def _take(self, what: Press | Touch) -> None:
+        self._input_s = self._flow_touched_s = self._shown_since_s = self._now()
+        self._front, intents = react(self._front, self._view(), what)
+        for intent in intents:
+            try:
+                await self._act(intent)
+            except Refused as error:  # the session changed under the finger: the display shows what it is now
+                log.info("refused at the kiosk: %s", error.text)
+            except Trouble as error:
+                log.warning("cannot be done: %s", error.text)
+        self.refresh()
+
+    async def _follow(self) -> None:
+        async for session in self._book.follow():
+            if session.state in OPEN or session.id == self._shown:
+                self._show(session)
+            self.refresh()
+
+    def _show(self, session: Session) -> None:
+        """The session that is in progress is on the display, and stays there for a while when it is over."""
+        self._shown, self._shown_since_s = session.id, self._now()
+        if session.state in OPEN and session.state is not State.REQUESTED:
+            self._flow = self._article = None
+
+    async def _ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            if self._time_passes():
+                self.refresh()
+
+    def _time_passes(self) -> bool:
+        """What a moment ended, if any."""
+        now = self._now()
+        if self._flow and now - self._flow_touched_s > self._config.provider.flow_timeout_s:
+            self._flow, self._discarded_s = None, now
+            return True
+        if self._discarded_s is not None and now - self._discarded_s > DISCARDED_S:
+            self._discarded_s = None
+            return True
+        session = self._session()
+        if session and session.state not in OPEN and now - self._shown_since_s > DISMISS_S:
+            self._shown = None
+            return True
+        return self._front.held is not None
+
+    # --- what it means ------------------------------------------------------------------------------------------------
+
+    async def _act(self, intent: Intent) -> None:
+        if isinstance(intent, Draw):
+            await self._draw(intent)
+        elif self._flow is not None:
+            await self._act_in_flow(intent)
+        else:
+            await self._act_outside_flow(intent)
+
+    async def _act_in_flow(self, intent: Chosen) -> None:
+        flow = self._flow
+        assert flow is not None
+        match intent.id:
+            case "answer":
+                flow = flows.answer(flow, intent.arg)
+            case "consent-yes" | "consent-no":
+                flow = flows.answer(flow, consent=self._consent(intent.id == "consent-yes", in_call=False))
+            case "ticket":
+                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
+            case "next":
+                flow = flows.answer(flow)
+            case "back":
+                self._flow = flows.back(flow)
+                return
+            case "leave":
+                self._flow = None
+                return
+        await self._go_on(flow)
+
+    async def _go_on(self, flow: flows.Flow) -> None:
+        """To the next step; with none left the request is made."""
+        self._flow = flow if flow.step else None
+        if flow.step is None:
+            await self._book.put(None, flow.request, CODE_USER)
+
+    async def _act_outside_flow(self, intent: Chosen) -> None:
+        match intent.id:
+            case "ask" | "ask-with-reason":
+                if self._book.provider.requests_allowed and self._book.open_session is None:
+                    self._article = self._shown = None
+                    await self._go_on(flows.begin(self._book.provider, intent.arg))
+            case "article":
+                self._article = intent.arg
+            case "back":
+                self._article = None
+            case "done":
+                self._shown = self._article = self._discarded_s = None
+            case _:
+                session = self._session()
+                if session is not None:
+                    await self._act_on(session, intent)
+
+    async def _act_on(self, session: Session, intent: Chosen) -> None:
+        simple: dict[str, do.Input] = {
+            "cancel": do.Cancel("code_user"),
+            "start": do.Start(),
+            "accept": do.Start(),
+            "decline": do.GiveUp(),
+            "give-up": do.GiveUp(),
+            "hang-up": do.End("hung_up"),
+            "consent-yes": do.GiveConsent(self._consent(True, in_call=True)),
+            "consent-no": do.GiveConsent(self._consent(False, in_call=True)),
+            "withdraw": do.GiveConsent(self._consent(False, in_call=True)),
+        }
+        if intent.id in simple:
+            await self._book.put(session.id, simple[intent.id], CODE_USER)
+        elif intent.id == "rate":
+            await self._book.put(session.id, do.Rate(Rating(int(intent.arg))), CODE_USER)
+        else:
+            await self._act_in_call(intent.id)
+
+    async def _act_in_call(self, choice: str) -> None:
+        match choice:
+            case "snapshot":
+                await self._calls.tool(SnapshotTake())
+            case "live":
+                await self._calls.tool(SnapshotClose())
+            case "undo":
+                snapshot = self._calls.open_snapshot
+                if snapshot:
+                    await self._calls.tool(Undo(snapshot=snapshot))
+            case "mute" | "unmute":
+                self._calls.mute(choice == "mute")
+
+    async def _draw(self, pen: Draw) -> None:
+        snapshot = self._calls.open_snapshot
+        if snapshot or self._edit:
+            await self._draw_on_snapshot(snapshot, pen)
+            return
+        at = (pen.x, pen.y)
+        match pen.phase:
+            case "begin":
+                self._stroke = f"k-{token_hex(4)}"
+                await self._calls.tool(StrokeBegin(id=self._stroke, at=at))
+            case "point" if self._stroke:
+                await self._calls.tool(StrokePoints(id=self._stroke, points=(at,)))
+            case "end" if self._stroke:
+                await self._calls.tool(StrokeEnd(id=self._stroke))
+                self._stroke = ""
+
+    async def _draw_on_snapshot(self, snapshot: str, pen: Draw) -> None:
+        if pen.phase == "begin":
+            self._edit = []
+        self._edit.append((pen.x, pen.y))
+        if pen.phase == "end" and snapshot:
+            points, self._edit = tuple(self._edit), []
+            await self._calls.tool(Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=points))
+
+    def _consent(self, given: bool, *, in_call: bool) -> Consent:
+        language = self._book.provider.language
+        return Consent(
+            given=given,
+            at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            wording=self._wording(language),
+            language=language,
+            way="call" if in_call else "creation_flow",
+        )
+
+    # --- what is shown ------------------------------------------------------------------------------------------------
+
+    def _session(self) -> Session | None:
+        session = self._book.open_session
+        if session is None and self._shown:
+            session = self._book.sessions.get(self._shown)
+        return session
+
+    def _view(self) -> View:
+        session = self._session()
+        provider = self._book.provider
+        return View(
+            language=provider.language,
+            device_name=self._config.device.name,
+            provider=provider,
+            online=self._online(),
+            session=session,
+            sent=session is not None and self._is_sent(session),
+            flow=self._flow,
+            flow_discarded=self._discarded_s is not None,
+            call=self._calls.view(session),
+            troubles=tuple(dict.fromkeys(TROUBLES[p] for p in TROUBLES if p in self._board.failing())),
+            article=self._article,
+            now_s=self._now(),
+        )
+
+    def _lamp_state(self, session: Session | None) -> LampState:
+        if self._calls.camera_is_live:
+            return "live"
+        waiting = session is not None and session.state in (State.REQUESTED, State.CONFIRMED)
+        return "waiting" if waiting else "idle"
