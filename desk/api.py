@@ -1,0 +1,239 @@
+"""The JSON API for signed-in people: sessions, commands, kiosks, files, live updates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
+from msgspec import Meta, Struct
+
+from desk.commands import Commands, may_see
+from desk.config import Member
+from desk.files import Files
+from desk.kiosks import Kiosks
+from desk.live import Hub
+from desk.people import People
+from desk.problems import Problem, not_found, wrong_type
+from desk.serve import file_response
+from desk.store import KioskView, Store
+from desk.uploads import ArtifactView, Uploads
+from kiosk.errors import Malformed, NotAssigned, TooLarge
+from kiosk.session import inputs
+from kiosk.session.record import Id, LongText, Person, Session, Ticket
+from kiosk.session.states import State
+from kiosk.wire.codec import MAX_COMMAND, decode
+from kiosk.wire.messages import Answer, Guard, SeenBy
+
+T = TypeVar("T")
+EARLIER = 10
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Me(Struct, frozen=True):
+    id: str
+    name: str
+    role: str
+    language: str
+
+
+class Sessions(Struct, frozen=True):
+    sessions: list[Session]
+
+
+class KioskList(Struct, frozen=True):
+    kiosks: list[KioskView]
+
+
+class Earlier(Struct, frozen=True):
+    id: str
+    state: State
+    created_at: str
+    reason: str
+
+
+class Details(Struct, frozen=True):
+    session: Session
+    kiosk: KioskView
+    earlier: list[Earlier]
+    artifacts: dict[str, ArtifactView]
+
+
+class NewSession(Struct, frozen=True):
+    kiosk: Id
+    reason: LongText = ""
+    tickets: Annotated[tuple[Ticket, ...], Meta(max_length=20)] = ()
+
+
+class Created(Struct, frozen=True):
+    session: str
+
+
+class Wish(Struct, frozen=True):
+    """A command, and what the page saw when it was wished for."""
+
+    do: inputs.Command
+    guard: Guard = Guard()
+
+
+@get("/api/me")
+async def who_am_i(me: Member, people: People) -> Me:
+    return Me(me.id, me.name, me.role.value, people.language(me))
+
+
+@get("/api/sessions")
+async def list_sessions(
+    store: Store,
+    me: Member,
+    states: Annotated[list[State] | None, Parameter(query="state")] = None,
+    kiosk: str = "",
+    limit: Annotated[int, Parameter(ge=1, le=500)] = 100,
+) -> Sessions:
+    """Newest first; staff see what they were asked for or are assigned to, moderators all."""
+    wanted = [state.value for state in states or ()]
+    return Sessions(await store.sessions(seen_by=_only(me), states=wanted, kiosk=kiosk, limit=limit))
+
+
+@get("/api/sessions/{session_id:str}")
+async def session_details(store: Store, uploads: Uploads, me: Member, session_id: str) -> Details:
+    session = await visible_session(store, me, session_id)
+    kiosk = await store.kiosk(session.kiosk) or KioskView(session.kiosk, online=False)
+    if kiosk.device is None:
+        kiosk = msgspec.structs.replace(kiosk, device=session.device)
+    others = await store.sessions(seen_by=None, device=session.device.id, limit=EARLIER + 1)
+    earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in others if s.id != session.id]
+    return Details(session, kiosk, earlier[:EARLIER], await uploads.views(session))
+
+
+@post("/api/sessions")
+async def create_session(request: AnyRequest, commands: Commands, me: Member) -> Created:
+    new = await _json(request, NewSession)
+    answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
+    return Created(_done(answer).session)
+
+
+@post("/api/sessions/{session_id:str}/commands", status_code=200)
+async def command_session(request: AnyRequest, store: Store, commands: Commands, me: Member, session_id: str) -> Answer:
+    wish = await _wish(request)
+    if isinstance(wish.do, inputs.Create):
+        raise Problem(400, "malformed", "sessions are created by POST /api/sessions")
+    session = await known_session(store, session_id)
+    answer = await commands.send(me, session.kiosk, wish.do, session, wish.guard)
+    return _done(answer)
+
+
+@post("/api/sessions/{session_id:str}/seen", status_code=204)
+async def see_session(kiosks: Kiosks, store: Store, me: Member, session_id: str) -> None:
+    """The person looked at it. Told once; where the kiosk is away now, the next look tells it."""
+    session = await known_session(store, session_id)
+    if not session.has_staff(me.id):
+        raise NotAssigned(f"{me.name} is not assigned to this session")
+    if all(p.id != me.id for p in session.seen_by):
+        await kiosks.receipt(session.kiosk, SeenBy(session=session.id, person=Person(me.id, me.name)))
+
+
+@get("/api/kiosks")
+async def list_kiosks(store: Store) -> KioskList:
+    return KioskList(await store.kiosks())
+
+
+@get("/api/sessions/{session_id:str}/artifacts/{artifact_id:str}")
+async def artifact_file(
+    request: AnyRequest,
+    store: Store,
+    files: Files,
+    me: Member,
+    session_id: str,
+    artifact_id: str,
+    download: bool = False,
+) -> Response[Any]:
+    session = await visible_session(store, me, session_id)
+    artifact = next((a for a in session.artifacts if a.id == artifact_id), None)
+    file = await store.file(session_id, artifact_id, artifact.sha256) if artifact else None
+    if artifact is None or file is None:
+        raise not_found("file")
+    return file_response(request, files, file, artifact, download)
+
+
+@get("/api/events")
+async def events(hub: Hub, people: People, me: Member) -> Stream:
+    """server-sent events: hello, session, presence, gone."""
+    if hub.full:
+        raise Problem(503, "full", "too many pages are open", {"Retry-After": "5"})
+    hello = Me(me.id, me.name, me.role.value, people.language(me))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    # events are encoded once for all listeners; Litestar's ServerSentEvent would do it again for each
+    return Stream(hub.stream(me.id, me.moderates, hello), media_type="text/event-stream", headers=headers)
+
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (
+    who_am_i,
+    list_sessions,
+    session_details,
+    create_session,
+    command_session,
+    see_session,
+    list_kiosks,
+    artifact_file,
+    events,
+)
+
+
+async def known_session(store: Store, session_id: str) -> Session:
+    session = await store.session(session_id)
+    if session is None:
+        raise not_found("session")
+    return session
+
+
+async def visible_session(store: Store, me: Member, session_id: str) -> Session:
+    """
+    Raises:
+        Problem: there is none.
+        NotAssigned: this person may not see it.
+    """
+    session = await known_session(store, session_id)
+    if not may_see(me, session):
+        raise NotAssigned("you are not assigned to this session")
+    return session
+
+
+def _only(me: Member) -> str | None:
+    return None if me.moderates else me.id
+
+
+def _done(answer: Answer) -> Answer:
+    if answer.ok:
+        return answer
+    raise Problem(409, answer.code or "refused", answer.text, body=answer)
+
+
+async def _json(request: AnyRequest, kind: type[T]) -> T:
+    """The body as a `kind`; JSON only, so that no form of a foreign page can send one."""
+    return decode(await _body(request), kind, MAX_COMMAND)
+
+
+async def _wish(request: AnyRequest) -> Wish:
+    """{"do": command, "guard": ...}, or the plain command."""
+    body = await _body(request)
+    try:
+        return decode(body, Wish, MAX_COMMAND)
+    except Malformed:
+        if b'"do"' in body:
+            raise
+    return Wish(decode(body, inputs.Command, MAX_COMMAND))
+
+
+async def _body(request: AnyRequest) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise wrong_type("application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_COMMAND:
+            raise TooLarge(f"at most {MAX_COMMAND} bytes are taken")
+    return bytes(body)

@@ -1,0 +1,225 @@
+"""The desk: its parts in order of need, one TaskGroup, and the HTTP server in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from litestar import Litestar
+from litestar.datastructures import MutableScopeHeaders
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import BeforeMessageSendHookHandler, Message, Scope
+
+from desk import api, pages, people, tus, whep
+from desk.calls import Calls
+from desk.commands import Commands
+from desk.config import Config, Http, read_secret, signing_secret
+from desk.files import Files
+from desk.follow import Follower
+from desk.kiosks import Kiosks
+from desk.live import Hub
+from desk.pages import Pages
+from desk.people import People
+from desk.seals import Seals
+from desk.store import Store, open_store
+from desk.uploads import Uploads
+from desk.whep import Bridge
+from kiosk.errors import ConfigError
+from kiosk.link.client import Client, Settings
+from kiosk.wire import topics
+
+GRACE_S = 2
+"""So long do requests in progress have when the desk ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts that handlers ask for by name."""
+
+    config: Config
+    store: Store
+    hub: Hub
+    kiosks: Kiosks
+    commands: Commands
+    calls: Calls
+    files: Files
+    uploads: Uploads
+    people: People
+    bridge: Bridge
+    pages: Pages
+    follower: Follower
+
+
+@contextlib.asynccontextmanager
+async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
+    """The parts, connected and following what kiosks tell.
+
+    Raises:
+        ConfigError: a secret cannot be read.
+        StoreTrouble: (in an ExceptionGroup) the database gave up while following.
+    """
+    seals = Seals(signing_secret(Path(config.secret_file)))
+    store = await open_store(config.database_url)
+    try:
+        async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
+            desk = _build(config, url, seals, store, Kiosks(client))
+            following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
+            try:
+                yield desk
+            finally:
+                desk.hub.close()
+                following.cancel()
+    finally:
+        await store.close()
+
+
+def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks) -> Desk:
+    hub = Hub()
+    files = Files(Path(config.data))
+    uploads = Uploads(store, files, kiosks, seals, url)
+    commands = Commands(kiosks, store)
+    calls = Calls(kiosks, hub)
+    members = People(config, url, seals, store)
+    bridge = Bridge(calls, store, members, seals, config.call, url)
+    follower = Follower(store, kiosks, hub, commands, calls, uploads)
+    uploads.followers.append(follower.tell_session_again)
+    page_maker = Pages(members, bridge.ice)
+    return Desk(config, store, hub, kiosks, commands, calls, files, uploads, members, bridge, page_maker, follower)
+
+
+def _mqtt(config: Config) -> Settings:
+    broker = config.broker
+    return Settings(
+        host=broker.host,
+        port=broker.port,
+        username=broker.user,
+        password=read_secret(broker.password_file),
+        ca_file=broker.ca_file,
+        client_id=broker.client_id or f"desk-{secrets.token_hex(6)}",
+        keepalive_s=broker.keepalive_s,
+        filters=topics.DESK_FILTERS,
+    )
+
+
+def build_app(desk: Desk) -> Litestar:
+    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *pages.routes()]
+    names = ("store", "hub", "kiosks", "commands", "calls", "files", "uploads", "people", "bridge", "pages")
+    parts = {name: _given(getattr(desk, name)) for name in names}
+    return Litestar(
+        route_handlers=routes,
+        dependencies={**parts, "me": Provide(people.me_of, sync_to_thread=False)},
+        guards=[desk.people.demand],
+        exception_handlers=pages.error_handlers(desk.pages),
+        before_send=[_headers(desk.config.http)],
+        openapi_config=OpenAPIConfig("Desk", "1", render_plugins=[JsonRenderPlugin()]),
+        request_max_body_size=1 << 20,
+        logging_config=None,
+    )
+
+
+def _given(part: Any) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
+
+
+def _headers(http: Http) -> BeforeMessageSendHookHandler:
+    """What every answer says to browsers, unless it says something stricter itself."""
+    policy = {
+        "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "style-src 'self'; script-src 'self'; connect-src 'self'; worker-src 'self'; object-src 'none'; "
+        f"base-uri 'none'; form-action 'self'; frame-ancestors {http.frame_ancestors}",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "camera=(self), microphone=(self), display-capture=()",
+    }
+    if http.public_url.startswith("https:"):
+        policy["Strict-Transport-Security"] = "max-age=31536000"
+
+    async def add(message: Message, scope: Scope) -> None:
+        if message["type"] != "http.response.start":
+            return
+        headers = MutableScopeHeaders.from_message(message)
+        more = whep.FROM_ANYWHERE if scope["path"].startswith("/whep/") else {}
+        for name, value in {**policy, **more}.items():
+            headers.setdefault(name, value)
+
+    return add
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready; leaves signals to us."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def run(config: Config, ready: Callable[[str], None], stop: asyncio.Event | None = None) -> None:
+    """The desk until SIGTERM, SIGINT or `stop`; `ready` is called with its address.
+
+    Raises:
+        ConfigError: the address is taken, or a secret cannot be read.
+    """
+    listener = _listen(config.http)
+    url = config.http.public_url.rstrip("/") or f"http://{config.http.host}:{listener.getsockname()[1]}"
+    stop = stop or _stop_at_signals()
+    with contextlib.closing(listener):
+        async with open_desk(config, url) as desk:
+            server = _Server(_uvicorn(build_app(desk)), lambda: ready(url))
+            serving = asyncio.create_task(server.serve([listener]), name="http")
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            try:
+                await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
+                desk.hub.close()  # before the server waits for its connections: live updates never end by themselves
+                server.should_exit = True
+                await serving
+
+
+def _uvicorn(app: Litestar) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=30,
+    )
+
+
+def _listen(http: Http) -> socket.socket:
+    try:
+        return socket.create_server((http.host, http.port), family=_family(http.host), backlog=512)
+    except OSError as error:
+        raise ConfigError(f"http: {http.host}:{http.port}: {error.strerror}") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _stop_at_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

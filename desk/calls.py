@@ -1,0 +1,186 @@
+"""Calls: hands a participant's offer to the kiosk over MQTT and the kiosk's answer back. Media never passes here.
+
+A peer is one participant's connection, under an id of 128 random bits, and belongs to the person who made it. The HTTP
+side (WHEP/WHIP) is desk/whep.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from desk.commands import actor_of
+from desk.config import Member
+from desk.kiosks import Kiosks, tell_if_possible
+from desk.live import Hub
+from kiosk.errors import Full, NotAssigned, Unreachable, WrongState
+from kiosk.session.record import Session
+from kiosk.session.states import State
+from kiosk.wire.messages import Bye, Candidate, Offer, SignalUp
+
+ANSWER_S = 10.0
+MAX_PEERS = 1000
+MAX_PEERS_OF_ONE = 20
+
+Wait = Callable[["asyncio.Future[SignalUp]", float], Awaitable[bool]]
+
+
+class GoneEvent(Struct, frozen=True):
+    """A connection is over, told to its person: the kiosk said bye."""
+
+    session: str
+    peer: str
+    code: str
+    text: str
+
+
+@dataclass(slots=True)
+class Peer:
+    id: str
+    kiosk: str
+    session: str
+    person: Member
+    viewer: bool
+    """Made with a bearer token: sees (and is asked for nothing else)."""
+    ufrag: str = ""
+    """Of the newest offer: a fragment with another one asks for an ICE restart."""
+    etag: str = ""
+    answer: asyncio.Future[SignalUp] | None = field(default=None, repr=False)
+
+
+class Declined(Exception):
+    """The kiosk said bye instead of an answer."""
+
+    def __init__(self, bye: Bye) -> None:
+        super().__init__(bye.code)
+        self.bye = bye
+
+
+async def _wait(answer: asyncio.Future[SignalUp], seconds: float) -> bool:
+    done, _ = await asyncio.wait([answer], timeout=seconds)
+    return bool(done)
+
+
+class Calls:
+    """`wait` is replaced in tests by one whose time jumps."""
+
+    def __init__(self, kiosks: Kiosks, hub: Hub, wait: Wait = _wait) -> None:
+        self._kiosks = kiosks
+        self._hub = hub
+        self._wait = wait
+        self._peers: dict[str, Peer] = {}
+
+    async def offer(
+        self, session: Session, person: Member, sdp: str, peer: Peer | None = None, viewer: bool = False
+    ) -> tuple[Peer, str]:
+        """The kiosk's answer (SDP with all its candidates) and the peer. With `peer` its connection is replaced.
+
+        Raises:
+            NotAssigned, WrongState, Full: nothing was sent.
+            Declined: the kiosk refused.
+            Unreachable: it did not answer in time.
+        """
+        if not session.has_staff(person.id):
+            raise NotAssigned(f"{person.name} is not assigned to this session")
+        if session.state is not State.RUNNING:
+            raise WrongState("no call is on")
+        fresh = peer is None
+        peer = peer or self._new(session, person, viewer)
+        answer = await self._exchange(peer, sdp, forget=fresh)
+        peer.ufrag, peer.etag = ufrag_of(sdp), f'"{secrets.token_hex(8)}"'
+        return peer, answer
+
+    def _new(self, session: Session, person: Member, viewer: bool) -> Peer:
+        mine = sum(1 for p in self._peers.values() if p.person.id == person.id and p.session == session.id)
+        if mine >= MAX_PEERS_OF_ONE or len(self._peers) >= MAX_PEERS:
+            raise Full("there are too many connections")
+        peer = Peer(secrets.token_hex(16), session.kiosk, session.id, person, viewer)
+        self._peers[peer.id] = peer
+        return peer
+
+    async def _exchange(self, peer: Peer, sdp: str, forget: bool) -> str:
+        answer: asyncio.Future[SignalUp] = asyncio.get_running_loop().create_future()
+        peer.answer = answer
+        done = False
+        try:
+            offer = Offer(peer=peer.id, actor=actor_of(peer.person), sdp=sdp)
+            await self._kiosks.signal(peer.kiosk, peer.session, offer)
+            if not await self._wait(answer, ANSWER_S):
+                await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
+                raise Unreachable("the kiosk does not answer")
+            told = answer.result()
+            if isinstance(told, Bye):
+                raise Declined(told)
+            done = True
+            return told.sdp
+        finally:
+            peer.answer = None
+            if forget and not done:
+                self._peers.pop(peer.id, None)
+
+    def peer(self, session_id: str, peer_id: str, person: str, viewer: bool = False) -> Peer | None:
+        """A peer of this person; somebody else's is not there."""
+        peer = self._peers.get(peer_id)
+        mine = peer and (peer.session, peer.person.id, peer.viewer) == (session_id, person, viewer)
+        return peer if mine else None
+
+    async def trickle(self, peer: Peer, candidates: list[tuple[str, str]]) -> None:
+        """(mid, candidate) pairs; an empty candidate is the end of them."""
+        for mid, candidate in candidates:
+            told = Candidate(peer=peer.id, candidate=candidate, mid=mid)
+            await self._kiosks.signal(peer.kiosk, peer.session, told)
+
+    async def end(self, peer: Peer) -> None:
+        """Hung up. Where the kiosk cannot be told now, it notices by itself within seconds."""
+        self._peers.pop(peer.id, None)
+        await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
+
+    # --- from the follower --------------------------------------------------------------------------------------------
+
+    def signalled(self, kiosk: str, session_id: str, signal: SignalUp) -> None:
+        peer = self._peers.get(signal.peer)
+        if peer is None or (peer.kiosk, peer.session) != (kiosk, session_id):
+            return
+        if peer.answer and not peer.answer.done():
+            peer.answer.set_result(signal)
+        elif isinstance(signal, Bye):
+            self._gone(peer, signal.code, signal.text)
+
+    def session_ended(self, session_id: str) -> None:
+        """Its call is over, so its peers are."""
+        for peer in [p for p in self._peers.values() if p.session == session_id and not p.answer]:
+            del self._peers[peer.id]
+
+    def _gone(self, peer: Peer, code: str, text: str) -> None:
+        self._peers.pop(peer.id, None)
+        event = GoneEvent(peer.session, peer.id, code, text)
+        self._hub.tell("gone", event, lambda listener: listener.person == peer.person.id)
+
+
+def ufrag_of(sdp: str) -> str:
+    """The first ICE user name fragment in an SDP or a fragment of one; empty where there is none."""
+    return next((line[12:].strip() for line in sdp.splitlines() if line.startswith("a=ice-ufrag:")), "")
+
+
+def candidates_of(fragment: str) -> list[tuple[str, str]]:
+    """(mid, candidate) of the lines of a trickle-ice-sdpfrag (RFC 8840)."""
+    mid, found = "", []
+    for line in fragment.splitlines():
+        if line.startswith("a=mid:"):
+            mid = line[6:].strip()
+        elif line.startswith("a=candidate:"):
+            found.append((mid[:20], line[2:].strip()))
+        elif line.startswith("a=end-of-candidates"):
+            found.append((mid[:20], ""))
+    return found
+
+
+def only_receives(sdp: str) -> bool:
+    """Whether each audio and video section of an offer is recvonly (or inactive)."""
+    sections = sdp.replace("\r\n", "\n").split("\nm=")[1:]
+    media = [s.splitlines() for s in sections if s.startswith(("audio", "video"))]
+    return bool(media) and all("a=recvonly" in lines or "a=inactive" in lines for lines in media)

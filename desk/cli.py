@@ -1,0 +1,96 @@
+"""`desk`: run, sign-in-link, config. What takes long to import is imported where it is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.config import Config, load, signing_secret
+from kiosk.errors import ConfigError, Trouble
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The desk: video help at machines, the staff's side."
+)
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The settings.", envvar="DESK_CONFIG")]
+HERE = Path("desk.toml")
+
+
+@app.command()
+def run(config: ConfigFile = HERE) -> None:
+    """Runs the desk until it is told to stop."""
+    import asyncio  # noqa: PLC0415 - the other commands start faster without
+    import logging  # noqa: PLC0415
+
+    from desk.app import run as run_desk  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    settings, reasons = _load(config), list[str]()
+    try:
+        asyncio.run(run_desk(settings, lambda url: typer.echo(f"desk ready at {url}")))
+    except* Trouble as group:  # what ends the desk comes out of its TaskGroup
+        reasons = [str(error) for error in _leaves(group)]
+    if reasons:
+        raise _fail("; ".join(reasons))
+
+
+@app.command()
+def sign_in_link(
+    person: Annotated[str, typer.Argument(help="The id of somebody in the settings' people.")],
+    minutes: Annotated[float, typer.Option(min=1, max=7 * 24 * 60, help="How long the link is good.")] = 15,
+    config: ConfigFile = HERE,
+) -> None:
+    """Prints an address that signs a person in, once."""
+    from desk.links import sign_in_link as make  # noqa: PLC0415
+    from desk.seals import Seals  # noqa: PLC0415
+
+    settings = _load(config)
+    try:
+        seals = Seals(signing_secret(Path(settings.secret_file)))
+        typer.echo(make(settings, seals, person, minutes))
+    except KeyError:
+        known = ", ".join(p.id for p in settings.people) or "nobody"
+        raise _fail(f"{config}: people: there is no {person!r} (there is: {known})") from None
+    except ConfigError as error:
+        raise _fail(error.text) from error
+
+
+@app.command("config")
+def show_config(
+    show: Annotated[bool, typer.Option("--show", help="Print the settings in force, defaults included.")] = False,
+    config: ConfigFile = HERE,
+) -> None:
+    """Checks the settings."""
+    settings = _load(config)
+    if show:
+        import msgspec  # noqa: PLC0415
+
+        typer.echo(msgspec.json.format(msgspec.json.encode(settings), indent=2).decode())
+    else:
+        typer.echo(f"{config}: in order")
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise _fail(error.text) from error
+
+
+def _leaves(group: BaseExceptionGroup[Trouble]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _fail(text: str) -> typer.Exit:
+    typer.echo(text, err=True)
+    return typer.Exit(1)
+
+
+def main() -> None:
+    app()

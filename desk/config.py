@@ -1,0 +1,174 @@
+"""The desk's settings: one TOML file, strictly read. What is wrong is said with file and key.
+
+Paths are taken as they stand, relative ones from where the desk is started. Secrets stand in files of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kiosk.errors import ConfigError
+from kiosk.session.record import Id, Text
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Language = Literal["de", "en"]
+
+
+class Rank(StrEnum):
+    """What somebody may do in the desk as a whole; what he may do in *one* session is judged by its record."""
+
+    STAFF = "staff"
+    MODERATOR = "moderator"
+    ADMINISTRATOR = "administrator"
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Http(_Section, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    """0: any free one (then `public_url` is best left out)."""
+    public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+)?/?$")] = ""
+    """What people and kiosks reach the desk by; left out: http://host:port."""
+    frame_ancestors: Annotated[str, Meta(pattern=r"^[^;,\r\n]+$")] = "'none'"
+    """Who may show the desk's pages in a frame, as in a Content-Security-Policy."""
+
+
+class Broker(_Section, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    user: str = "desk"
+    password_file: str = ""
+    ca_file: str = ""  # given: TLS
+    client_id: str = ""
+    """Left out: drawn anew at each start, so that several desks do not throw each other out."""
+    keepalive_s: Annotated[int, Meta(ge=2, le=300)] = 30
+
+
+class Member(_Section, frozen=True, kw_only=True):
+    """Somebody who may sign in."""
+
+    id: Id
+    name: Text
+    role: Rank = Rank.STAFF
+    language: Language | None = None
+
+    @property
+    def moderates(self) -> bool:
+        return self.role is not Rank.STAFF
+
+
+class IceServer(_Section, frozen=True, kw_only=True):
+    urls: Annotated[tuple[str, ...], Meta(min_length=1)]
+    username: str = ""
+    credential_file: str = ""
+
+
+class CallSettings(_Section, frozen=True, kw_only=True):
+    ice_servers: tuple[IceServer, ...] = ()
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    http: Http = Http()
+    broker: Broker = Broker()
+    database: str = "data/desk.sqlite"
+    """A path (SQLite) or an address that SQLAlchemy understands."""
+    data: str = "data"
+    language: Language = "en"
+    secret_file: str = "data/secret"  # noqa: S105 - where it is, not what it is
+    people: tuple[Member, ...] = ()
+    call: CallSettings = CallSettings()
+
+    @property
+    def database_url(self) -> str:
+        return self.database if "://" in self.database else f"sqlite+aiosqlite:///{self.database}"
+
+    @property
+    def url(self) -> str:
+        """The public address without a slash at its end."""
+        return self.http.public_url.rstrip("/") or f"http://{self.http.host}:{self.http.port}"
+
+
+def load(path: Path) -> Config:
+    """The settings in `path`.
+
+    Raises:
+        ConfigError: the file is not there, is no TOML, or a key is unknown, missing or of the wrong kind.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {_in_words(str(error))}") from error
+    ids = [p.id for p in config.people]
+    twice = next((i for i in ids if ids.count(i) > 1), None)
+    if twice:
+        raise ConfigError(f"{path}: people: the id {twice!r} is there twice")
+    return config
+
+
+def read_secret(path: str) -> str:
+    """The secret in a file, or from systemd's credentials where the name has no slash; empty for no path.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not path:
+        return ""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    place = Path(folder) / path if folder and "/" not in path else Path(path)
+    try:
+        return place.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{place}: {error.strerror}") from error
+
+
+def signing_secret(path: Path) -> bytes:
+    """The secret that links, cookies and tokens are signed with; made (0600) where there is none yet.
+
+    Raises:
+        ConfigError: it can neither be read nor made, or is too short to be a secret.
+    """
+    try:
+        with contextlib.suppress(FileExistsError):
+            _make_secret(path)
+        secret = path.read_text().strip().encode()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    if len(secret) < 32:
+        raise ConfigError(f"{path}: shorter than 32 characters; delete it and a new one is made")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Beside the target and then linked to it: a power cut leaves no half secret, and of two starts one wins."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _in_words(error: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.broker.port`" with the key first."""
+    text, at, key = error.rpartition(" - at `$")
+    return f"{key.strip('`').lstrip('.') or 'top level'}: {text}" if at else error

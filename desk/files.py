@@ -1,0 +1,139 @@
+"""The desk's files: whole and verified ones in a store (a folder now, any object store later), partial ones on disk.
+
+All names are made here, of ids and digests whose patterns were checked; nothing of a name that a client sends is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar, cast
+
+import obstore
+from obstore.store import LocalStore
+
+from kiosk.errors import StoreTrouble
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHUNK = 1 << 20
+
+MAGIC: dict[str, tuple[int, bytes]] = {
+    "image/jpeg": (0, b"\xff\xd8"),
+    "video/mp4": (4, b"ftyp"),
+}
+"""content type -> (offset, bytes) that a file of this type has there."""
+
+CONTENT_TYPES = frozenset({*MAGIC, "image/svg+xml", "application/json", "application/x-ndjson"})
+
+
+class _Found(Protocol):
+    """What we use of obstore's GetResult, which is untyped for us."""
+
+    def stream(self, min_chunk_size: int) -> AsyncIterator[bytes]: ...
+
+
+class Files:
+    """`folder/files` and `folder/partial`; both are made where they are missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kept = folder / "files"
+        self._partial = folder / "partial"
+        self._partial.mkdir(parents=True, exist_ok=True)
+        self._store = LocalStore(self._kept, mkdir=True)
+
+    def partial(self, session: str, artifact: str, sha256: str) -> Path:
+        """Where a file grows."""
+        return self._partial / f"{session}.{artifact}.{sha256}"
+
+    async def keep(self, partial: Path, session: str, sha256: str) -> str:
+        """Copies a whole file into the store; its name there. On disk for good when this returns.
+
+        Raises:
+            StoreTrouble: the store does not take it.
+        """
+        name = f"{session}/{sha256}"
+        try:
+            await obstore.put_async(self._store, name, partial)
+            await asyncio.to_thread(self._sync, name)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise StoreTrouble(f"the file store does not take the file: {error}") from error
+        return name
+
+    def _sync(self, name: str) -> None:
+        """obstore does not fsync; what we receipt must survive a power cut. In a thread."""
+        place = self._kept / name
+        for path in (place, place.parent, self._kept):
+            sync(path)
+
+    async def read(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes start..end (end not included) in pieces.
+
+        Raises:
+            StoreTrouble: it is not there.
+        """
+        if start == end:
+            return
+        try:
+            found = cast(_Found, await obstore.get_async(self._store, name, options={"range": (start, end)}))
+            async for piece in found.stream(CHUNK):
+                yield bytes(piece)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise StoreTrouble(f"the file store does not give the file back: {error}") from error
+
+
+def sync(path: Path) -> None:
+    """fsync of a file or folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """Reads it all: in a thread."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def looks_like(path: Path, content_type: str) -> bool:
+    """Whether the first bytes fit the type, for the types that have some."""
+    if content_type not in MAGIC:
+        return content_type in CONTENT_TYPES
+    offset, magic = MAGIC[content_type]
+    with path.open("rb") as file:
+        return file.read(16)[offset : offset + len(magic)] == magic
+
+
+def write_at(path: Path, offset: int, data: bytes) -> None:
+    """Writes into a file that exists. In a thread.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def cut_to(path: Path, length: int | None) -> None:
+    """Makes the file that long (None: as it is), on disk for good. In a thread."""
+    with path.open("r+b") as file:
+        if length is not None:
+            file.truncate(length)
+        os.fsync(file.fileno())
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`work` in a thread; a cancelled caller waits for its end, so that nothing is written behind somebody's back."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

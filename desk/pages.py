@@ -1,0 +1,144 @@
+"""The pages: thin frames that their modules fill through the API. Also errors, as a page or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import jinja2
+import msgspec
+from litestar import Request, Response, get
+from litestar.exceptions import HTTPException
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
+
+from desk.api import visible_session
+from desk.config import Language, Member
+from desk.kiosks import Kiosks
+from desk.people import People
+from desk.problems import Problem, ProblemBody, status_of
+from desk.store import Store
+from desk.texts import WEB, texts
+from desk.whep import Ice
+from kiosk.errors import Trouble
+
+log = logging.getLogger(__name__)
+
+PUBLIC = {"public": True}
+NO_PAGES = ("/api/", "/uploads/", "/whep/", "/static/", "/schema")
+HTML = "text/html"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Pages:
+    """Templates and catalogues, read once."""
+
+    def __init__(self, people: People, ice: tuple[Ice, ...], folder: Path = WEB) -> None:
+        self._people = people
+        self._ice = msgspec.to_builtins(ice)
+        self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(folder / "templates"), autoescape=True)
+        self._texts = {language: texts(language, folder / "locale") for language in get_args(Language)}
+
+    def show(self, template: str, me: Member | None, status: int = 200, **more: Any) -> Response[str]:
+        """A page. Context: `me` (id, name, role) or nothing, `language`, `_`, `texts`, `boot`, `status`, and `more`."""
+        language = self._people.language(me)
+        catalogue = self._texts[language]
+        context = {
+            "me": {"id": me.id, "name": me.name, "role": me.role.value} if me else None,
+            "language": language,
+            "_": catalogue.gettext,
+            "ngettext": catalogue.ngettext,
+            "texts": _plain(catalogue),
+            "boot": {"ice_servers": self._ice} if me else {},
+            "status": status,
+            **more,
+        }
+        page = self._templates.get_template(template).render(context)
+        headers = {"Cache-Control": "no-store"}  # the page holds who is signed in
+        return Response(page, status_code=status, media_type=HTML, headers=headers)
+
+
+@get("/", opt={"page": True})
+async def sessions_page(pages: Pages, me: Member) -> Response[str]:
+    return pages.show("sessions.html", me)
+
+
+@get("/sessions/{session_id:str}", opt={"page": True})
+async def session_page(pages: Pages, store: Store, me: Member, session_id: str) -> Response[str]:
+    session = await visible_session(store, me, session_id)
+    return pages.show("session.html", me, session_id=session.id)
+
+
+@get("/devices", opt={"page": True})
+async def devices_page(pages: Pages, me: Member) -> Response[str]:
+    return pages.show("devices.html", me)
+
+
+@get("/sw.js", opt=PUBLIC, include_in_schema=False)
+async def service_worker() -> Response[bytes]:
+    """At the root, because a service worker serves what lies below it."""
+    script = await asyncio.to_thread((WEB / "static" / "sw.js").read_bytes)
+    return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@get("/healthz", opt=PUBLIC)
+async def health(kiosks: Kiosks) -> dict[str, bool]:
+    return {"ok": True, "broker": kiosks.connected}
+
+
+def routes() -> list[ControllerRouterHandler]:
+    static = create_static_files_router("/static", [WEB / "static"], opt=PUBLIC, include_in_schema=False)
+    return [sessions_page, session_page, devices_page, service_worker, health, static]
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def error_handlers(pages: Pages) -> ExceptionHandlersMap:
+    def on_problem(request: AnyRequest, problem: Problem) -> Response[Any]:
+        body = problem.body or ProblemBody(problem.problem, problem.text)
+        return answer(request, problem.status, body, problem.headers)
+
+    def on_trouble(request: AnyRequest, trouble: Trouble) -> Response[Any]:
+        return answer(request, status_of(trouble), ProblemBody(trouble.code, trouble.text))
+
+    def on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
+        code = {404: "not_found", 405: "wrong_method", 413: "too_large"}.get(error.status_code, "malformed")
+        if error.status_code >= 500:
+            code = "trouble"
+        return answer(request, error.status_code, ProblemBody(code, error.detail), error.headers)
+
+    def on_defect(request: AnyRequest, error: Exception) -> Response[Any]:
+        """A defect of ours: the one who asked is told no more than that, the log has the rest."""
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return answer(request, 500, ProblemBody("trouble", "something went wrong in the desk"))
+
+    def answer(
+        request: AnyRequest, status: int, body: msgspec.Struct, headers: Mapping[str, str] | None = None
+    ) -> Response[Any]:
+        if not _wants_page(request):
+            return Response(body, status_code=status, headers=headers, media_type="application/json")
+        if status == 401:
+            return pages.show("signed_out.html", None, 401)
+        told = msgspec.to_builtins(body)
+        me = request.state.get("me")
+        return pages.show("error.html", me, status, code=told["code"], text=told["text"])
+
+    return {Problem: on_problem, Trouble: on_trouble, HTTPException: on_http, Exception: on_defect}
+
+
+def _wants_page(request: AnyRequest) -> bool:
+    path = request.url.path
+    return (
+        request.method == "GET" and "text/html" in request.headers.get("accept", "") and not path.startswith(NO_PAGES)
+    )
+
+
+def _plain(catalogue: Any) -> dict[str, str]:
+    """English -> the reader's language, for the page's modules."""
+    known: dict[Any, str] = getattr(catalogue, "_catalog", {})
+    return {key: text for key, text in known.items() if isinstance(key, str) and key and text}

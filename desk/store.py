@@ -1,0 +1,283 @@
+"""What the desk remembers, behind a few methods in our words. All of it is async; each method is one transaction.
+
+Errors of the database surface as SQLAlchemy's own; the follower retries them, requests end with 500.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from desk.tables import ArtifactRow, AuditRow, Base, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from kiosk.session.record import Device, Session
+from kiosk.wire.codec import encode
+from kiosk.wire.messages import About, Health, Presence
+
+REMEMBERED = 20
+"""How many former boots and epochs are remembered, to know late messages of theirs."""
+
+
+class Told(Enum):
+    """What became of a session document that a kiosk told."""
+
+    NEW = "new"
+    KNOWN = "known"  # this revision is here
+    PAST = "past"  # a later one is here
+    OLD = "old"  # of a life of the kiosk's store that is over
+    FOREIGN = "foreign"  # the id is another kiosk's
+
+
+class KioskView(msgspec.Struct, frozen=True):
+    """A kiosk as people see it."""
+
+    id: str
+    online: bool
+    device: Device | None = None
+    software: str = ""
+    parts: dict[str, str] = {}
+    """Each part of the kiosk: "ok" or what is wrong with it."""
+    changed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    session: str
+    artifact: str
+    sha256: str
+    bytes: int
+    content_type: str
+    path: str
+
+
+class Store:
+    """Opened by `open_store`."""
+
+    def __init__(self, engine: AsyncEngine, now: Callable[[], float]) -> None:
+        self._engine = engine
+        self._now = now
+        self._begin = async_sessionmaker(engine, expire_on_commit=False).begin
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    # --- kiosks -------------------------------------------------------------------------------------------------------
+
+    async def take_presence(self, kiosk: str, told: Presence) -> bool:
+        """Whether it was news; a late will of a former boot or connection is not."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            if _is_late(row, told):
+                return False
+            if row.boot and told.boot != row.boot:
+                row.old_boots = _remember(row.old_boots, row.boot)
+            changed = row.online != told.online or not row.changed_s
+            row.online, row.boot, row.connection = told.online, told.boot, told.connection
+            if changed:
+                row.changed_s = self._now()
+            return changed
+
+    async def take_about(self, kiosk: str, told: About) -> None:
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            row.about = encode(told)
+            row.device_id, row.device_name = told.device.id, told.device.name
+
+    async def take_health(self, kiosk: str, told: Health) -> bool:
+        """Whether a part is now better or worse."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            before = msgspec.json.decode(row.health, type=Health).parts if row.health else None
+            row.health = encode(told)
+            return before != told.parts
+
+    async def kiosks(self) -> list[KioskView]:
+        async with self._begin() as db:
+            rows = await db.scalars(select(KioskRow).order_by(KioskRow.device_name, KioskRow.id))
+            return [_view(row) for row in rows]
+
+    async def kiosk(self, kiosk: str) -> KioskView | None:
+        async with self._begin() as db:
+            row = await db.get(KioskRow, kiosk)
+            return _view(row) if row else None
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    async def take_session(self, told: Session) -> Told:
+        """Projects a document that its own kiosk told; only a higher revision, or a new epoch, changes anything."""
+        async with self._begin() as db:
+            row = await db.get(SessionRow, told.id, with_for_update=True)
+            if row is None:
+                row = SessionRow(id=told.id, kiosk=told.kiosk, old_epochs="", created_s=_created_s(told, self._now()))
+                db.add(row)
+            elif row.kiosk != told.kiosk:
+                return Told.FOREIGN
+            elif told.epoch == row.epoch:
+                if told.rev <= row.rev:
+                    return Told.KNOWN if told.rev == row.rev else Told.PAST
+            elif told.epoch in row.old_epochs.split():
+                return Told.OLD
+            else:
+                row.old_epochs = _remember(row.old_epochs, row.epoch)
+            self._fill(row, told)
+            await db.flush()
+            await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
+            db.add_all(SessionPersonRow(session=told.id, person=p) for p in sorted(people_of(told)))
+            return Told.NEW
+
+    def _fill(self, row: SessionRow, told: Session) -> None:
+        row.device_id, row.epoch, row.rev = told.device.id, told.epoch, told.rev
+        row.state, row.document, row.updated_s = told.state.value, encode(told), self._now()
+
+    async def session(self, session_id: str) -> Session | None:
+        async with self._begin() as db:
+            row = await db.get(SessionRow, session_id)
+            return _document(row) if row else None
+
+    async def sessions(
+        self, *, seen_by: str | None, states: Iterable[str] = (), kiosk: str = "", device: str = "", limit: int = 100
+    ) -> list[Session]:
+        """Newest first. `seen_by`: only those that this person was asked for or is assigned to."""
+        query = select(SessionRow).order_by(SessionRow.created_s.desc(), SessionRow.id).limit(limit)
+        if seen_by is not None:
+            mine = select(SessionPersonRow.session).where(SessionPersonRow.person == seen_by)
+            query = query.where(SessionRow.id.in_(mine))
+        if wanted := list(states):
+            query = query.where(SessionRow.state.in_(wanted))
+        if kiosk:
+            query = query.where(SessionRow.kiosk == kiosk)
+        if device:
+            query = query.where(SessionRow.device_id == device)
+        async with self._begin() as db:
+            return [_document(row) for row in await db.scalars(query)]
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    async def add_file(self, file: StoredFile) -> None:
+        """Idempotent: one that is already there stays."""
+        async with self._begin() as db:
+            if await db.get(ArtifactRow, (file.session, file.artifact, file.sha256)) is None:
+                values = {name: getattr(file, name) for name in file.__slots__}
+                db.add(ArtifactRow(**values, verified_s=self._now()))
+
+    async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
+        async with self._begin() as db:
+            row = await db.get(ArtifactRow, (session, artifact, sha256))
+            return _file(row) if row else None
+
+    async def files(self, session: str) -> dict[tuple[str, str], StoredFile]:
+        """By (artifact, SHA-256)."""
+        async with self._begin() as db:
+            rows = await db.scalars(select(ArtifactRow).where(ArtifactRow.session == session))
+            return {(row.artifact, row.sha256): _file(row) for row in rows}
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    async def use_nonce(self, nonce: str, expires_s: int) -> bool:
+        """Whether this was its first use. Those that are over anyway are forgotten by the way."""
+        try:
+            async with self._begin() as db:
+                await db.execute(delete(NonceRow).where(NonceRow.expires_s < self._now()))
+                db.add(NonceRow(nonce=nonce, expires_s=expires_s))
+        except IntegrityError:
+            return False
+        return True
+
+    async def is_used(self, nonce: str) -> bool:
+        async with self._begin() as db:
+            return await db.get(NonceRow, nonce) is not None
+
+    async def audit(self, person: str, what: str, target: str = "", outcome: str = "") -> None:
+        async with self._begin() as db:
+            db.add(AuditRow(at_s=self._now(), person=person, what=what, target=target, outcome=outcome))
+
+    async def audited(self) -> list[tuple[str, str, str, str]]:
+        """(person, what, target, outcome), oldest first."""
+        async with self._begin() as db:
+            rows = await db.scalars(select(AuditRow).order_by(AuditRow.id))
+            return [(r.person, r.what, r.target, r.outcome) for r in rows]
+
+
+async def open_store(url: str, now: Callable[[], float] = time.time) -> Store:
+    """The store at `url`; folder and tables are made where they are missing."""
+    place = make_url(url)
+    sqlite = place.get_backend_name() == "sqlite"
+    if sqlite and place.database:
+        Path(place.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(place, pool_pre_ping=not sqlite)
+    if sqlite:
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+    async with engine.begin() as db:
+        await db.run_sync(Base.metadata.create_all)
+    return Store(engine, now)
+
+
+def people_of(session: Session) -> set[str]:
+    """Who may see it, moderators aside."""
+    return {p.id for p in (*session.asked, *session.assigned)}
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    """FULL: what was receipted must survive a power cut, because the kiosk lets go of it."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
+    row = await db.get(KioskRow, kiosk, with_for_update=True)
+    if row is None:
+        row = KioskRow(id=kiosk, online=False, boot="", connection=0, old_boots="", changed_s=0.0)
+        row.device_id = row.device_name = ""
+        db.add(row)
+    return row
+
+
+def _is_late(row: KioskRow, told: Presence) -> bool:
+    if told.boot == row.boot:
+        return told.connection < row.connection
+    return told.boot in row.old_boots.split()
+
+
+def _remember(known: str, newest: str) -> str:
+    return " ".join([newest, *known.split()][:REMEMBERED])
+
+
+def _created_s(session: Session, now_s: float) -> float:
+    """The kiosk's time where its clock could be trusted: a kiosk has no RTC and may believe it is 1970."""
+    if not session.history or not session.history[0].clock_ok:
+        return now_s
+    try:
+        return datetime.fromisoformat(session.created_at).timestamp()
+    except ValueError:
+        return now_s
+
+
+def _document(row: SessionRow) -> Session:
+    return msgspec.json.decode(row.document, type=Session)
+
+
+def _file(row: ArtifactRow) -> StoredFile:
+    return StoredFile(row.session, row.artifact, row.sha256, row.bytes, row.content_type, row.path)
+
+
+def _view(row: KioskRow) -> KioskView:
+    about = msgspec.json.decode(row.about, type=About) if row.about else None
+    health = msgspec.json.decode(row.health, type=Health) if row.health else None
+    return KioskView(
+        id=row.id,
+        online=row.online,
+        device=about.device if about else None,
+        software=about.software if about else "",
+        parts=health.parts if health else {},
+        changed_s=row.changed_s,
+    )

@@ -1,0 +1,91 @@
+"""The tables: what the desk remembers of what kiosks told it, and its own few facts."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+IdText = String(40)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class KioskRow(Base):
+    __tablename__ = "kiosks"
+
+    id: Mapped[str] = mapped_column(IdText, primary_key=True)
+    device_id: Mapped[str] = mapped_column(IdText, default="")
+    device_name: Mapped[str] = mapped_column(String(200), default="")
+    online: Mapped[bool] = mapped_column(default=False)
+    boot: Mapped[str] = mapped_column(IdText, default="")
+    connection: Mapped[int] = mapped_column(default=0)
+    old_boots: Mapped[str] = mapped_column(Text, default="")
+    """Space separated, newest first: a late will of one of these is ignored."""
+    about: Mapped[bytes | None] = mapped_column(LargeBinary)
+    health: Mapped[bytes | None] = mapped_column(LargeBinary)
+    changed_s: Mapped[float] = mapped_column(default=0.0)
+
+
+class SessionRow(Base):
+    __tablename__ = "sessions"
+    __table_args__ = (Index("sessions_by_device", "device_id", "created_s"),)
+
+    id: Mapped[str] = mapped_column(IdText, primary_key=True)
+    kiosk: Mapped[str] = mapped_column(IdText, index=True)
+    device_id: Mapped[str] = mapped_column(IdText)
+    epoch: Mapped[str] = mapped_column(String(200))
+    rev: Mapped[int]
+    old_epochs: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+    created_s: Mapped[float] = mapped_column(index=True)
+    """When it was created: by the kiosk's clock where that could be trusted, else when the desk first heard of it."""
+    updated_s: Mapped[float]
+
+
+class SessionPersonRow(Base):
+    """Who may see a session: asked or assigned. Rewritten with each revision."""
+
+    __tablename__ = "session_people"
+
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
+    person: Mapped[str] = mapped_column(IdText, primary_key=True, index=True)
+
+
+class ArtifactRow(Base):
+    """A file that is here, whole and verified. One artifact may have had several contents (layers change)."""
+
+    __tablename__ = "artifacts"
+
+    session: Mapped[str] = mapped_column(IdText, primary_key=True)
+    artifact: Mapped[str] = mapped_column(IdText, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bytes: Mapped[int]
+    content_type: Mapped[str] = mapped_column(String(200))
+    path: Mapped[str] = mapped_column(String(200))
+    """Within the file store."""
+    verified_s: Mapped[float]
+
+
+class NonceRow(Base):
+    """Sign-in links that were used, and cookies that were signed out; kept until they would have expired."""
+
+    __tablename__ = "used_nonces"
+
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_s: Mapped[int]
+
+
+class AuditRow(Base):
+    """Who did what."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at_s: Mapped[float]
+    person: Mapped[str] = mapped_column(IdText)
+    what: Mapped[str] = mapped_column(String(100))
+    target: Mapped[str] = mapped_column(String(100), default="")
+    outcome: Mapped[str] = mapped_column(String(100), default="")
