@@ -14,13 +14,17 @@ from dataclasses import dataclass
 
 from kiosk.book.book import Book
 from kiosk.call.author import code_user
-from kiosk.call.call import Call
+from kiosk.call.call import Call, Tell, TellPoses
+from kiosk.call.photograph import to_picture
+from kiosk.call.snapshot import SnapshotState
+from kiosk.call.timeline import Timeline
 from kiosk.call.tools import Tools
 from kiosk.config import CallSettings
 from kiosk.errors import DeviceTrouble, NotAssigned, Refused, Trouble, Unreachable, WrongState
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Camera, Microphone, Picture, Speaker
 from kiosk.link.link import Signal
+from kiosk.mailbox import Queue
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Session
 from kiosk.session.states import State
@@ -66,6 +70,8 @@ class Calls:
         self._tools: Tools | None = None
         self._session_id = ""
         self._started_s = 0.0
+        self._photograph: tuple[str, Picture] | None = None
+        self._developing: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -87,12 +93,12 @@ class Calls:
         if self._call is None or self._tools is None or session is None or session.id != self._session_id:
             return None
         recording = session.recording
+        snapshot = self._snapshot_view(self._tools.snapshot)
         asked = recording.allowed and recording.asked and recording.consent is None
-        snapshot = self._tools.snapshot
         return CallView(
             people=self._call.people,
             overlay=self._tools.overlay(time.monotonic()),
-            snapshot=SnapshotView(snapshot.id, snapshot.picture, snapshot.lines) if snapshot else None,
+            snapshot=snapshot,
             staff_camera=self._call.staff_camera,
             muted=self._call.muted,
             recording="on" if recording.running else "asked" if asked else "off",
@@ -100,6 +106,21 @@ class Calls:
             started_s=self._started_s,
             frame=(self._settings.width, self._settings.height),
         )
+
+    def _snapshot_view(self, snapshot: SnapshotState | None) -> SnapshotView | None:
+        """The open snapshot as soon as its photograph has been decoded, in a thread."""
+        if snapshot is None:
+            self._photograph = None
+            return None
+        if self._photograph is None or self._photograph[0] != snapshot.id:
+            if self._developing is None or self._developing.done():
+                self._developing = asyncio.create_task(self._develop(snapshot), name="snapshot for the display")
+            return None
+        return SnapshotView(snapshot.id, self._photograph[1], tuple((e.points, e.colour) for e in snapshot.edits))
+
+    async def _develop(self, snapshot: SnapshotState) -> None:
+        self._photograph = (snapshot.id, await asyncio.to_thread(to_picture, snapshot.still))
+        self._changed()
 
     async def tool(self, event: FromParticipant) -> None:
         """A tool in the code user's hand. Raises Trouble."""
@@ -137,14 +158,34 @@ class Calls:
             elif not running and session.id == self._session_id:
                 over.set()
                 self._session_id = ""
-            if running and self._call:
-                self._call.record(session.recording.wanted)
+            if running:
+                self._record(session)
 
     async def _one_call(self, session: Session, over: asyncio.Event) -> None:
         """From START to the end; trouble with the camera ends the call, not the kiosk."""
         self._idle.clear()
         call_id = session.calls[-1].id
-        folder = await asyncio.to_thread(self._spool.folder, session.id)
+        folder = await asyncio.to_thread(self._spool.folder, session.id, call_id)
+        files: Queue[do.Input] = Queue(1000)
+        timeline = Timeline(call_id)
+        made: list[Tools] = []
+
+        def make_tools(tell: Tell, tell_poses: TellPoses) -> Tools:
+            made.append(
+                Tools(
+                    call_id=call_id,
+                    tell=tell,
+                    tell_poses=tell_poses,
+                    still=self._equipment.camera.still,
+                    folder=folder,
+                    artifact=lambda artifact: files.put(do.AddArtifact(artifact)),
+                    settings=self._settings,
+                    changed=self._changed,
+                    timeline=timeline,
+                )
+            )
+            return made[-1]
+
         call = Call(
             session=session,
             call_id=call_id,
@@ -152,13 +193,22 @@ class Calls:
             microphone=self._equipment.microphone,
             speaker=self._equipment.speaker,
             settings=self._settings,
+            make_tools=make_tools,
             folder=folder,
+            on_picture=self._on_picture,
+            on_staff_picture=self._on_staff_picture,
         )
-        news = asyncio.create_task(self._news(session.id, call), name="call news")
+        telling: list[asyncio.Task[None]] = []
         try:
             async with call:
-                self._begin(call, session)
-                await over.wait()
+                telling = [
+                    asyncio.create_task(self._tell_book(session.id, source), name="call news")
+                    for source in (call.news(), files)
+                ]
+                async with made[0] as tools:
+                    self._begin(call, tools, session)
+                    await over.wait()
+                    self._tools = None
         except DeviceTrouble as error:
             self._board.fails("camera", error.text)
             await self._end(session.id, error.code)
@@ -167,19 +217,24 @@ class Calls:
             self._opened.clear()
             self._on_staff_picture(None)
             self._changed()
-        await news
-        self._idle.set()
+            files.close()
+            await asyncio.gather(*telling)
+            self._idle.set()
         log.info("call %s of session %s is over", call_id, session.id)
 
-    def _begin(self, call: Call, session: Session) -> None:
-        self._call, self._started_s = call, time.monotonic()
-        call.record(session.recording.wanted)
+    def _begin(self, call: Call, tools: Tools, session: Session) -> None:
+        self._call, self._tools, self._started_s = call, tools, time.monotonic()
+        self._record(session)
         self._board.works("camera")
         self._opened.set()
         self._changed()
 
-    async def _news(self, session_id: str, call: Call) -> None:
-        async for what in call.news():
+    def _record(self, session: Session) -> None:
+        if self._call:
+            self._call.record(session.recording.wanted, session.recording.asked)
+
+    async def _tell_book(self, session_id: str, source: AsyncIterator[do.Input]) -> None:
+        async for what in source:
             try:
                 await self._book.put(session_id, what, SYSTEM)
             except Refused as error:  # the session went on meanwhile: news of a call that is over

@@ -1,4 +1,4 @@
-"""Where a session's files lie until the desk has them: one folder a session, written whole or not at all."""
+"""Where a session's files lie until the desk has them: one folder a call, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class Spool:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def folder(self, session_id: str) -> Path:
-        folder = self._root / session_id
+    def folder(self, session_id: str, call_id: str = "") -> Path:
+        """Of one call, so that a second call under the same session begins its numbers anew; made if need be."""
+        folder = self._root / session_id / call_id
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def path(self, session_id: str, artifact: Artifact) -> Path:
-        return self._root / session_id / artifact.name
+        return self._root / session_id / artifact.call / artifact.name
 
     def keep(
         self, session_id: str, artifact_id: str, kind: ArtifactKind, name: str, content_type: str, data: bytes
@@ -41,8 +42,9 @@ class Spool:
         return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
 
     def let_go(self, session_id: str, artifact: Artifact) -> None:
-        """Deletes the copy of what the desk has receipted; the folder goes with its last file."""
+        """Deletes the copy of what the desk has receipted; folders go with their last file."""
         path = self.path(session_id, artifact)
         path.unlink(missing_ok=True)
-        if path.parent.exists() and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+        for folder in (path.parent, self._root / session_id):
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
