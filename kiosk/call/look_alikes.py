@@ -1,0 +1,78 @@
+"""Elements that look like the mark, close to it: terminals in a strip, buttons in a row."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kiosk.call import poses, template
+from kiosk.call.frames import GreyFrame
+from kiosk.call.poses import Points, Pose
+from kiosk.call.template import Template
+from kiosk.call.vision import Grey
+
+REACH_PX = 130
+MOST = 4
+ALIKE = 0.6
+CLEARLY = 0.04
+"""By how much the mark must look more like itself than its look-alikes do."""
+
+
+class LookAlikes:
+    """offsets: where they are, in px of the mark's first frame."""
+
+    def __init__(self, frame: GreyFrame, quad: Points) -> None:
+        self.offsets = _find(frame.grey, quad)
+
+    def outdone(self, view: Template, frame: GreyFrame, pose: Pose) -> bool:
+        """Whether the mark at `pose` looks more like itself than any neighbour that could be taken for it."""
+        if not self.offsets:
+            return True
+        here = _likeness(view, frame, pose)
+        there = (
+            _likeness(view, frame, poses.chain(poses.shift(sign * dx, sign * dy), pose))
+            for dx, dy in self.offsets
+            for sign in (1, -1)
+        )
+        return all(here > other + CLEARLY for other in there)
+
+
+def _likeness(view: Template, frame: GreyFrame, pose: Pose) -> float:
+    through = poses.chain(view.to_first, pose)
+    if not frame.holds(*poses.apply_one(through, view.around.x, view.around.y)):
+        return -1.0
+    inner, whole = template.likeness(view, frame, through, template.look(view, frame, through))
+    return inner + 0.7 * whole
+
+
+def _find(grey: Grey, quad: Points) -> tuple[tuple[float, float], ...]:
+    height, width = grey.shape
+    low, high = quad.min(axis=0), quad.max(axis=0)
+    pad = np.maximum((high - low) * 0.15, 3)
+    x0, y0 = np.clip(np.round(low - pad), 0, (width - 12, height - 12)).astype(int).tolist()
+    x1, y1 = np.clip(np.round(high + pad), (x0 + 10, y0 + 10), (width, height)).astype(int).tolist()
+    soft = np.asarray(cv2.blur(grey, (3, 3)))
+    mark = soft[y0:y1, x0:x1]
+    if float(mark.std()) < 2 or min(mark.shape) < 8:
+        return ()
+    left, top = max(0, x0 - REACH_PX), max(0, y0 - REACH_PX)
+    field = soft[top : min(height, y1 + REACH_PX), left : min(width, x1 + REACH_PX)]
+    alike = np.asarray(cv2.matchTemplate(field, mark, cv2.TM_CCOEFF_NORMED))
+    return _peaks(alike, x0 - left, y0 - top, apart_px=max(6, min(mark.shape) // 4))
+
+
+def _peaks(alike: np.ndarray, x: int, y: int, apart_px: int) -> tuple[tuple[float, float], ...]:
+    """The highest values but the mark's own at (x, y), as offsets from it."""
+    found: list[tuple[float, float]] = []
+    _blank(alike, x, y, apart_px)
+    for _ in range(MOST):
+        _, value, _, (px, py) = cv2.minMaxLoc(alike)
+        if value < ALIKE:
+            break
+        found.append((float(px - x), float(py - y)))
+        _blank(alike, px, py, apart_px)
+    return tuple(found)
+
+
+def _blank(alike: np.ndarray, x: int, y: int, apart_px: int) -> None:
+    alike[max(0, y - apart_px) : y + apart_px + 1, max(0, x - apart_px) : x + apart_px + 1] = -1

@@ -1,0 +1,266 @@
+"""One mark: where the element is in each frame, and how sure that is. Pure: frames in, poses out.
+
+"tracked" is claimed only when the mark's own template has just verified; carried by the scene's motion alone it is
+"unsure", and after a while, or out of the picture, "lost". All px are those of the grey frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot, log
+
+import numpy as np
+
+from kiosk.call import poses, template
+from kiosk.call.frames import GreyFrame
+from kiosk.call.keyframes import Keyframes, Sighting
+from kiosk.call.look_alikes import LookAlikes
+from kiosk.call.poses import Points, Pose
+from kiosk.call.scene_motion import Motion
+from kiosk.call.template import Match, Template
+from kiosk.wire.channel import MarkState
+
+MOST_VIEWS = 8
+NEW_VIEW = 0.38
+"""A further template is made when scale and aspect differ by so much (natural logarithm) from those there are."""
+CHAIN_BROKEN_PX = 30.0
+"""So uncertain, the chain of scene motions says nothing any more."""
+LOST_PX = 9.0
+GATE_PX = 12.0
+"""Below this uncertainty a pose that jumps is a look-alike, not the mark."""
+GRACE_FRAMES = 2
+"""Blurred frames in a healthy scene do not make the mark flicker."""
+STRONG_SIGHTING = 22
+"""So many features agree: the scene is found again even where the mark itself cannot be proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """quad: (4, 2) px, where the mark is or was last; confidence: 0..1."""
+
+    quad: Points
+    state: MarkState
+    confidence: float
+
+
+class NothingToHold(ValueError):
+    """There is no texture at or around the mark."""
+
+
+class MarkTracker:
+    """Follows one mark from the frame it was made on. Used by one thread.
+
+    Raises:
+        NothingToHold: at making it.
+    """
+
+    def __init__(self, frame: GreyFrame, quad: Points) -> None:
+        first = template.cut(frame, poses.STAY, quad)
+        if first is None:
+            raise NothingToHold("nothing here that could be followed")
+        self._first_quad = quad
+        self._middle = poses.centre(quad)
+        self._size = np.ptp(quad, axis=0)
+        self._views = [first]
+        self._keyframes = Keyframes()
+        self._keyframes.add(frame, poses.STAY)
+        self._look_alikes = LookAlikes(frame, quad)
+        self._pose: Pose = poses.STAY.copy()
+        self._chain = True  # whether scene motion has carried the pose without a break
+        self._uncertain_px = 0.0
+        self._missed = 0
+        self._streak = 1
+        self._steps = 0
+        self._confidence = 1.0
+        self._quad_told = quad
+
+    def step(self, frame: GreyFrame, motion: Motion | None) -> Seen:
+        """Where the mark is in `frame`, given how the scene moved since the frame of the last step."""
+        self._steps += 1
+        self._carry(motion)
+        in_view = self._chain and self._may_be_seen(frame)
+        proved = in_view and self._verify(frame, motion)
+        if not proved:
+            self._miss(motion)
+            if self._is_time_to_search(in_view):
+                proved = self._find_again(frame)
+        if proved and self._streak >= 3:
+            self._learn(frame)
+        return self._told(frame, proved, motion)
+
+    # --- the chain of scene motions
+
+    def _carry(self, motion: Motion | None) -> None:
+        if motion is not None:
+            self._pose = poses.chain(self._pose, motion.pose)
+            shape = poses.shape_at(self._pose, *self._middle)
+            if not shape.upright or not 0.02 < shape.scale < 50:  # errors have added up to nonsense
+                self._chain, self._pose = False, poses.STAY
+        else:
+            self._uncertain_px += 5.0 if self._missed else 3.0
+
+    def _miss(self, motion: Motion | None) -> None:
+        self._missed += 1
+        self._streak = 0
+        if motion is not None:
+            self._uncertain_px += 0.12 + 0.03 * min(motion.flow_px, 20) + (0 if motion.health > 0.5 else 0.4)
+        if self._uncertain_px > CHAIN_BROKEN_PX:
+            self._chain = False
+
+    def _may_be_seen(self, frame: GreyFrame) -> bool:
+        x, y = poses.apply_one(self._pose, *self._middle)
+        dx, dy = self._size / 2
+        return bool(-dx < x < frame.width + dx and -dy < y < frame.height + dy)
+
+    # --- proof by the template
+
+    def _verify(self, frame: GreyFrame, motion: Motion | None) -> bool:
+        strict = motion is None or self._missed > 3
+        match = self._match(frame, self._pose, far=self._missed > 0 or motion is None)
+        flow_px = motion.flow_px if motion else 0.0
+        if match is None or self._jumps(match.pose, flow_px):
+            return False
+        if _proves(match, strict, fast=flow_px > 12) and self._outdoes_look_alikes(frame, match, strict):
+            self._accept(match)
+            return True
+        if match.covered and match.agree >= max(12.0, 0.5 * (match.seen - match.own_seen)):
+            self._pose = match.pose  # the surroundings still say where it is: no drift under a hand
+        return False
+
+    def _match(self, frame: GreyFrame, pose: Pose, far: bool) -> Match | None:
+        view = min(self._views, key=lambda v: _difference(v, pose))
+        return template.find(view, frame, pose, far)
+
+    def _jumps(self, pose: Pose, flow_px: float) -> bool:
+        """An unbroken chain does not jump: repeated patterns do."""
+        off = self._distance(pose, self._pose)
+        return self._uncertain_px < GATE_PX and off > 11 + 2.5 * self._uncertain_px + 0.4 * flow_px
+
+    def _outdoes_look_alikes(self, frame: GreyFrame, match: Match, strict: bool) -> bool:
+        """Asked when the mark is found again, and now and then."""
+        if not strict and self._steps % 8 and self._streak:
+            return True
+        return self._look_alikes.outdone(self._views[0], frame, match.pose)
+
+    def _accept(self, match: Match) -> None:
+        self._pose = match.pose
+        self._chain = True
+        self._streak = self._streak + 1 if self._missed == 0 else 1
+        self._missed = 0
+        self._uncertain_px = max(0.0, self._uncertain_px / 2 - 0.15)
+        self._confidence = max(0.0, min(1.0, match.inner if match.textured else match.whole))
+
+    # --- found again
+
+    def _is_time_to_search(self, in_view: bool) -> bool:
+        """Each second frame; seldom while the chain says where it is, out of the picture."""
+        every = 2 if in_view or self._uncertain_px > GATE_PX or not self._chain else 6
+        return self._missed > 2 and self._steps % every == 0
+
+    def _find_again(self, frame: GreyFrame) -> bool:
+        for sighting in self._keyframes.find(frame):
+            if not self._possible(sighting.pose, frame):
+                continue
+            if self._proved_at(sighting, frame):
+                return True
+            if sighting.agree >= STRONG_SIGHTING and not self._trusts_chain():
+                self._restart_chain(sighting)
+                break
+        return False
+
+    def _possible(self, pose: Pose, frame: GreyFrame) -> bool:
+        x, y = poses.apply_one(pose, *self._middle)
+        shape = poses.shape_at(pose, *self._middle)
+        near = frame.holds(x, y, -0.5 * frame.width)
+        gated = self._chain and self._uncertain_px < GATE_PX
+        fits = not gated or self._distance(pose, self._pose) < 15 + 2.5 * self._uncertain_px
+        return near and fits and shape.upright and 0.2 < shape.scale < 5
+
+    def _proved_at(self, sighting: Sighting, frame: GreyFrame) -> bool:
+        if not frame.holds(*poses.apply_one(sighting.pose, *self._middle)):
+            return False
+        match = self._match(frame, sighting.pose, far=True)
+        if match is None or self._distance(match.pose, sighting.pose) > 25:
+            return False
+        if not _proves(match, strict=True, fast=False) or not self._outdoes_look_alikes(frame, match, strict=True):
+            return False
+        self._accept(match)
+        return True
+
+    def _trusts_chain(self) -> bool:
+        return self._chain and self._uncertain_px < LOST_PX + 2
+
+    def _restart_chain(self, sighting: Sighting) -> None:
+        self._pose = sighting.pose
+        self._chain = True
+        self._uncertain_px = max(LOST_PX + 1, 15 - 0.15 * sighting.agree)
+
+    # --- learning
+
+    def _learn(self, frame: GreyFrame) -> None:
+        quad = poses.apply(self._pose, self._first_quad)
+        whole = quad.min() >= 2 and (quad <= (frame.width - 3, frame.height - 3)).all()
+        if not whole or self._confidence < 0.65:
+            return
+        if min(_difference(view, self._pose) for view in self._views) > NEW_VIEW:
+            self._add_view(frame)
+        if self._steps % 5 == 0:
+            self._keyframes.add_if_new(frame, self._pose)
+
+    def _add_view(self, frame: GreyFrame) -> None:
+        view = template.cut(frame, self._pose, self._first_quad)
+        if view is None or len(view.points) < template.ENOUGH_POINTS:
+            return
+        self._views.append(view)
+        if len(self._views) > MOST_VIEWS:
+            del self._views[1]
+
+    # --- telling
+
+    def _told(self, frame: GreyFrame, proved: bool, motion: Motion | None) -> Seen:
+        quad = poses.apply(self._pose, self._first_quad)
+        if self._chain and np.isfinite(quad).all() and float(np.abs(quad).max()) < 4 * frame.width:
+            self._quad_told = quad
+        state = self._state(frame, proved, motion)
+        confidence = self._confidence if state == "tracked" else max(0.0, 0.5 * (1 - self._uncertain_px / LOST_PX))
+        return Seen(self._quad_told, state, 0.0 if state == "lost" else round(confidence, 2))
+
+    def _state(self, frame: GreyFrame, proved: bool, motion: Motion | None) -> MarkState:
+        if proved:
+            return "tracked"
+        x, y = poses.apply_one(self._pose, *self._middle)
+        if not self._chain or self._uncertain_px > LOST_PX or not frame.holds(x, y):
+            return "lost"
+        steady = motion is not None and motion.health > 0.6 and self._uncertain_px < 2
+        return "tracked" if steady and self._missed <= GRACE_FRAMES else "unsure"
+
+    def _distance(self, a: Pose, b: Pose) -> float:
+        (ax, ay), (bx, by) = poses.apply_one(a, *self._middle), poses.apply_one(b, *self._middle)
+        return hypot(ax - bx, ay - by)
+
+
+def _difference(view: Template, pose: Pose) -> float:
+    """How differently the view was taken, as a logarithm of scale and aspect."""
+    shape = poses.shape_at(poses.chain(view.to_first, pose), view.around.x, view.around.y)
+    if not shape.upright:
+        return 1e9
+    return abs(log(max(shape.scale, 1e-3) / view.scale_made)) + 0.7 * log(max(shape.stretch, 1.0))
+
+
+def _proves(match: Match, strict: bool, fast: bool) -> bool:
+    """Whether the mark itself was seen. strict: it was lost before; fast: blur is to be expected."""
+    if match.covered:
+        return False
+    if match.textured and match.own_seen >= 4:
+        return _own_proof(match, strict, 0.1 if fast else 0.0)
+    if strict:
+        return match.whole > 0.65 and match.agree >= max(9.0, 0.45 * match.seen)
+    return match.whole > (0.4 if fast else 0.5) and match.agree >= max(6.0, 0.35 * match.seen)
+
+
+def _own_proof(match: Match, strict: bool, allowance: float) -> bool:
+    if not strict:
+        return match.inner > 0.7 or (match.inner > 0.45 - allowance and match.own_agree >= 0.35 * match.own_seen)
+    surroundings = match.whole > 0.5 and match.agree >= max(10.0, 0.35 * match.seen)
+    own = match.own_agree >= max(5.0, 0.6 * match.own_seen)
+    return match.inner > 0.85 or (match.inner > 0.6 and (surroundings or own))

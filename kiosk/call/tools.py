@@ -1,0 +1,231 @@
+"""The tools in a call: strokes, pointers, marks, snapshots. Everything goes through here, is put in order and told.
+
+All of it runs on the loop; the tracker has its own thread, files are written in others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kiosk.call.album import SAVE_SOON_S, Album
+from kiosk.call.author import Author
+from kiosk.call.mark_board import MarkBoard
+from kiosk.call.snapshot import SnapshotState, messages
+from kiosk.call.strokes import Strokes
+from kiosk.call.timeline import Person, PosesAt, TimelineSink, What
+from kiosk.call.tracker import Report, Tracker
+from kiosk.config import CallSettings
+from kiosk.errors import DeviceTrouble, Full
+from kiosk.hw.ports import Picture, Still
+from kiosk.session.record import Artifact
+from kiosk.wire import channel
+from kiosk.wire.channel import (
+    Edit,
+    FromKiosk,
+    FromParticipant,
+    MarkCreate,
+    MarkPose,
+    MarkRemove,
+    Pointer,
+    SnapshotClose,
+    SnapshotTake,
+    StrokeBegin,
+    StrokeEnd,
+    StrokePoints,
+    Undo,
+)
+from kiosk.wire.overlay import Overlay
+
+Told = FromKiosk | bytes
+Tell = Callable[[Told, Author | None], None]
+TellPoses = Callable[[float, tuple[MarkPose, ...]], None]
+
+
+class Tools:
+    """The tools of one call.
+
+    tell: to every participant but the author given. tell_poses: capture time and poses of one frame. changed: the
+    display has something new to draw. artifact: a file is whole on disk, or has changed (same id).
+    """
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        tell: Tell,
+        tell_poses: TellPoses,
+        still: Callable[[], Awaitable[Still]],
+        folder: Path,
+        artifact: Callable[[Artifact], None],
+        settings: CallSettings,
+        changed: Callable[[], None],
+        timeline: TimelineSink | None = None,
+        now: Callable[[], float] = time.monotonic,
+        save_soon_s: float = SAVE_SOON_S,
+    ) -> None:
+        self._tell = tell
+        self._tell_poses = tell_poses
+        self._changed = changed
+        self._timeline = timeline
+        self._now = now
+        self._newest_s = 0.0
+        self._strokes = Strokes(settings.fade_s)
+        self._marks = MarkBoard()
+        self._tracker = Tracker(self._tracked, self._tracker_failed)
+        self._album = Album(
+            still=still, folder=folder, call_id=call_id, say=self._say, artifact=artifact, save_soon_s=save_soon_s
+        )
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._album)
+            await stack.enter_async_context(self._tracker)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The tracker's thread stops, what is unsaved is saved."""
+        await self._stack.__aexit__(kind, error, trace)
+
+    # --- people
+
+    def join(self, author: Author) -> None:
+        self._write(Person(author.name, author.colour, "joined"), None)
+
+    def leave(self, author: Author) -> None:
+        """Pen up and pointer gone; marks and edits stay."""
+        for event in self._strokes.leave(author, self._now()):
+            self._say(event, but=author)
+        self._say(Pointer(by=author.name, colour=author.colour), but=author)
+        self._write(Person(author.name, author.colour, "left"), None)
+
+    def greet(self) -> tuple[Told, ...]:
+        """For one who comes late: all that is on the picture, as if it were just being made."""
+        now_s = self._now()
+        self._strokes.forget_faded(now_s)
+        snapshot = messages(self._album.open) if self._album.open else ()
+        return (*self._strokes.replay(now_s), *self._marks.told(), *snapshot)
+
+    # --- what they do
+
+    async def handle(self, author: Author, event: FromParticipant, captured_s: float | None) -> None:
+        """One event of a participant or of the code user; `captured_s` is the frame that its author saw, if known.
+
+        What is not for the tools is ignored.
+
+        Raises:
+            Trouble: Full, Malformed, WrongState or DeviceTrouble; then nothing has changed.
+        """
+        match event:
+            case StrokeBegin() | StrokePoints() | StrokeEnd() | Pointer():
+                self._draw(author, event, captured_s)
+            case MarkCreate() | MarkRemove():
+                self._mark(author, event, captured_s)
+            case SnapshotTake():
+                await self._album.take(author)
+            case Edit():
+                self._album.edit(author, event)
+            case Undo():
+                self._album.undo(author, event)
+            case SnapshotClose():
+                self._album.close()
+            case _:
+                pass
+
+    def _draw(
+        self, author: Author, event: StrokeBegin | StrokePoints | StrokeEnd | Pointer, captured_s: float | None
+    ) -> None:
+        now_s = self._now()
+        match event:
+            case StrokeBegin():
+                self._say(self._strokes.begin(author, event, now_s), author, captured_s)
+            case StrokePoints():
+                self._extend(author, event, captured_s)
+            case StrokeEnd():
+                self._end(author, event.id, captured_s)
+            case Pointer():
+                self._say(self._strokes.point(author, event), author)
+
+    def _extend(self, author: Author, event: StrokePoints, captured_s: float | None) -> None:
+        try:
+            told = self._strokes.extend(author, event)
+        except Full:
+            self._end(author, event.id, captured_s)
+            raise
+        if told is not None:
+            self._say(told, author, captured_s)
+
+    def _end(self, author: Author, own_id: str, captured_s: float | None) -> None:
+        told = self._strokes.end(author, own_id, self._now())
+        if told is not None:
+            self._say(told, author, captured_s)
+
+    def _mark(self, author: Author, event: MarkCreate | MarkRemove, captured_s: float | None) -> None:
+        if isinstance(event, MarkRemove):
+            removed = self._marks.remove(author, event.id)
+            if removed is not None:
+                self._tracker.order(removed[1])
+                self._say(removed[0])
+            return
+        if not self._tracker.works:
+            raise DeviceTrouble("Marks are switched off in this call: the tracker has failed.")
+        mark, order = self._marks.create(author, event, captured_s)
+        self._tracker.order(order)
+        self._say(mark, captured_s=captured_s)
+
+    # --- the picture
+
+    def feed(self, picture: Picture) -> None:
+        """Every picture of the camera; on the loop, cheap."""
+        self._newest_s = picture.captured_s
+        self._tracker.feed(picture)
+
+    def overlay(self, now_s: float) -> Overlay:
+        """What to draw over the newest frame."""
+        self._strokes.forget_faded(now_s)
+        return Overlay(
+            captured_s=self._newest_s,
+            strokes=self._strokes.shapes(),
+            marks=self._marks.shapes(),
+            pointers=self._strokes.pointers(),
+        )
+
+    @property
+    def snapshot(self) -> SnapshotState | None:
+        """The picture that is open for everybody."""
+        return self._album.open
+
+    def _tracked(self, report: Report) -> None:
+        news, poses = self._marks.report(report)
+        for event in news:
+            self._say(event, captured_s=report.captured_s)
+        if poses:
+            self._tell_poses(report.captured_s, poses)
+            self._write(PosesAt(poses), report.captured_s)
+        self._changed()
+
+    def _tracker_failed(self) -> None:
+        for gone in self._marks.clear("The tracker has failed."):
+            self._say(gone)
+        text = "Marks are switched off for the rest of this call: the tracker has failed."
+        self._say(channel.Trouble(code=DeviceTrouble.code, text=text))
+
+    # --- telling
+
+    def _say(self, event: Told, but: Author | None = None, captured_s: float | None = None) -> None:
+        self._tell(event, but)
+        if isinstance(event, What):
+            self._write(event, captured_s)
+        self._changed()
+
+    def _write(self, what: What, captured_s: float | None) -> None:
+        if self._timeline is not None:
+            self._timeline.write(self._now() if captured_s is None else captured_s, what)

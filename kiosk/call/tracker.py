@@ -1,0 +1,190 @@
+"""All marks of a call, in a thread of their own.
+
+The loop hands over the newest picture and what is wanted, the thread hands back a `Report`; nothing else is shared.
+While there is no mark the thread does nothing but keep the ring of small grey frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from types import TracebackType
+from typing import Self
+
+import cv2
+from numpy.linalg import LinAlgError
+
+from kiosk.call import element
+from kiosk.call.frames import GreyFrame, Ring
+from kiosk.call.marks import MarkTracker, NothingToHold, Seen
+from kiosk.call.poses import Points
+from kiosk.call.scene_motion import SceneMotion
+from kiosk.hw.ports import Picture
+from kiosk.mailbox import Slot
+from kiosk.wire.channel import MarkPose
+
+log = logging.getLogger(__name__)
+
+CATCH_UP_STEPS = 12
+"""A new mark is followed from the frame that was seen to now in so many steps at most: about 30 ms of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """Mark the element at a point, or what is in a box (0..1), on the frame captured at `captured_s` (None: newest)."""
+
+    id: str
+    captured_s: float | None
+    at: tuple[float, float] | None = None
+    box: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    id: str
+
+
+Order = Make | Drop
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where the marks are in the frame captured at `captured_s`; `refused` could not be made: id and sentence."""
+
+    captured_s: float
+    poses: tuple[MarkPose, ...]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class Tracker:
+    """The thread and its loop side. `told` and `failed` are called on the loop.
+
+    A failure switches it off for the rest of the call and calls `failed` once; it never ends the call.
+    """
+
+    def __init__(self, told: Callable[[Report], None], failed: Callable[[], None]) -> None:
+        self._told = told
+        self._failed = failed
+        self._orders: list[Order] = []
+        self._pool: ThreadPoolExecutor | None = None
+        self._pictures: Slot[Picture] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        # beside a call OpenCV's own threads would take the encoder's cores
+        self._pool = ThreadPoolExecutor(1, "tracker", initializer=cv2.setNumThreads, initargs=(1,))
+        self._pictures = Slot()
+        self._task = asyncio.create_task(self._run(self._pictures, self._pool), name="tracker")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pictures is not None:
+            self._pictures.close()
+        if self._task is not None:
+            await self._task
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)  # idle by now: the task has awaited its last step
+
+    @property
+    def works(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def feed(self, picture: Picture) -> None:
+        """Every picture of the camera. On the loop; only puts it down, the newest wins."""
+        if self._pictures is not None and self.works:
+            self._pictures.put(picture)
+
+    def order(self, order: Order) -> None:
+        """Carried out with the next picture, in order."""
+        self._orders.append(order)
+
+    async def _run(self, pictures: Slot[Picture], pool: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
+        bench = Bench()
+        try:
+            async for picture in pictures:
+                orders, self._orders = self._orders, []
+                report = await loop.run_in_executor(pool, bench.step, picture, orders)
+                if report is not None:
+                    self._told(report)
+        except Exception:  # whatever it is, a call goes on without its marks: switched off, and said so
+            log.exception("the tracker failed; marks are off for the rest of the call")
+            self._failed()
+
+
+class Bench:
+    """The thread's side: the ring, the scene's motion and the marks. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._ring = Ring()
+        self._scene: SceneMotion | None = None
+        self._marks: dict[str, MarkTracker] = {}
+
+    def step(self, picture: Picture, orders: Iterable[Order] = ()) -> Report | None:
+        """The report for this picture; None while there is nothing to report on."""
+        frame = GreyFrame.of(picture)
+        self._ring.push(frame)
+        seen = self._follow(frame)
+        refused: list[tuple[str, str]] = []
+        for order in orders:
+            self._carry_out(order, seen, refused)
+        if not self._marks:
+            self._scene = None
+        if not seen and not refused:
+            return None
+        told = tuple(_told(mark, s, frame) for mark, s in seen.items() if mark in self._marks)
+        return Report(frame.captured_s, told, tuple(refused))
+
+    def _follow(self, frame: GreyFrame) -> dict[str, Seen]:
+        if self._scene is None:
+            return {}
+        motion = self._scene.step(frame)
+        return {id_: mark.step(frame, motion) for id_, mark in self._marks.items()}
+
+    def _carry_out(self, order: Order, seen: dict[str, Seen], refused: list[tuple[str, str]]) -> None:
+        match order:
+            case Drop(id_):
+                self._marks.pop(id_, None)
+            case Make():
+                try:
+                    seen[order.id] = self._make(order)
+                except (NothingToHold, LinAlgError):
+                    refused.append((order.id, "There is nothing at this place that could be followed."))
+
+    def _make(self, order: Make) -> Seen:
+        """The mark, started on the frame that was seen and followed to the newest."""
+        first, *later = self._ring.since(order.captured_s)
+        quad = _quad(order, first)
+        scene = SceneMotion()
+        scene.step(first)
+        mark = MarkTracker(first, quad)
+        seen = Seen(quad, "tracked", 1.0)
+        for frame in _thinned(later):
+            seen = mark.step(frame, scene.step(frame))
+        self._marks[order.id] = mark
+        self._scene = self._scene or scene
+        return seen
+
+
+def _quad(order: Make, frame: GreyFrame) -> Points:
+    if order.box is not None:
+        return element.boxed(frame.grey, frame.to_px(*order.box[0]), frame.to_px(*order.box[1]))
+    x, y = frame.to_px(*(order.at or (0.5, 0.5)))
+    return element.around(frame.grey, min(max(x, 0.0), frame.width - 1), min(max(y, 0.0), frame.height - 1))
+
+
+def _thinned(frames: list[GreyFrame]) -> list[GreyFrame]:
+    """At most CATCH_UP_STEPS of them, evenly, the newest always."""
+    stride = max(1, ceil(len(frames) / CATCH_UP_STEPS))
+    return frames[::-1][::stride][::-1]
+
+
+def _told(id_: str, seen: Seen, frame: GreyFrame) -> MarkPose:
+    a, b, c, d = ((round(x, 5), round(y, 5)) for x, y in frame.to_unit(seen.quad).tolist())
+    return MarkPose(id=id_, quad=(a, b, c, d), confidence=seen.confidence, state=seen.state)
