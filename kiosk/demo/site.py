@@ -56,7 +56,7 @@ secret_file = "{folder}/desk/secret"
 [http]
 port = {desk}
 public_url = "http://127.0.0.1:{desk}"
-frame_ancestors = ["http://127.0.0.1:*"]
+frame_ancestors = "http://127.0.0.1:*"
 
 [broker]
 port = {broker}

@@ -1,0 +1,170 @@
+"""The whole system as a person meets it: the demo's three programs, a real Chromium, and eyes on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from playwright.async_api import Browser, BrowserContext, Frame, Page, async_playwright
+
+from kiosk.demo.run import Running, page, running
+from kiosk.demo.site import Choices
+from kiosk.hw.sim.corner_code import read as read_corner_code
+from kiosk.session.record import Session
+from kiosk.wire.codec import decode
+
+T = TypeVar("T")
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+CORNER_CODE_JS = (Path(__file__).parent / "corner_code.js").read_text()
+Image = NDArray[np.uint8]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(ARGUMENTS), ignore_default_args=["--headless=old", "--mute-audio"]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def until(look: Callable[[], Awaitable[T]], what: str, limit_s: float = 20.0, pause_s: float = 0.02) -> T:
+    """Looks until there is something (truthy) to be seen, and returns it."""
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        found = await look()
+        if found:
+            return found
+        await asyncio.sleep(pause_s)
+    raise AssertionError(f"not seen within {limit_s:.0f} s: {what}")
+
+
+@dataclass
+class Rig:
+    """One story's stage. `desk` and `kiosk` are the two frames of the newcomer's page."""
+
+    system: Running
+    context: BrowserContext
+    page: Page
+    kiosk: Frame
+    desk: Frame
+    troubles: list[str]
+
+    # --- the kiosk's side ---------------------------------------------------------------------------------------------
+
+    async def display(self) -> Image:
+        """What the kiosk's display shows now: (H, W, 3) uint8 BGR."""
+        answer = await self.context.request.get(self.system.site.panel_url + "/display.png")
+        assert answer.ok
+        picture = cv2.imdecode(np.frombuffer(await answer.body(), np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None
+        return picture.astype(np.uint8)
+
+    async def panel_state(self) -> dict[str, Any]:
+        answer = await self.context.request.get(self.system.site.panel_url + "/state.json")
+        state: dict[str, Any] = await answer.json()
+        return state
+
+    async def press(self, button: str, hold_s: float = 0.08) -> None:
+        """One of the drawn buttons under the display, with the mouse."""
+        await self.kiosk.locator(f"[data-button={button}]").hover()
+        await self.page.mouse.down()
+        await asyncio.sleep(hold_s)
+        await self.page.mouse.up()
+
+    # --- the desk's side ----------------------------------------------------------------------------------------------
+
+    async def api(self, path: str) -> Any:
+        """What the desk says to the signed-in person."""
+        answer = await self.context.request.get(self.system.site.desk_url + path)
+        assert answer.ok, f"{path}: {answer.status}"
+        return await answer.json()
+
+    async def session(self, session_id: str) -> Session:
+        answer = await self.context.request.get(f"{self.system.site.desk_url}/api/sessions/{session_id}")
+        body = await answer.json()
+        import msgspec  # noqa: PLC0415
+
+        return msgspec.convert(body["session"], Session)
+
+    async def frame_in_page(self) -> dict[str, Any] | None:
+        """The corner code of the video frame that the page shows: {number, timeMs}."""
+        found: dict[str, Any] | None = await self.desk.evaluate(
+            """(source) => {
+                const read = window.readCornerCode ??= new Function(source + '; return readCornerCode;')();
+                const video = document.getElementById('call-video');
+                if (!video.videoWidth) return null;
+                const canvas = window.codeCanvas ??= document.createElement('canvas');
+                canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+                const context = canvas.getContext('2d', { willReadFrequently: true });
+                context.drawImage(video, 0, 0);
+                return read(context, canvas.width, canvas.height);
+            }""",
+            CORNER_CODE_JS,
+        )
+        return found
+
+
+@asynccontextmanager
+async def rig(folder: Path, browser: Browser, choices: Choices | None = None) -> AsyncIterator[Rig]:
+    """The demo, ready, with its page open in a fresh browser context."""
+    async with running(folder, choices or Choices()) as system, page(system) as address:
+        context = await browser.new_context(
+            viewport={"width": 1600, "height": 1000},
+            permissions=["notifications", "camera", "microphone"],
+            bypass_csp=True,  # the test's own scripts are let in; the pages' own keep their policy in other tests
+        )
+        try:
+            tab = await context.new_page()
+            troubles: list[str] = []
+            tab.on("pageerror", lambda error: troubles.append(str(error)))
+            await tab.goto(address)
+            kiosk = await frame_at(tab, system.site.panel_url)
+            desk = await frame_at(tab, system.site.desk_url)
+            yield Rig(system, context, tab, kiosk, desk, troubles)
+        finally:
+            await context.close()
+
+
+async def frame_at(tab: Page, url: str) -> Frame:
+    async def look() -> Frame | None:
+        return next((f for f in tab.frames if f.url.startswith(url)), None)
+
+    frame = await until(look, f"the frame of {url}")
+    assert frame is not None
+    await frame.wait_for_load_state("load")
+    return frame
+
+
+def code_on(display: Image) -> int | None:
+    """The number of the camera's frame on the display, fitted into it as the display does."""
+    height, width = display.shape[:2]
+    w, h = (width, round(width * 9 / 16)) if width * 9 <= height * 16 else (round(height * 16 / 9), height)
+    x, y = (width - w) // 2, (height - h) // 2
+    found = read_corner_code(cv2.cvtColor(display[y : y + h, x : x + w], cv2.COLOR_BGR2GRAY).astype(np.uint8))
+    return found[0] if found else None
+
+
+__all__ = ["Rig", "chromium", "code_on", "decode", "rig", "until"]
