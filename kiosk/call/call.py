@@ -1,0 +1,425 @@
+"""One running call of a session: participants, picture, sound, recording, and the way to the tools.
+
+`async with Call(...)` opens the camera, the microphone and the speaker and closes them; it is not open longer than the
+session is RUNNING. What it has to tell the book comes out of `news`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import av
+from msgspec import Struct
+
+from kiosk.call import channels
+from kiosk.call.author import Author, free_colour
+from kiosk.call.devices import Hearing, Kept, Seeing, in_time
+from kiosk.call.mixer import SILENCE, Mixer
+from kiosk.call.participant import Participant
+from kiosk.call.rate import Code, encoder_bps, quality
+from kiosk.call.recording import Recordings, Timeline
+from kiosk.call.relay import Keyframes, Relay
+from kiosk.call.staff_camera import StaffCamera
+from kiosk.call.summary import Summary
+from kiosk.config import CallSettings, read_secret
+from kiosk.errors import DeviceTrouble, Full, Trouble, Unreachable
+from kiosk.hw.ports import (
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_BLOCK,
+    AccessUnit,
+    Camera,
+    Device,
+    Microphone,
+    Picture,
+    Samples,
+    Speaker,
+)
+from kiosk.mailbox import Queue
+from kiosk.session import inputs
+from kiosk.session.record import Person, Session
+from kiosk.wire import channel, codec
+
+log = logging.getLogger(__name__)
+
+MAX_PARTICIPANTS = 32
+LEAVE_LIMIT_S = 2.0
+CLOSE_LIMIT_S = 1.5
+QUALITY_EACH_S = 2
+
+Tell = Callable[[Struct | bytes, Author | None], None]
+"""(event or binary chunk, author to leave out or None): to all participants with an events channel."""
+TellPoses = Callable[[float, tuple[channel.MarkPose, ...]], None]
+"""(captured_s of the frame, marks): to all, each with its own name for the frame."""
+
+
+class Tools(Device, Protocol):
+    """Marks, strokes, snapshots: what is drawn in a call. All from the loop; open while the call is."""
+
+    def join(self, author: Author) -> None: ...
+    def leave(self, author: Author) -> None: ...
+    def greet(self) -> tuple[Struct | bytes, ...]:
+        """What is on the picture now, for somebody who comes late: events and binary chunks in order."""
+
+    async def handle(self, author: Author, event: Any, captured_s: float | None) -> None:
+        """One of channel.FromParticipant; `captured_s` is the frame its `t` named. Raises Trouble."""
+
+    def feed(self, picture: Picture) -> None:
+        """Each picture of the camera; cheap."""
+
+
+class Call:
+    """All methods from the loop; `async with` from one task, which is cancelled where something in the call breaks."""
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        call_id: str,
+        camera: Camera,
+        microphone: Microphone,
+        speaker: Speaker,
+        settings: CallSettings,
+        make_tools: Callable[[Tell, TellPoses], Tools],
+        folder: Path,
+        timeline: Timeline | None = None,
+        on_picture: Callable[[Picture], None] = lambda picture: None,
+        on_staff_picture: Callable[[Picture | None], None] = lambda picture: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """folder: where the session's files are. on_picture, on_staff_picture: called in the loop; must not block."""
+        self._session, self._id = session, call_id
+        self._camera, self._microphone, self._speaker = camera, microphone, speaker
+        self._settings, self._now = settings, now
+        self._on_picture = on_picture
+        self._make_tools = make_tools
+        self._folder, self._timeline = folder, timeline
+        self._staff_camera = StaffCamera(on_staff_picture, now)
+        self._mixer = Mixer()
+        self._participants: dict[str, Participant] = {}
+        self._joining = 0
+        self._colours: dict[str, str] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._seconds = 0
+        self._alone_since_s: float | None = None
+        self._encoder_bps = 0
+        self._ended = False
+
+    # --- from its beginning to its end ------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        """Raises ConfigError: the TURN password's file cannot be read."""
+        self._begin_s = self._now()
+        self._summary = Summary(self._begin_s)
+        self._turn_password = read_secret(self._settings.turn_password_file)
+        self._news: Queue[inputs.Input] = Queue(1000)
+        loop = asyncio.get_running_loop()
+        self._relay = Relay(Keyframes(self._camera.request_keyframe, loop.time, loop.call_later))
+        self.tools = await self._make_tools(self.tell, self.tell_poses).__aenter__()
+        self._recordings = Recordings(
+            self._session,
+            self._id,
+            self._folder,
+            self._relay,
+            self._tell_recording,
+            timeline=self._timeline,
+            already=self.tools.greet,
+        )
+        self._group = await asyncio.TaskGroup().__aenter__()
+        self._start_tasks()
+        self.record(self._session.recording.wanted, self._session.recording.asked)
+        return self
+
+    def _start_tasks(self) -> None:
+        hearing = Hearing(self._microphone, self._device)
+        self._spawn("seeing", Seeing(self._camera, self._device).run(self._unit, self._picture))
+        self._spawn("hearing", hearing.run(self._tick_sound, SILENCE))
+        self._spawn("speaking", Kept("speaker", self._speaker, self._device).run(asyncio.Event().wait))
+        self._spawn("seconds", self._count_seconds())
+        # not of the group: what broke must not keep the last file from being finished
+        self._recording = asyncio.create_task(self._recordings.run(), name="call-recordings")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        finishing = asyncio.create_task(in_time(self._recordings.finish(), CLOSE_LIMIT_S, "finishing the recording"))
+        for task in tuple(self._tasks.values()):
+            task.cancel()
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            await in_time(self.tools.__aexit__(None, None, None), CLOSE_LIMIT_S, "closing the tools")
+            await finishing
+            self._recording.cancel()
+            self._relay.close()
+            self._staff_camera.close()
+            self._news.put(inputs.CallSummary(self._id, self._summary.figures(self._now())))
+            self._news.close()
+            log.info("call %s: %s", self._id, self._summary.line(self._now()))
+
+    def news(self) -> AsyncIterator[inputs.Input]:
+        """What the book must hear; ends once the call has ended and everything was told. For one reader."""
+        return self._news
+
+    # --- participants -----------------------------------------------------------------------------------------------
+
+    async def join(self, peer: str, person: Person, sdp: str) -> str:
+        """Answers a participant's offer: SDP with all our candidates. The same peer again replaces its connection.
+
+        Raises:
+            Malformed: an offer that cannot be answered.
+            Full: 32 participants are there.
+            Unreachable: the call ended meanwhile.
+        """
+        if peer not in self._participants and len(self._participants) + self._joining >= MAX_PARTICIPANTS:
+            raise Full(f"{MAX_PARTICIPANTS} participants are in the call")
+        participant = self._make_participant(peer, person)
+        self._joining += 1
+        try:
+            answer = await participant.answer(sdp)
+        except BaseException:
+            await participant.close()
+            raise
+        finally:
+            self._joining -= 1
+        if self._ended:
+            await participant.close()
+            raise Unreachable("the call has ended")
+        self._admit(participant)
+        return answer
+
+    async def candidate(self, peer: str, candidate: str, mid: str) -> None:
+        """A trickled candidate of a participant; one for somebody who has left is of no use and no harm.
+
+        Raises:
+            Malformed: it is none.
+        """
+        participant = self._participants.get(peer)
+        if participant is not None:
+            await participant.add_candidate(candidate, mid)
+
+    async def leave(self, peer: str) -> None:
+        """Returns once everything of its connection is freed."""
+        participant = self._participants.get(peer)
+        if participant is not None:
+            participant.drop("left")
+            await asyncio.wait({self._tasks[_task_name(participant)]}, timeout=LEAVE_LIMIT_S)
+
+    def _make_participant(self, peer: str, person: Person) -> Participant:
+        colour = self._colours.get(person.id) or free_colour(tuple(self._colours.values()))
+        self._colours[person.id] = colour
+        return Participant(
+            peer,
+            person,
+            Author(peer, person.name, colour),
+            host=self,
+            relay=self._relay,
+            mixer=self._mixer,
+            settings=self._settings,
+            turn_password=self._turn_password,
+            begin_s=self._begin_s,
+            now=self._now,
+        )
+
+    def _admit(self, participant: Participant) -> None:
+        old = self._participants.get(participant.peer)
+        if old is not None:
+            old.drop("replaced")
+        self._participants[participant.peer] = participant
+        self._spawn(_task_name(participant), self._serve(participant))
+
+    async def _serve(self, participant: Participant) -> None:
+        try:
+            await participant.run()
+        except Exception:  # named place: one participant's connection may break, and the call goes on for the others
+            log.exception("participant %s: broken", participant.peer)
+        finally:
+            await participant.close()
+            self._part(participant)
+
+    def _part(self, participant: Participant) -> None:
+        log.info("participant %s: %s", participant.peer, participant.why_gone)
+        self._staff_camera.gone(participant)
+        if self._participants.get(participant.peer) is not participant:
+            return  # replaced by a newer connection of the same peer
+        del self._participants[participant.peer]
+        if participant.is_connected:
+            self.tools.leave(participant.author)
+            self._tell_people()
+
+    # --- what participants tell us (participant.Host) ---------------------------------------------------------------
+
+    def connected(self, participant: Participant) -> None:
+        log.info("participant %s: connected", participant.peer)
+        self._summary.joins += 1
+        self._alone_since_s = None
+        self.tools.join(participant.author)
+        self._news.put(inputs.Joined(participant.person))
+        self._tell_people()
+
+    def channel_opened(self, participant: Participant) -> None:
+        author = participant.author
+        tell = participant.channels.tell
+        tell(channel.Hello(you=author.name, colour=author.colour, session=self._session.id, call=self._id))
+        tell(self._people_event())
+        tell(channel.RecordingTold(state=self._recordings.state))
+        for what in self.tools.greet():
+            tell(what)
+
+    def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None:
+        self._staff_camera.frame(participant, frame)
+
+    async def said(self, participant: Participant, event: Any) -> None:
+        match event:
+            case channel.Mute(on=on):
+                participant.muted = on
+            case channel.CameraOn(on=on):
+                self._staff_camera.switched(participant, on)
+            case _:
+                await self._use_tools(participant, event)
+
+    async def _use_tools(self, participant: Participant, event: Any) -> None:
+        frame_s = participant.captured_s(getattr(event, "t", None))
+        try:
+            await self.tools.handle(participant.author, event, frame_s)
+        except Trouble as error:
+            participant.channels.tell(channels.of(error))
+        except Exception:  # named place: a call can do without its tools
+            log.exception("tools: %s failed", type(event).__name__)
+            participant.channels.tell(channels.trouble("tools", "that did not work"))
+
+    # --- what we tell participants ----------------------------------------------------------------------------------
+
+    def tell(self, what: Struct | bytes, leave_out: Author | None = None) -> None:
+        """An event or a binary chunk to everybody with an events channel, but not to `leave_out`."""
+        data = what if isinstance(what, bytes) else codec.encode(what).decode()
+        for participant in self._participants.values():
+            if leave_out is None or participant.peer != leave_out.id:
+                participant.channels.tell(data)
+
+    def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
+        """Where the marks are in the frame captured at `captured_s`."""
+        for participant in self._participants.values():
+            participant.tell_poses(captured_s, marks)
+
+    def _tell_people(self) -> None:
+        self.tell(self._people_event())
+
+    def _people_event(self) -> channel.People:
+        return channel.People(people=self.people)
+
+    def _device(self, name: str, trouble: DeviceTrouble | None) -> None:
+        if trouble is None:
+            self.tell(channels.trouble("device_back", f"the {name} is back"))
+        else:
+            self._summary.camera_losses += name == "camera"
+            self.tell(channels.of(trouble))
+
+    # --- what the kiosk's display shows -----------------------------------------------------------------------------
+
+    @property
+    def people(self) -> tuple[tuple[str, str], ...]:
+        """(name, colour) of everybody connected."""
+        return tuple((p.author.name, p.author.colour) for p in self._participants.values() if p.is_connected)
+
+    @property
+    def quality(self) -> Code:
+        """Of the worst link: "good", "fair" or "poor"; "" without participants."""
+        return quality(f for p in self._participants.values() if (f := p.figures))
+
+    @property
+    def staff_camera(self) -> bool:
+        """Whether a staff member's picture is there to be shown."""
+        return self._staff_camera.on
+
+    @property
+    def muted(self) -> bool:
+        return self._mixer.muted
+
+    @property
+    def recording(self) -> bool:
+        """Whether packets go to disk now."""
+        return self._recordings.running
+
+    def mute(self, on: bool) -> None:
+        """Takes the kiosk's microphone out of the call, and out of the recording."""
+        self._mixer.muted = on
+
+    def record(self, wanted: bool, asked: bool = False) -> None:
+        """Follows session.recording: `wanted`, and whether staff have `asked` and wait for consent."""
+        self._recordings.want(wanted, asked)
+
+    # --- the streams ------------------------------------------------------------------------------------------------
+
+    def _unit(self, unit: AccessUnit) -> None:
+        self._summary.frames += 1
+        self._summary.bytes += len(unit.data)
+        self._relay.pass_on(unit)
+
+    def _picture(self, picture: Picture) -> None:
+        self._on_picture(picture)
+        self.tools.feed(picture)
+
+    def _tick_sound(self, block: Samples) -> None:
+        mixed = self._mixer.tick(block)
+        self._speaker.play(mixed.speaker)
+        for peer, heard in mixed.participants.items():
+            if (participant := self._participants.get(peer)) is not None:
+                participant.hear(heard)
+        self._recordings.sound(mixed.recording, self._now() - SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ)
+
+    async def _count_seconds(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.tick()
+
+    def tick(self) -> None:
+        """Once a second: everything that time alone brings about."""
+        self._seconds += 1
+        for participant in tuple(self._participants.values()):
+            participant.tick()
+        self._staff_camera.tick()
+        self._follow_links()
+        self._end_if_lost()
+
+    def _follow_links(self) -> None:
+        links = [(p, f) for p in self._participants.values() if (f := p.figures)]
+        self._summary.sample(len(self.people), (f for _, f in links))
+        bps = encoder_bps((f.target_bps for _, f in links), self._settings.bitrate_min_bps)
+        if abs(bps - self._encoder_bps) > 0.03 * self._encoder_bps:
+            self._encoder_bps = bps
+            self._camera.set_bitrate(bps)
+        if self._seconds % QUALITY_EACH_S == 0:
+            for participant, figures in links:
+                participant.tell_quality(self._encoder_bps, quality((figures,)))
+
+    def _end_if_lost(self) -> None:
+        """Nobody has to sit before a kiosk that nobody is connected to any more."""
+        if self.people or not self._summary.joins:
+            return
+        if self._alone_since_s is None:
+            self._alone_since_s = self._now()
+        elif self._now() - self._alone_since_s >= self._settings.lost_s:
+            self._alone_since_s = float("inf")  # told once
+            self._news.put(inputs.End("link_lost"))
+
+    def _tell_recording(self, news: inputs.Input | channel.RecordingTold | channel.Trouble) -> None:
+        if isinstance(news, channel.RecordingTold | channel.Trouble):
+            self.tell(news)
+        else:
+            self._news.put(news)
+
+    def _spawn(self, name: str, work: Any) -> None:
+        task = self._group.create_task(work, name=f"call-{name}")
+        self._tasks[name] = task
+        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+
+
+def _task_name(participant: Participant) -> str:
+    return f"participant-{participant.peer}-{id(participant)}"

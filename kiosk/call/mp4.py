@@ -1,0 +1,148 @@
+"""A recording on disk: fragmented MP4 of the camera's own packets and Opus. For one thread; blocks.
+
+Each second a fragment is whole on disk (fsync): whatever happens to the power or the process, everything up to the
+last fragment plays (measured: 14.0 of 15 s after SIGKILL). Nothing is encoded but the sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+
+from kiosk.errors import StoreTrouble
+from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Samples
+
+VIDEO_TIME_BASE = Fraction(1, 90_000)
+SOUND_TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
+SOUND_BPS = 48_000
+FRAGMENT_US = 1_000_000
+SLIP_S = 0.06
+"""Sound further than this from where the clock says is put right: it was lost before it came here."""
+OPTIONS = {
+    "movflags": "empty_moov+default_base_moof+frag_keyframe",
+    "frag_duration": str(FRAGMENT_US),
+    "min_frag_duration": "300000",  # keyframes on request may come close together
+    "flush_packets": "1",
+    "max_interleave_delta": str(FRAGMENT_US),  # a stream that has stopped must not keep the other from the disk
+}
+
+
+class _File:
+    """What the muxer writes into: append only (nothing to seek in), counted and hashed as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=0)
+        self._hash = hashlib.sha256()
+        self._dirty = False
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            self._hash.update(view[:written])
+            self.size += written
+            view = view[written:]
+        self._dirty = True
+        return len(data)
+
+    def sync(self) -> None:
+        if self._dirty:
+            os.fsync(self._file.fileno())
+            self._dirty = False
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+class Mp4:
+    """Begins with the first keyframe given; that is time 0 for picture and sound.
+
+    Raises (all methods but close): StoreTrouble, the disk does not take it; what it took before plays.
+    """
+
+    def __init__(self, path: Path, keyframe: AccessUnit) -> None:
+        self._begin_s = keyframe.captured_s
+        self._last_pts = -1
+        self._sound_pts: int | None = None
+        with _disk_trouble():
+            self._file = _File(path)
+            self._container = av.open(self._file, "w", format="mp4", options=OPTIONS)
+            self._add_streams(keyframe)
+        self.video(keyframe)
+
+    def _add_streams(self, keyframe: AccessUnit) -> None:
+        container: OutputContainer = self._container
+        with av.open(io.BytesIO(keyframe.data), format="h264") as probe:
+            self._video = container.add_stream_from_template(probe.streams.video[0])
+        self._video.time_base = VIDEO_TIME_BASE
+        self._sound = container.add_stream("libopus", rate=SAMPLE_RATE_HZ, layout="mono")
+        self._sound.bit_rate = SOUND_BPS
+        self._sound.codec_context.options = {"application": "voip"}
+
+    def video(self, unit: AccessUnit) -> None:
+        packet: Packet[Any] = Packet(unit.data)
+        pts = max(self._last_pts + 1, round((unit.captured_s - self._begin_s) / VIDEO_TIME_BASE))
+        self._last_pts = pts
+        packet.pts = packet.dts = pts
+        packet.time_base = VIDEO_TIME_BASE
+        packet.is_keyframe = unit.keyframe
+        packet.stream = self._video
+        self._mux(packet)
+
+    def sound(self, block: Samples, at_s: float) -> None:
+        """(960,) int16 mono whose first sample was heard at `at_s`. Blocks follow each other without gaps."""
+        due = round((at_s - self._begin_s) * SAMPLE_RATE_HZ)
+        if due < 0:
+            return
+        slip = due - self._sound_pts if self._sound_pts is not None else None
+        if slip is None or slip > SLIP_S * SAMPLE_RATE_HZ:
+            self._sound_pts = due
+        elif slip < -SLIP_S * SAMPLE_RATE_HZ:
+            return
+        assert self._sound_pts is not None
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, self._sound_pts, SOUND_TIME_BASE
+        self._sound_pts += SAMPLES_PER_BLOCK
+        with _disk_trouble():
+            packets = self._sound.encode(frame)
+        for packet in packets:
+            self._mux(packet)
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        with _disk_trouble():
+            self._container.mux_one(packet)
+            self._file.sync()
+
+    def close(self) -> tuple[int, str]:
+        """(bytes, sha256) of the file. A disk that is full by now costs the last second, no more."""
+        with contextlib.suppress(StoreTrouble), _disk_trouble():
+            for packet in self._sound.encode(None) if self._sound_pts is not None else ():
+                self._container.mux_one(packet)
+        with contextlib.suppress(StoreTrouble), _disk_trouble():
+            self._container.close()
+        with contextlib.suppress(StoreTrouble), _disk_trouble():
+            self._file.sync()
+        self._file.close()
+        return self._file.size, self._file.sha256
+
+
+@contextlib.contextmanager
+def _disk_trouble() -> Any:
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:
+        raise StoreTrouble(f"the recording cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,305 @@
+"""One participant's connection: our video and sound to it, its sound and camera from it, and the data channels.
+
+aiortc's RTCPeerConnection answers the participant's offer. Whatever the participant sends is judged here and in
+channels.py; what it means for the call is the host's (the Call's) business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import av
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.rtcconfiguration import RTCBundlePolicy
+from aiortc.sdp import candidate_from_sdp
+
+from kiosk.call.aiortc_hooks import VideoSender, abort, negotiate_playout_delay, tune_gathering
+from kiosk.call.author import Author
+from kiosk.call.channels import Channels
+from kiosk.call.mixer import Mixer, Voice
+from kiosk.call.offer import Offer, h264_only, read_offer
+from kiosk.call.rate import Figures, LinkRate
+from kiosk.call.relay import Relay
+from kiosk.call.tracks import PacketTrack, SoundReader, SoundTrack
+from kiosk.config import CallSettings
+from kiosk.errors import Malformed
+from kiosk.mailbox import Queue
+from kiosk.session.record import Person
+from kiosk.wire import channel
+
+log = logging.getLogger(__name__)
+
+CONNECT_LIMIT_S = 30.0
+SILENT_LIMIT_S = 5.0
+GATHER_LIMIT_S = 4.0
+"""The desk waits ten seconds for an answer; a STUN or TURN server that is not there must not use them up."""
+CLOSE_LIMIT_S = 1.5
+
+
+class Host(Protocol):
+    """What a participant tells the call it is in."""
+
+    def connected(self, participant: Participant) -> None: ...
+    def channel_opened(self, participant: Participant) -> None: ...
+    def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None: ...
+    async def said(self, participant: Participant, event: Any) -> None: ...
+
+
+class Participant:
+    """Made, asked once for its `answer`, then `run` until it is gone, and `close`d whatever happened."""
+
+    def __init__(
+        self,
+        peer: str,
+        person: Person,
+        author: Author,
+        *,
+        host: Host,
+        relay: Relay,
+        mixer: Mixer,
+        settings: CallSettings,
+        turn_password: str,
+        begin_s: float,
+        now: Callable[[], float],
+    ) -> None:
+        self.peer, self.person, self.author = peer, person, author
+        self.camera_on = False
+        self.is_connected = False
+        self.muted = False
+        self.why_gone = ""
+        self._host, self._relay, self._mixer, self._settings, self._now = host, relay, mixer, settings, now
+        self._connection = RTCPeerConnection(_configuration(settings, turn_password))
+        self._video = PacketTrack(relay, begin_s)
+        self._sound = SoundTrack()
+        self._voice = Voice()
+        self._sender: VideoSender | None = None
+        self._rate = LinkRate(settings.bitrate_min_bps, settings.bitrate_max_bps, now())
+        self._inbox: Queue[Any] = Queue(500)
+        self.channels = Channels(self._inbox.put, lambda: host.channel_opened(self), now, peer)
+        self._tracks: list[MediaStreamTrack] = []
+        self._late: tuple[tuple[str, str], ...] = ()
+        self._began_s = self._measured_s = now()
+        self._measured_bytes = 0
+        self._sent_bps = 0.0
+        self._gone = asyncio.Event()
+
+    # --- the connection ---------------------------------------------------------------------------------------------
+
+    async def answer(self, sdp: str) -> str:
+        """Our SDP with all candidates.
+
+        Raises:
+            Malformed: no offer that we can answer; the sentence says why.
+        """
+        offer = read_offer(sdp)
+        self._late = offer.late
+        connection = self._connection
+        connection.on("track", self._tracks.append)
+        connection.on("datachannel", self.channels.adopt)
+        connection.on("connectionstatechange", self._state_changed)
+        sends_video = self._add_transceivers(offer)
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            if sends_video is not None:
+                negotiate_playout_delay(connection, sends_video)
+                self._sender = VideoSender(sends_video, self, self._now)
+            tune_gathering(connection, self._settings.loopback, GATHER_LIMIT_S)
+            await connection.setLocalDescription(await connection.createAnswer())
+        except Exception as error:  # named place: aiortc breaks on a strange SDP wherever it happens to
+            raise Malformed(f"the offer cannot be answered: {error or type(error).__name__}") from error
+        return str(connection.localDescription.sdp)
+
+    def _add_transceivers(self, offer: Offer) -> RTCRtpTransceiver | None:
+        """Ours in the offer's order; our video and sound go where they are first received. Returns video's."""
+        sends: dict[str, RTCRtpTransceiver] = {}
+        for media in offer.media:
+            own: MediaStreamTrack = self._video if media.kind == "video" else self._sound
+            if media.receives and media.kind not in sends:
+                transceiver = self._connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
+                sends[media.kind] = transceiver
+            else:
+                transceiver = self._connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
+            if media.kind == "video":
+                transceiver.setCodecPreferences(h264_only())
+        return sends.get("video")
+
+    async def add_candidate(self, candidate: str, mid: str) -> None:
+        """A trickled candidate; an empty one is the end of them. May wait for a name to be resolved.
+
+        Raises:
+            Malformed: it is none.
+        """
+        try:
+            parsed = candidate_from_sdp(candidate.removeprefix("candidate:")) if candidate else None
+            if parsed is not None:
+                parsed.sdpMid = mid
+            if not self._gone.is_set():
+                await self._connection.addIceCandidate(parsed)
+        except (ValueError, AssertionError, IndexError, OSError) as error:
+            raise Malformed(f"not a candidate: {error}") from error
+
+    async def run(self) -> None:
+        """Until the participant is gone; `why_gone` says why."""
+        self._mixer.add(self.peer, self._voice)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._work(), name=f"call-inbox-{self.peer}")]
+            for track in self._tracks:
+                read = self._listen if track.kind == "audio" else self._watch
+                tasks.append(group.create_task(read(track), name=f"call-{track.kind}-{self.peer}"))
+            tasks.append(group.create_task(self._resolve_late(), name=f"call-names-{self.peer}"))
+            await self._gone.wait()
+            for task in tasks:
+                task.cancel()
+
+    def drop(self, why: str) -> None:
+        """It is gone, or shall be. The first reason counts."""
+        if not self._gone.is_set():
+            self.why_gone = why
+            self._gone.set()
+
+    async def close(self) -> None:
+        """Frees everything, within CLOSE_LIMIT_S."""
+        self.drop("closed")
+        self._mixer.remove(self.peer, self._voice)
+        self._video.stop()
+        self._sound.stop()
+        self._connection.remove_all_listeners()
+        closing = asyncio.create_task(self._connection.close(), name=f"call-close-{self.peer}")
+        await asyncio.wait({closing}, timeout=CLOSE_LIMIT_S)
+        if not closing.done():
+            log.warning("participant %s: its connection does not close; its sockets are taken away", self.peer)
+            closing.cancel()
+            await abort(self._connection)
+
+    def _state_changed(self) -> None:
+        state = self._connection.connectionState
+        if state == "connected" and not self.is_connected:
+            self.is_connected = True
+            self._host.connected(self)
+        elif state in ("failed", "closed"):
+            self.drop(f"connection {state}")
+
+    async def _resolve_late(self) -> None:
+        for candidate, mid in self._late:
+            with contextlib.suppress(Malformed):
+                await self.add_candidate(candidate, mid)
+
+    # --- what comes from it -----------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        async for event in self._inbox:
+            await self._host.said(self, event)
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        reader = SoundReader(self._voice.put)
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.AudioFrame) and not self.muted:
+                    reader.feed(frame)
+
+    async def _watch(self, track: MediaStreamTrack) -> None:
+        """Reads always, shown or not: frames nobody takes would pile up, 1.2 MB a second."""
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, av.VideoFrame):
+                    self._host.staff_frame(self, frame)
+
+    # --- what goes to it --------------------------------------------------------------------------------------------
+
+    def hear(self, block: Any) -> None:
+        """20 ms of what it is to hear."""
+        self._sound.put(block)
+
+    def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
+        t = self._sender.to_wire(self._video.pts(captured_s)) if self._sender else None
+        if t is not None:
+            self.channels.tell_poses(channel.Poses(t=t, marks=marks))
+
+    def captured_s(self, t: int | None) -> float | None:
+        """When the frame was captured that reached this participant with the RTP timestamp `t`; None if unknown."""
+        if t is None or self._sender is None:
+            return None
+        pts = self._sender.from_wire(t)
+        return None if pts is None else self._video.captured_s(pts)
+
+    # --- the link ---------------------------------------------------------------------------------------------------
+
+    def keyframe_wanted(self) -> None:
+        self._relay.keyframes.request()
+
+    def estimated(self, remb_bps: float) -> None:
+        self._rate.estimated(remb_bps, self._sent_bps)
+        self._follow_rate()
+
+    def reported(self, loss: float, round_trip_s: float | None) -> None:
+        self._rate.reported(loss, round_trip_s, self._now())
+        self._follow_rate()
+
+    @property
+    def figures(self) -> Figures | None:
+        """What is known of its link; None where it gets no video."""
+        return self._rate.figures if self._sender and self.is_connected else None
+
+    @property
+    def says_camera(self) -> bool:
+        return self.channels.has_events
+
+    @property
+    def dropped_frames(self) -> int:
+        return self._video.dropped
+
+    def tick(self) -> None:
+        """Once a second: says that we live, and looks whether it does."""
+        now_s = self._now()
+        self._measure(now_s)
+        self._rate.advance(now_s)
+        self._follow_rate()
+        if not self.is_connected:
+            if now_s - self._began_s > CONNECT_LIMIT_S:
+                self.drop("never connected")
+        elif self.channels.has_events:
+            self.channels.beat()
+            if now_s - self.channels.heard_s > SILENT_LIMIT_S:
+                self.drop("silent")
+            elif self.channels.overflows:
+                self.drop("does not follow")
+
+    def tell_quality(self, encoder_bps: int, step: str) -> None:
+        figures = self._rate.figures
+        self.channels.tell(
+            channel.Quality(
+                bitrate_bps=min(encoder_bps, int(self._sent_bps)) or encoder_bps,
+                loss=round(figures.loss, 4),
+                round_trip_ms=round(figures.round_trip_s * 1000, 1),
+                step=step,
+            )
+        )
+
+    def _measure(self, now_s: float) -> None:
+        sent = self._sender.sent_bytes if self._sender else 0
+        if now_s > self._measured_s:
+            self._sent_bps = 8 * (sent - self._measured_bytes) / (now_s - self._measured_s)
+        self._measured_s, self._measured_bytes = now_s, sent
+
+    def _follow_rate(self) -> None:
+        if self._sender is not None:
+            self._sender.set_target(self._rate.figures.target_bps)
+
+
+def _configuration(settings: CallSettings, turn_password: str) -> RTCConfiguration:
+    """aiortc asks Google's STUN server where it is given no list, so there is always one.
+
+    max-compat: each section gets a transport of its own at first, which aiortc then bundles right for any order of
+    sections; with the other policies it loses one where sections of a kind are repeated.
+    """
+    servers = [RTCIceServer(settings.stun)] if settings.stun else []
+    if settings.turn:
+        servers.append(RTCIceServer(settings.turn, settings.turn_user, turn_password))
+    return RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)

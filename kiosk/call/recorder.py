@@ -1,0 +1,142 @@
+"""One recording: a thread that writes what the call hands over. Bounded; never holds the call up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.call.mp4 import Mp4
+from kiosk.errors import StoreTrouble
+from kiosk.hw.ports import AccessUnit, Samples
+from kiosk.mailbox import Slot
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 400
+"""Frames and blocks: five seconds, for a card that stalls."""
+KEPT_FREE = 256 * 1024 * 1024
+"""Bytes that recordings leave on the disk: the session itself must still be written when a recording fills it."""
+FREE_LOOKED_AT_EACH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a recording ended. `bytes` 0: no keyframe ever came, and there is no file."""
+
+    bytes: int
+    sha256: str
+    trouble: StoreTrouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    samples: Samples
+    at_s: float
+
+
+class Recorder:
+    """Writes to `path` from the first keyframe on. `video` and `sound` from the loop; they never block.
+
+    began: called once in the loop with the first frame's capture time. The file exists from then on and not before.
+    """
+
+    def __init__(self, path: Path, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free) -> None:
+        self._path = path
+        self._free = free
+        self._queue: queue.Queue[AccessUnit | _Block | None] = queue.Queue(MAX_WAITING)
+        self._wants_keyframe = True
+        self._ended: Slot[Written] = Slot()
+        self._began: Slot[float] = Slot()
+        self._stopped = threading.Event()
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    def video(self, unit: AccessUnit) -> bool:
+        """Takes the unit, or leaves out all up to the next keyframe. False: a keyframe is wanted."""
+        if self._wants_keyframe and not unit.keyframe:
+            return False
+        self._wants_keyframe = not self._put(unit)
+        return not self._wants_keyframe
+
+    def sound(self, block: Samples, at_s: float) -> None:
+        self._put(_Block(block, at_s))
+
+    async def began(self) -> float:
+        """When the first frame of the file was captured. Raises StopAsyncIteration: there never was one."""
+        return await self._began.get()
+
+    async def ended(self) -> Written:
+        """Waits for the end: after `stop`, or by trouble with the disk."""
+        return await self._ended.get()
+
+    def stop(self) -> None:
+        """What was handed over is still written."""
+        self._stopped.set()
+        with contextlib.suppress(queue.Full):  # then the thread looks at `_stopped` once it has emptied the queue
+            self._queue.put_nowait(None)
+
+    def _put(self, item: AccessUnit | _Block) -> bool:
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self.dropped += 1
+            return False
+        return True
+
+    # --- the thread -------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        file: Mp4 | None = None
+        trouble: StoreTrouble | None = None
+        try:
+            while (item := self._next()) is not None:
+                if file is None:
+                    file = self._begin(item)
+                elif isinstance(item, AccessUnit):
+                    file.video(item)
+                else:
+                    file.sound(item.samples, item.at_s)
+        except StoreTrouble as error:
+            trouble = error
+        except Exception as error:  # named place: a thread that dies unheard would leave the call waiting for it
+            log.exception("recorder: broken")
+            trouble = StoreTrouble(f"the recording broke off: {error}")
+        size, sha256 = file.close() if file is not None else (0, "")
+        self._began.close()
+        self._ended.put(Written(size, sha256, trouble))
+
+    def _next(self) -> AccessUnit | _Block | None:
+        self._look_at_disk()
+        while True:
+            try:
+                return self._queue.get(timeout=0.5)
+            except queue.Empty:
+                if self._stopped.is_set():
+                    return None
+
+    def _begin(self, item: AccessUnit | _Block) -> Mp4 | None:
+        if not isinstance(item, AccessUnit):
+            return None  # sound before the first picture
+        file = Mp4(self._path, item)
+        self._began.put(item.captured_s)
+        return file
+
+    _items = 0
+
+    def _look_at_disk(self) -> None:
+        self._items += 1
+        if self._items % FREE_LOOKED_AT_EACH != 1:
+            return
+        try:
+            free = self._free(self._path.parent)
+        except OSError as error:
+            raise StoreTrouble(f"the disk cannot be looked at: {error.strerror}") from error
+        if free < KEPT_FREE:
+            raise StoreTrouble("the disk is full: the recording was stopped")

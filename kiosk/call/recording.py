@@ -1,0 +1,225 @@
+"""When to record: follows what is wanted, one file after the other, and tells what came of each.
+
+Nothing is on disk before recording is wanted: no recorder exists then, and no file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from kiosk.call import channels
+from kiosk.call.recorder import Recorder, Written
+from kiosk.call.relay import Outlet, Relay
+from kiosk.errors import StoreTrouble
+from kiosk.hw.ports import Samples
+from kiosk.session import inputs
+from kiosk.session.record import Artifact, ArtifactKind, Session
+from kiosk.wire import channel
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "video/mp4"
+NAME = re.compile(r"recording-(\d+)\.mp4\Z")
+RELAY_FRAMES = 90
+
+Tell = Callable[[inputs.Input | channel.RecordingTold | channel.Trouble], None]
+
+
+class Timeline(Protocol):
+    """What is drawn while a recording runs, beside it."""
+
+    async def start(self, path: Path, t0_s: float, already: tuple[Struct | bytes, ...] = ()) -> None: ...
+    async def stop(self, artifact_id: str, group: str = "") -> Artifact | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    recorder: Recorder
+    outlet: Outlet
+    path: Path
+    artifact_id: str
+
+
+class Recordings:
+    """All recordings of one call. `run` is its task; everything from the loop.
+
+    already: what is on the picture when a recording begins (Tools.greet).
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        call_id: str,
+        folder: Path,
+        relay: Relay,
+        tell: Tell,
+        *,
+        timeline: Timeline | None = None,
+        already: Callable[[], tuple[Struct | bytes, ...]] = lambda: (),
+    ) -> None:
+        self._call, self._folder, self._relay, self._tell = call_id, folder, relay, tell
+        self._timeline, self._already = timeline, already
+        self._names = {a.name for a in session.artifacts}
+        self._wanted = False
+        self._asked = False
+        self._changed = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._running: _Running | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None
+
+    @property
+    def state(self) -> Literal["off", "asked", "on"]:
+        if self.running:
+            return "on"
+        return "asked" if self._asked and not self._wanted else "off"
+
+    def want(self, wanted: bool, asked: bool = False) -> None:
+        """From now on not one more frame is taken where it is no longer wanted."""
+        before = self.state
+        self._wanted, self._asked = wanted, asked
+        if not wanted and self._running is not None:
+            self._running.outlet.close()
+            self._running.recorder.stop()
+        self._changed.set()
+        if wanted:
+            self._idle.clear()
+        if self.state not in (before, "on"):
+            self._tell(channel.RecordingTold(state=self.state))
+
+    def sound(self, block: Samples, at_s: float) -> None:
+        """20 ms of everything that is heard, from `at_s` on."""
+        if self._running is not None and self._wanted:
+            self._running.recorder.sound(block, at_s)
+
+    async def run(self) -> None:
+        """Records whenever it is wanted. Never fails: a call can do without; what went wrong is told."""
+        while True:
+            self._changed.clear()
+            if not self._wanted:
+                self._idle.set()
+                await self._changed.wait()
+                continue
+            self._idle.clear()
+            try:
+                await self._record()
+            except StoreTrouble as error:
+                self._give_up(error)
+            except Exception:  # named place: the call goes on without a recording
+                log.exception("recording: broken")
+                self._give_up(StoreTrouble("the recording broke off"))
+
+    async def finish(self) -> None:
+        """The call is over: returns once the last file is whole and told."""
+        self.want(False)
+        await self._idle.wait()
+
+    async def _record(self) -> None:
+        running = self._running = self._begin()
+        feeding = asyncio.create_task(self._feed(running), name="call-recorder-feed")
+        noting = asyncio.create_task(self._note(running), name="call-recorder-timeline")
+        self._tell(inputs.RecordingRuns(True))
+        self._tell(channel.RecordingTold(state="on"))
+        try:
+            written = await running.recorder.ended()
+        finally:
+            self._running = None
+            running.recorder.stop()
+            running.outlet.close()
+            for task in (feeding, noting):
+                task.cancel()
+            await asyncio.wait((feeding, noting))
+            self._tell(inputs.RecordingRuns(False))
+            self._tell(channel.RecordingTold(state="off"))
+        await self._keep(running, written)
+
+    def _begin(self) -> _Running:
+        name = self._free_name()
+        self._names.add(name)
+        path = self._folder / name
+        return _Running(Recorder(path), self._relay.open(RELAY_FRAMES), path, secrets.token_hex(8))
+
+    async def _feed(self, running: _Running) -> None:
+        with contextlib.suppress(StopAsyncIteration):
+            while True:
+                if not running.recorder.video(await running.outlet.get()):
+                    self._relay.keyframes.request()
+
+    async def _note(self, running: _Running) -> None:
+        """The timeline begins with the file's first frame. A recording is worth keeping without one."""
+        if self._timeline is None:
+            return
+        try:
+            begin_s = await running.recorder.began()
+            await self._timeline.start(running.path.with_suffix(".timeline.jsonl"), begin_s, self._already())
+        except StopAsyncIteration:
+            pass
+        except StoreTrouble as error:
+            self._tell(channels.of(error))
+
+    async def _keep(self, running: _Running, written: Written) -> None:
+        if written.bytes:
+            artifact = Artifact(
+                id=running.artifact_id,
+                kind=ArtifactKind.RECORDING,
+                name=running.path.name,
+                content_type=CONTENT_TYPE,
+                bytes=written.bytes,
+                sha256=written.sha256,
+                call=self._call,
+                group=running.artifact_id,
+            )
+            self._tell(inputs.AddArtifact(artifact))
+        if self._timeline is not None:
+            timeline = await self._timeline.stop(secrets.token_hex(8), running.artifact_id)
+            if timeline is not None:
+                self._tell(inputs.AddArtifact(timeline))
+        if written.trouble is not None:
+            raise written.trouble
+
+    def _give_up(self, trouble: StoreTrouble) -> None:
+        """Until it is switched off and on again: a full disk is not tried again by itself."""
+        log.warning("recording: %s", trouble.text)
+        self._wanted = False
+        self._tell(channels.of(trouble))
+
+    def _free_name(self) -> str:
+        try:
+            here = {path.name for path in self._folder.iterdir()}
+        except FileNotFoundError:
+            here = set()
+        taken = (NAME.match(name) for name in self._names | here)
+        return f"recording-{max((int(m[1]) for m in taken if m), default=0) + 1}.mp4"
+
+
+def leftovers(folder: Path, known: Iterable[str], call: str) -> tuple[Artifact, ...]:
+    """Recordings in `folder` that nobody has told of: the power went while they ran. For a thread: reads them.
+
+    known: the names of the session's artifacts.
+    """
+    names = set(known)
+    found: list[Artifact] = []
+    for path in sorted(folder.glob("recording-*.mp4")):
+        size = path.stat().st_size
+        if path.name in names or not NAME.match(path.name) or not size:
+            continue
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        artifact_id = secrets.token_hex(8)
+        kind = ArtifactKind.RECORDING
+        found.append(Artifact(artifact_id, kind, path.name, CONTENT_TYPE, size, sha256, call=call, group=artifact_id))
+    return tuple(found)
