@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ name = "{provider}"
 language = "{language}"
 recording_allowed = true
 review_s = {review_s}
-steps = ["reason", "consent"]
+steps = {steps}
 reasons = {reasons}
 staff = [{{ id = "anna", name = "Anna Berg" }}, {{ id = "ben", name = "Ben Okoye" }}]
 moderators = [{{ id = "clara", name = "Clara Wolf" }}]
@@ -120,6 +121,7 @@ class Choices:
     display: str = "1024x600"
     language: str = "de"
     review_s: float = 600.0
+    steps: tuple[str, ...] = ("reason", "consent")
 
 
 def lay_out(folder: Path, choices: Choices) -> Site:
@@ -137,6 +139,7 @@ def lay_out(folder: Path, choices: Choices) -> Site:
         "display": choices.display,
         "language": choices.language,
         "review_s": choices.review_s,
+        "steps": json.dumps(choices.steps),
         **words,
     }
     (folder / "desk").mkdir(parents=True, exist_ok=True)

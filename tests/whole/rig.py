@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Browser, BrowserContext, Frame, Page, async_playwright
@@ -19,7 +20,6 @@ from kiosk.demo.run import Running, page, running
 from kiosk.demo.site import Choices
 from kiosk.hw.sim.corner_code import read as read_corner_code
 from kiosk.session.record import Session
-from kiosk.wire.codec import decode
 
 T = TypeVar("T")
 CHROMIUM = "/usr/bin/chromium"
@@ -103,11 +103,31 @@ class Rig:
         return await answer.json()
 
     async def session(self, session_id: str) -> Session:
-        answer = await self.context.request.get(f"{self.system.site.desk_url}/api/sessions/{session_id}")
-        body = await answer.json()
-        import msgspec  # noqa: PLC0415
-
+        body = await self.api(f"/api/sessions/{session_id}")
         return msgspec.convert(body["session"], Session)
+
+    async def until_state(self, session_id: str, state: str, limit_s: float = 20.0) -> Session:
+        async def look() -> Session | None:
+            session = await self.session(session_id)
+            return session if session.state == state else None
+
+        session = await until(look, f"{session_id} {state}", limit_s)
+        assert session is not None
+        return session
+
+    async def command(self, session_id: str, kind: str) -> None:
+        """As an integrator would: through the API, as the signed-in person."""
+        url = self.system.site.desk_url
+        answer = await self.context.request.post(
+            f"{url}/api/sessions/{session_id}/commands",
+            data={"do": {"kind": kind}},
+            headers={"X-Desk": "1", "Origin": url},
+        )
+        assert answer.ok, f"{kind}: {answer.status} {await answer.text()}"
+
+    async def open_session(self, session_id: str) -> None:
+        """Its page, in the desk's frame."""
+        await self.desk.goto(f"{self.system.site.desk_url}/sessions/{session_id}")
 
     async def frame_in_page(self) -> dict[str, Any] | None:
         """The corner code of the video frame that the page shows: {number, timeMs}."""
@@ -165,6 +185,3 @@ def code_on(display: Image) -> int | None:
     x, y = (width - w) // 2, (height - h) // 2
     found = read_corner_code(cv2.cvtColor(display[y : y + h, x : x + w], cv2.COLOR_BGR2GRAY).astype(np.uint8))
     return found[0] if found else None
-
-
-__all__ = ["Rig", "chromium", "code_on", "decode", "rig", "until"]
