@@ -6,6 +6,7 @@ real factory. Lamps and the pressure gauge move: they are `Moving` patches, draw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -375,13 +376,13 @@ def _moving(image: Pixels) -> list[Moving]:
     return [
         Moving(1020, 100, _states(image, 1020, 100, 290, 290, needle), _pressure),
         Moving(520, 1160, _states(image, 520, 1160, 68, 68, fault), lambda t: int(t * 1.6) % 2),
-        Moving(640, 262, _states(image, 640, 262, 170, 270, bars), lambda t: round(7.5 + 7.4 * np.sin(t * 0.9))),
+        Moving(640, 262, _states(image, 640, 262, 170, 270, bars), lambda t: round(7.5 + 7.4 * math.sin(t * 0.9))),
     ]
 
 
 def _pressure(t: float) -> int:
     """The needle trembles as the pump runs."""
-    return round(11.5 + 6 * np.sin(t * 1.9) + 5 * np.sin(t * 5.3))
+    return round(11.5 + 6 * math.sin(t * 1.9) + 5 * math.sin(t * 5.3))
 
 
 def _bar(part: Pixels, height: int) -> None:

@@ -1,0 +1,165 @@
+"""Buttons and lamp: the classes of the Pi on gpiozero's mock pins, and a press's story on a clock of our own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kiosk.errors import DeviceTrouble, Refused
+from kiosk.hw.buttons import DEBOUNCE_S, STUCK_S, ButtonStory, GpioButtons
+from kiosk.hw.lamp import GpioLamp
+from kiosk.hw.ports import ButtonName, Press
+from kiosk.hw.sim.pins import SimPins
+
+LONG_S = 0.25
+PINS: dict[ButtonName, int] = {"camera_plus": 17, "accept": 22}
+
+
+@pytest.fixture
+def pins() -> SimPins:
+    return SimPins(PINS, 27)
+
+
+@pytest.fixture
+async def buttons(pins: SimPins) -> AsyncIterator[GpioButtons]:
+    async with GpioButtons(PINS, pins.factory, LONG_S) as opened:
+        yield opened
+
+
+async def test_a_short_press_tells_its_story_in_spite_of_bounces(pins: SimPins, buttons: GpioButtons) -> None:
+    presses = buttons.presses()
+    pins.press("camera_plus")
+    assert await anext(presses) == Press("camera_plus", "down")
+    pins.release("camera_plus")
+    assert await anext(presses) == Press("camera_plus", "short")
+    assert await anext(presses) == Press("camera_plus", "up")
+
+
+async def test_a_long_press_is_told_while_it_is_held(pins: SimPins, buttons: GpioButtons) -> None:
+    presses = buttons.presses()
+    pins.press("accept")
+    assert [await anext(presses) for _ in range(2)] == [Press("accept", "down"), Press("accept", "long")]
+    pins.release("accept")
+    assert await anext(presses) == Press("accept", "up")
+
+
+async def test_two_buttons_at_once_each_tell_their_own(pins: SimPins, buttons: GpioButtons) -> None:
+    presses = buttons.presses()
+    pins.press("camera_plus")
+    pins.press("accept")
+    down = {await anext(presses), await anext(presses)}
+    assert down == {Press("camera_plus", "down"), Press("accept", "down")}
+
+
+async def test_closing_ends_the_presses_and_frees_the_pins(pins: SimPins) -> None:
+    for _ in range(2):
+        async with GpioButtons(PINS, pins.factory, LONG_S) as buttons:
+            presses = buttons.presses()
+        assert [press async for press in presses] == []
+
+
+async def test_a_pin_used_twice_is_told_as_device_trouble(pins: SimPins, buttons: GpioButtons) -> None:
+    with pytest.raises(DeviceTrouble, match="17"):
+        await GpioButtons({"camera_plus": 17}, pins.factory, LONG_S).__aenter__()
+
+
+async def test_a_button_that_is_not_there_cannot_be_pressed(pins: SimPins) -> None:
+    with pytest.raises(Refused, match="decline"):
+        pins.press("decline")
+    assert pins.names == ("camera_plus", "accept")
+
+
+async def test_a_stuck_button_is_told(pins: SimPins) -> None:
+    clock = [100.0]
+    async with GpioButtons(PINS, pins.factory, LONG_S, now=lambda: clock[0]) as buttons:
+        presses = buttons.presses()
+        pins.press("camera_plus")
+        while not buttons.trouble:
+            clock[0] += 1.0
+            await asyncio.sleep(0)
+        assert buttons.trouble == "button stuck: camera_plus"
+        pins.release("camera_plus")
+        while buttons.trouble:
+            clock[0] += 1.0
+            await asyncio.sleep(0)
+        assert [(await anext(presses)).phase for _ in range(3)] == ["down", "long", "up"]
+
+
+# --- the lamp ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_lamp_is_on_while_live_and_dark_when_idle_or_closed(pins: SimPins) -> None:
+    async with GpioLamp(27, pins.factory) as lamp:
+        assert not pins.lamp_on()
+        lamp.show("live")
+        assert pins.lamp_on()
+        lamp.show("idle")
+        assert not pins.lamp_on()
+        lamp.show("live")
+    assert not pins.lamp_on()
+
+
+async def test_a_waiting_lamp_blinks_and_stops_when_live(pins: SimPins) -> None:
+    async with GpioLamp(27, pins.factory) as lamp:
+        lamp.show("waiting")
+        async with asyncio.timeout(10):
+            while not pins.lamp_on():
+                await asyncio.sleep(0.005)
+        lamp.show("live")
+        assert pins.lamp_on()
+        assert lamp.shown == "live"
+
+
+# --- the story, without pins ------------------------------------------------------------------------------------------
+
+
+def test_a_spark_shorter_than_the_debounce_time_is_no_press() -> None:
+    story = begun(pressed=False)
+    assert story.at(True, 1.0) == []
+    assert story.due_s == 1.0 + DEBOUNCE_S
+    assert story.at(False, 1.0 + DEBOUNCE_S / 2) == []
+    assert story.due_s is None
+
+
+def test_chatter_that_reads_the_same_each_time_starts_the_debounce_time_anew() -> None:
+    story = begun(pressed=False)
+    story.at(True, 1.0)
+    story.edge(1.015)
+    assert story.at(True, 1.021) == []
+    assert story.at(True, 1.036) == ["down"]
+
+
+def test_long_is_told_once_and_up_without_short() -> None:
+    story = begun(pressed=False)
+    story.at(True, 1.0)
+    assert story.at(True, 1.02) == ["down"]
+    assert story.due_s == pytest.approx(1.02 + LONG_S)
+    assert story.at(True, 2.0) == ["long"]
+    assert story.at(True, 3.0) == []
+    story.at(False, 4.0)
+    assert story.at(False, 4.1) == ["up"]
+
+
+def test_a_button_held_while_the_kiosk_starts_tells_nothing_until_let_go() -> None:
+    story = begun(pressed=True)
+    assert story.at(True, 5.0) == []
+    story.at(False, 6.0)
+    assert story.at(False, 6.1) == []
+    story.at(True, 7.0)
+    assert story.at(True, 7.1) == ["down"]
+
+
+def test_a_button_held_from_the_start_is_found_stuck() -> None:
+    story = begun(pressed=True)
+    assert story.due_s == STUCK_S
+    story.at(True, STUCK_S)
+    assert story.stuck
+    assert story.due_s is None
+
+
+def begun(*, pressed: bool) -> ButtonStory:
+    story = ButtonStory(LONG_S)
+    story.begin(pressed, 0.0)
+    return story

@@ -1,0 +1,287 @@
+"""What every camera promises, on each one that runs without hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import av
+import cv2
+import numpy as np
+import pytest
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from kiosk.errors import DeviceTrouble
+from kiosk.hw.camera_frames import PACKETS_WAITING, FramesCamera
+from kiosk.hw.camera_video import file_source, fitted
+from kiosk.hw.encoder import X264Encoder
+from kiosk.hw.ports import AccessUnit, Picture
+from kiosk.hw.sim import corner_code
+from kiosk.hw.sim.camera import SceneSource
+from kiosk.hw.sim.scene import Scene
+
+WIDTH, HEIGHT, FPS = 640, 360, 30
+T = TypeVar("T")
+
+
+def x264(bps: int) -> X264Encoder:
+    return X264Encoder(WIDTH, HEIGHT, FPS, bps)
+
+
+@pytest.fixture(params=["scene", "file"])
+def camera(request: pytest.FixtureRequest, tmp_path: Path) -> FramesCamera:
+    if request.param == "scene":
+        return FramesCamera(SceneSource(Scene(WIDTH, HEIGHT, FPS)), x264, 1_000_000)
+    video = a_video(tmp_path / "clip.mp4")
+    return FramesCamera(file_source(str(video), WIDTH, HEIGHT, FPS), x264, 1_000_000)
+
+
+async def test_the_first_packet_is_where_a_viewer_can_begin(camera: FramesCamera) -> None:
+    async with camera:
+        first = await anext(camera.packets())
+    assert first.keyframe
+    kinds = nal_kinds(first.data)
+    assert kinds.index(7) < kinds.index(8) < kinds.index(5)  # SPS, PPS, IDR
+    assert first.data[first.data.index(b"\x67") + 1] == 66  # baseline...
+    assert first.data[first.data.index(b"\x67") + 2] & 0x40  # ...constrained
+
+
+async def test_every_packet_is_a_picture_of_its_own_time(camera: FramesCamera) -> None:
+    async with camera:
+        packets = [unit async for unit in first_of(camera.packets(), 12)]
+    times = [unit.captured_s for unit in packets]
+    assert times == sorted(set(times))
+    assert len(decoded(packets)) == 12
+
+
+async def test_pictures_are_whole_i420_and_carry_the_time_of_their_packet(camera: FramesCamera) -> None:
+    async with camera:
+        packets = camera.packets()
+        async for picture in first_of(camera.pictures(), 5):
+            assert picture.size == (WIDTH, HEIGHT)
+            assert picture.u.shape == picture.v.shape == (HEIGHT // 2, WIDTH // 2)
+            assert picture.y.dtype == picture.u.dtype == np.uint8
+            unit = await anext(packets)
+            while unit.captured_s < picture.captured_s:
+                unit = await anext(packets)
+            assert unit.captured_s == picture.captured_s
+
+
+async def test_a_keyframe_comes_when_asked_for(camera: FramesCamera) -> None:
+    async with camera:
+        packets = camera.packets()
+        await anext(packets)
+        later = [unit async for unit in first_of(packets, 3)]
+        assert not any(unit.keyframe for unit in later)
+        camera.request_keyframe()
+        assert any([unit.keyframe async for unit in first_of(packets, PACKETS_WAITING)])
+
+
+async def test_a_slow_reader_goes_on_at_a_keyframe(camera: FramesCamera) -> None:
+    async with camera:
+        async for _ in first_of(camera.pictures(), 2 * PACKETS_WAITING):
+            pass
+        packets = [unit async for unit in first_of(camera.packets(), 6)]
+    assert packets[0].keyframe
+    assert len(decoded(packets)) == 6
+
+
+async def test_a_photograph_is_taken_while_the_video_runs(camera: FramesCamera) -> None:
+    async with camera:
+        packets = camera.packets()
+        await anext(packets)
+        still = await camera.still()
+        await anext(packets)
+    image = cv2.imdecode(np.frombuffer(still.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (still.height, still.width, 3)
+    assert still.width >= WIDTH
+
+
+async def test_closing_ends_both_streams_and_it_can_be_opened_again(camera: FramesCamera) -> None:
+    async with camera:
+        packets, pictures = camera.packets(), camera.pictures()
+        await anext(packets)
+        assert camera.opened
+    assert not camera.opened
+    [_ async for _ in packets]
+    [_ async for _ in pictures]
+    async with camera:
+        assert (await anext(camera.packets())).keyframe
+
+
+async def test_a_camera_that_is_not_there_says_so_when_opened(tmp_path: Path) -> None:
+    source = file_source(str(tmp_path / "none.mp4"), WIDTH, HEIGHT, FPS)
+    with pytest.raises(DeviceTrouble, match=r"none\.mp4"):
+        await FramesCamera(source, x264, 1_000_000).__aenter__()
+
+
+# --- the simulated camera's bad luck ----------------------------------------------------------------------------------
+
+
+class Clock:
+    """Time that only goes on when told."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.mark.parametrize("mishap", ["unplugged", "stalled"])
+async def test_a_lost_camera_is_told_after_three_seconds_and_comes_back(mishap: str) -> None:
+    clock = Clock()
+    source = SceneSource(Scene(WIDTH, HEIGHT, FPS))
+    async with FramesCamera(source, x264, 1_000_000, now=clock, watch_s=0.01) as camera:
+        packets = camera.packets()
+        await anext(packets)
+        source.unplug() if mishap == "unplugged" else source.stall()
+        with pytest.raises(DeviceTrouble):
+            await while_time_goes_on(clock, drained(packets))
+        source.plug()
+        source.stall(False)
+        back = await anext(packets)
+        if mishap == "unplugged":
+            assert back.keyframe
+
+
+async def test_a_short_gap_is_no_loss() -> None:
+    clock = Clock()
+    source = SceneSource(Scene(WIDTH, HEIGHT, FPS))
+    async with FramesCamera(source, x264, 1_000_000, now=clock, watch_s=0.01) as camera:
+        packets = camera.packets()
+        await anext(packets)
+        source.unplug()
+        clock.now_s += 2.9
+        source.plug()
+        assert [unit async for unit in first_of(packets, 3)]
+
+
+async def test_an_unplugged_camera_cannot_be_opened() -> None:
+    source = SceneSource(Scene(WIDTH, HEIGHT, FPS))
+    source.unplug()
+    with pytest.raises(DeviceTrouble, match="unplugged"):
+        await FramesCamera(source, x264, 1_000_000).__aenter__()
+
+
+def test_the_scene_says_in_its_corner_which_frame_it_is_and_when() -> None:
+    source = SceneSource(Scene(WIDTH, HEIGHT, FPS), wall=lambda: 1_700_000_000.125)
+    source.open()
+    numbers = []
+    for _ in range(3):
+        picture = source.next(threading.Event())
+        assert picture is not None
+        code = corner_code.read(picture.y)
+        assert code is not None
+        assert code[1] == 1_700_000_000_125 % corner_code.TIME_MODULO_MS
+        numbers.append(code[0])
+    assert numbers == sorted(set(numbers))
+
+
+# --- the encoder ------------------------------------------------------------------------------------------------------
+
+
+def test_the_encoder_follows_the_bitrate_while_it_runs() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(1_200_000)
+    rich = encoded(encoder, scene, range(60))
+    encoder.set_bitrate(300_000)
+    encoded(encoder, scene, range(60, 90))  # the old rate's buffer runs empty
+    thin = encoded(encoder, scene, range(90, 150))
+    assert bits_per_s(thin) < 450_000
+    assert bits_per_s(rich) > 800_000
+    assert not any(unit.keyframe for unit in thin)
+
+
+def test_a_keyframe_fits_the_rate_of_its_time() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(2_000_000)
+    encoded(encoder, scene, range(30))
+    encoder.set_bitrate(300_000)
+    encoded(encoder, scene, range(30, 60))
+    encoder.request_keyframe()
+    (keyframe,) = encoded(encoder, scene, [60])
+    assert keyframe.keyframe
+    assert len(keyframe.data) * 8 < 300_000 * 0.7
+
+
+def test_no_frame_is_held_back_and_wrong_sizes_are_refused() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
+    for n, unit in enumerate(encoded(encoder, scene, range(5))):
+        assert unit.captured_s == n / FPS
+    small = Picture(*Scene(320, 180).frame(0), 1.0)
+    with pytest.raises(DeviceTrouble, match="320"):
+        encoder.encode(small)
+
+
+def test_a_tall_video_is_shown_whole_between_black_bars() -> None:
+    frame = VideoFrame.from_ndarray(np.full((640, 360, 3), 255, np.uint8), "bgr24")
+    picture = fitted(frame, WIDTH, HEIGHT, 1.0)
+    assert picture.size == (WIDTH, HEIGHT)
+    assert picture.y[180, 320] == 235
+    assert picture.y[180, 10] == picture.y[180, 630] == 16
+    assert picture.u[90, 5] == 128
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+async def first_of(stream: AsyncIterator[T], count: int) -> AsyncIterator[T]:
+    for _ in range(count):
+        yield await anext(stream)
+
+
+async def drained(stream: AsyncIterator[T]) -> None:
+    async for _ in stream:
+        pass
+
+
+async def while_time_goes_on(clock: Clock, waiting: Awaitable[None]) -> None:
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            clock.now_s += 0.5
+
+    clockwork = asyncio.create_task(go_on())
+    try:
+        await waiting
+    finally:
+        clockwork.cancel()
+
+
+def encoded(encoder: X264Encoder, scene: Scene, numbers: range | list[int]) -> list[AccessUnit]:
+    units = [encoder.encode(Picture(*scene.frame(n), n / scene.fps)) for n in numbers]
+    return [unit for unit in units if unit is not None]
+
+
+def bits_per_s(units: list[AccessUnit]) -> float:
+    return sum(len(unit.data) for unit in units) * 8 * FPS / len(units)
+
+
+def decoded(units: list[AccessUnit]) -> list[VideoFrame]:
+    decoder = VideoCodecContext.create("h264", "r")
+    frames = [frame for unit in units for frame in decoder.decode(av.Packet(unit.data))]
+    return frames + decoder.decode(None)
+
+
+def nal_kinds(data: bytes) -> list[int]:
+    starts = [i + 3 for i in range(len(data) - 3) if data[i : i + 3] == b"\0\0\1"]
+    return [data[i] & 0x1F for i in starts]
+
+
+def a_video(path: Path) -> Path:
+    """Ten frames of another size than the call's, so that it is scaled and soon looped."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 720, 540, "yuv420p"
+        stream.time_base = Fraction(1, FPS)
+        for n in range(10):
+            image = np.zeros((540, 720, 3), np.uint8)
+            cv2.circle(image, (90 + 40 * n, 260), 60, (40, 200, 240), -1)
+            container.mux(stream.encode(VideoFrame.from_ndarray(image, "bgr24")))
+        container.mux(stream.encode(None))
+    return path

@@ -1,0 +1,170 @@
+"""What every microphone and speaker promises, on each one that runs without hardware."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.audio.frame import AudioFrame
+
+from kiosk.errors import DeviceTrouble
+from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
+from kiosk.hw.sim.sound import SILENCE_DBFS, MeterSink, MeterSpeaker, ToneMicrophone, dbfs, machine_sound
+from kiosk.hw.sound import WAITING, AvSource, Discard, Silence, ThreadMicrophone, ThreadSpeaker
+
+
+@pytest.fixture(params=["tone", "file", "none"])
+def microphone(request: pytest.FixtureRequest, tmp_path: Path) -> ThreadMicrophone:
+    if request.param == "tone":
+        return ToneMicrophone()
+    if request.param == "none":
+        return ThreadMicrophone(Silence())
+    return ThreadMicrophone(AvSource(str(a_sound(tmp_path / "beep.wav"))))
+
+
+async def test_blocks_are_20_ms_of_mono_int16(microphone: ThreadMicrophone) -> None:
+    async with microphone:
+        blocks = microphone.blocks()
+        for _ in range(5):
+            block = await anext(blocks)
+            assert block.shape == (SAMPLES_PER_BLOCK,)
+            assert block.dtype == np.int16
+
+
+async def test_sound_comes_no_faster_than_it_is(microphone: ThreadMicrophone) -> None:
+    async with microphone:
+        blocks = microphone.blocks()
+        await anext(blocks)
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(10):
+            await anext(blocks)
+        assert asyncio.get_running_loop().time() - began_s > 0.15
+
+
+async def test_closing_ends_the_blocks_and_it_can_be_opened_again(microphone: ThreadMicrophone) -> None:
+    for _ in range(2):
+        async with microphone:
+            blocks = microphone.blocks()
+            await anext(blocks)
+        assert len([block async for block in blocks]) <= WAITING
+
+
+async def test_a_microphone_that_is_not_there_says_so_when_opened(tmp_path: Path) -> None:
+    with pytest.raises(DeviceTrouble, match=r"none\.wav"):
+        await ThreadMicrophone(AvSource(str(tmp_path / "none.wav"))).__aenter__()
+
+
+async def test_a_lost_microphone_is_told_in_its_blocks() -> None:
+    source = Pullable()
+    async with ThreadMicrophone(source) as microphone:
+        blocks = microphone.blocks()
+        await anext(blocks)
+        source.pulled.set()
+        with pytest.raises(DeviceTrouble, match="pulled out"):
+            [_ async for _ in blocks]
+        source.pulled.clear()
+        assert len(await anext(microphone.blocks())) == SAMPLES_PER_BLOCK
+
+
+def test_a_file_is_resampled_and_looped(tmp_path: Path) -> None:
+    source = AvSource(str(a_sound(tmp_path / "beep.wav")))
+    source.open()
+    heard = np.concatenate([source.read() for _ in range(40)])  # 0.8 s out of 0.5 s
+    source.close()
+    spectrum = np.abs(np.fft.rfft(heard[: SAMPLE_RATE_HZ // 5]))
+    assert np.argmax(spectrum) * 5 == pytest.approx(1000, abs=10)
+    assert dbfs(heard[-SAMPLES_PER_BLOCK:]) > -20
+
+
+# --- speakers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sink", [MeterSink(), Discard()], ids=["meter", "none"])
+async def test_playing_never_blocks_and_what_waits_too_long_is_dropped(sink: MeterSink | Discard) -> None:
+    async with ThreadSpeaker(sink) as speaker:
+        for _ in range(200):
+            speaker.play(a_tone(SAMPLES_PER_BLOCK))
+        if isinstance(sink, MeterSink):
+            assert speaker.dropped >= 200 - WAITING - 25
+
+
+async def test_the_meter_hears_what_was_played() -> None:
+    speaker = MeterSpeaker()
+    assert speaker.level_dbfs() == SILENCE_DBFS
+    tone = a_tone(5 * SAMPLES_PER_BLOCK)
+    async with speaker:
+        for block in tone.reshape(5, -1):
+            speaker.play(block)
+        async with asyncio.timeout(10):
+            while len(speaker.recent()) < len(tone):
+                await asyncio.sleep(0.005)
+        assert np.array_equal(speaker.recent(), tone)
+    assert len(speaker.recent()) == len(tone)  # also after it was closed
+
+
+def test_the_meter_falls_silent_and_forgets() -> None:
+    clock = [10.0]
+    meter = MeterSink(keep_s=0.06, now=lambda: clock[0])
+    meter.open()
+    for _ in range(5):
+        meter.write(a_tone(SAMPLES_PER_BLOCK))
+    assert meter.level_dbfs() == pytest.approx(-9, abs=1)  # half of full scale is -6 dB, a sine's RMS 3 dB less
+    assert len(meter.recent()) == 3 * SAMPLES_PER_BLOCK
+    clock[0] += 0.2
+    assert meter.level_dbfs() == SILENCE_DBFS
+
+
+def test_the_machine_is_heard_but_not_loud_and_its_loop_has_no_click() -> None:
+    sound = machine_sound()
+    assert -40 < dbfs(sound) < -18
+    assert np.abs(sound).max() < 16_000
+    quiet = sound[int(1.2 * SAMPLE_RATE_HZ) : int(1.3 * SAMPLE_RATE_HZ)]
+    chime = sound[int(0.2 * SAMPLE_RATE_HZ) : int(0.4 * SAMPLE_RATE_HZ)]
+    assert dbfs(chime) > dbfs(quiet) + 6
+    assert np.array_equal(sound, machine_sound())
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------------
+
+
+class Pullable:
+    """A microphone whose plug can be pulled."""
+
+    live = False
+
+    def __init__(self) -> None:
+        self.pulled = threading.Event()
+
+    def open(self) -> None:
+        if self.pulled.is_set():
+            raise DeviceTrouble("microphone: pulled out")
+
+    def read(self) -> Samples:
+        self.open()
+        return np.zeros(SAMPLES_PER_BLOCK, np.int16)
+
+    def close(self) -> None:
+        pass
+
+
+def a_tone(count: int) -> Samples:
+    t = np.arange(count) / SAMPLE_RATE_HZ
+    return np.round(16384 * np.sin(2 * math.pi * 1000 * t)).astype(np.int16)
+
+
+def a_sound(path: Path) -> Path:
+    """Half a second of 1 kHz in stereo at 44.1 kHz."""
+    t = np.arange(22_050) / 44_100
+    wave = np.round(12_000 * np.sin(2 * math.pi * 1000 * t)).astype(np.int16)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=44_100, layout="stereo")
+        frame = AudioFrame.from_ndarray(np.repeat(wave, 2).reshape(1, -1), "s16", "stereo")
+        frame.sample_rate = 44_100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
