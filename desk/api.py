@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
@@ -81,17 +82,17 @@ class Wish(Struct, frozen=True):
 
 
 @get("/api/me")
-async def who_am_i(me: Member, people: People) -> Me:
+async def who_am_i(me: NamedDependency[Member], people: NamedDependency[People]) -> Me:
     return Me(me.id, me.name, me.role.value, people.language(me))
 
 
 @get("/api/sessions")
 async def list_sessions(
-    store: Store,
-    me: Member,
-    states: Annotated[list[State] | None, Parameter(query="state")] = None,
-    kiosk: str = "",
-    limit: Annotated[int, Parameter(ge=1, le=500)] = 100,
+    store: NamedDependency[Store],
+    me: NamedDependency[Member],
+    states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
+    kiosk: FromQuery[str] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> Sessions:
     """Newest first; staff see what they were asked for or are assigned to, moderators all."""
     wanted = [state.value for state in states or ()]
@@ -99,7 +100,12 @@ async def list_sessions(
 
 
 @get("/api/sessions/{session_id:str}")
-async def session_details(store: Store, uploads: Uploads, me: Member, session_id: str) -> Details:
+async def session_details(
+    store: NamedDependency[Store],
+    uploads: NamedDependency[Uploads],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+) -> Details:
     session = await visible_session(store, me, session_id)
     kiosk = await store.kiosk(session.kiosk) or KioskView(session.kiosk, online=False)
     if kiosk.device is None:
@@ -110,14 +116,22 @@ async def session_details(store: Store, uploads: Uploads, me: Member, session_id
 
 
 @post("/api/sessions")
-async def create_session(request: AnyRequest, commands: Commands, me: Member) -> Created:
+async def create_session(
+    request: AnyRequest, commands: NamedDependency[Commands], me: NamedDependency[Member]
+) -> Created:
     new = await _json(request, NewSession)
     answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
     return Created(_done(answer).session)
 
 
 @post("/api/sessions/{session_id:str}/commands", status_code=200)
-async def command_session(request: AnyRequest, store: Store, commands: Commands, me: Member, session_id: str) -> Answer:
+async def command_session(
+    request: AnyRequest,
+    store: NamedDependency[Store],
+    commands: NamedDependency[Commands],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+) -> Answer:
     wish = await _wish(request)
     if isinstance(wish.do, inputs.Create):
         raise Problem(400, "malformed", "sessions are created by POST /api/sessions")
@@ -127,7 +141,12 @@ async def command_session(request: AnyRequest, store: Store, commands: Commands,
 
 
 @post("/api/sessions/{session_id:str}/seen", status_code=204)
-async def see_session(kiosks: Kiosks, store: Store, me: Member, session_id: str) -> None:
+async def see_session(
+    kiosks: NamedDependency[Kiosks],
+    store: NamedDependency[Store],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+) -> None:
     """The person looked at it. Told once; where the kiosk is away now, the next look tells it."""
     session = await known_session(store, session_id)
     if not session.has_staff(me.id):
@@ -137,19 +156,19 @@ async def see_session(kiosks: Kiosks, store: Store, me: Member, session_id: str)
 
 
 @get("/api/kiosks")
-async def list_kiosks(store: Store) -> KioskList:
+async def list_kiosks(store: NamedDependency[Store]) -> KioskList:
     return KioskList(await store.kiosks())
 
 
 @get("/api/sessions/{session_id:str}/artifacts/{artifact_id:str}")
 async def artifact_file(
     request: AnyRequest,
-    store: Store,
-    files: Files,
-    me: Member,
-    session_id: str,
-    artifact_id: str,
-    download: bool = False,
+    store: NamedDependency[Store],
+    files: NamedDependency[Files],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+    artifact_id: FromPath[str],
+    download: FromQuery[bool] = False,
 ) -> Response[Any]:
     session = await visible_session(store, me, session_id)
     artifact = next((a for a in session.artifacts if a.id == artifact_id), None)
@@ -160,7 +179,7 @@ async def artifact_file(
 
 
 @get("/api/events")
-async def events(hub: Hub, people: People, me: Member) -> Stream:
+async def events(hub: NamedDependency[Hub], people: NamedDependency[People], me: NamedDependency[Member]) -> Stream:
     """server-sent events: hello, session, presence, gone."""
     if hub.full:
         raise Problem(503, "full", "too many pages are open", {"Retry-After": "5"})

@@ -68,7 +68,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         ConfigError: a secret cannot be read.
         StoreTrouble: (in an ExceptionGroup) the database gave up while following.
     """
-    seals = Seals(signing_secret(Path(config.secret_file)))
+    seals = Seals(signing_secret(config.secret_path))
     store = await open_store(config.database_url)
     try:
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
@@ -133,10 +133,11 @@ def _given(part: Any) -> Provide:
 
 def _headers(http: Http) -> BeforeMessageSendHookHandler:
     """What every answer says to browsers, unless it says something stricter itself."""
+    ancestors = " ".join(http.frame_ancestors) or "'none'"
     policy = {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
         "style-src 'self'; script-src 'self'; connect-src 'self'; worker-src 'self'; object-src 'none'; "
-        f"base-uri 'none'; form-action 'self'; frame-ancestors {http.frame_ancestors}",
+        f"base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(self), microphone=(self), display-capture=()",

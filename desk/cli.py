@@ -49,7 +49,7 @@ def sign_in_link(
 
     settings = _load(config)
     try:
-        seals = Seals(signing_secret(Path(settings.secret_file)))
+        seals = Seals(signing_secret(settings.secret_path))
         typer.echo(make(settings, seals, person, minutes))
     except KeyError:
         known = ", ".join(p.id for p in settings.people) or "nobody"

@@ -40,8 +40,8 @@ class Http(_Section, frozen=True, kw_only=True):
     """0: any free one (then `public_url` is best left out)."""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+)?/?$")] = ""
     """What people and kiosks reach the desk by; left out: http://host:port."""
-    frame_ancestors: Annotated[str, Meta(pattern=r"^[^;,\r\n]+$")] = "'none'"
-    """Who may show the desk's pages in a frame, as in a Content-Security-Policy."""
+    frame_ancestors: tuple[Annotated[str, Meta(pattern=r"^[^;,\s]+$")], ...] = ()
+    """Whose pages may show the desk's in a frame (sources as in a Content-Security-Policy); left out: nobody's."""
 
 
 class Broker(_Section, frozen=True, kw_only=True):
@@ -81,17 +81,24 @@ class CallSettings(_Section, frozen=True, kw_only=True):
 class Config(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     broker: Broker = Broker()
-    database: str = "data/desk.sqlite"
-    """A path (SQLite) or an address that SQLAlchemy understands."""
     data: str = "data"
+    database: str = ""
+    """A path (SQLite) or an address that SQLAlchemy understands; left out: desk.sqlite in `data`."""
     language: Language = "en"
-    secret_file: str = "data/secret"  # noqa: S105 - where it is, not what it is
+    secret_file: str = ""
+    """Left out: `secret` in `data`."""
     people: tuple[Member, ...] = ()
     call: CallSettings = CallSettings()
 
     @property
     def database_url(self) -> str:
-        return self.database if "://" in self.database else f"sqlite+aiosqlite:///{self.database}"
+        if "://" in self.database:
+            return self.database
+        return f"sqlite+aiosqlite:///{self.database or Path(self.data) / 'desk.sqlite'}"
+
+    @property
+    def secret_path(self) -> Path:
+        return Path(self.secret_file) if self.secret_file else Path(self.data) / "secret"
 
     @property
     def url(self) -> str:

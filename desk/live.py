@@ -7,7 +7,7 @@ loads what is true now. So nothing here has to be complete, and a sleeping phone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Literal
 
 import msgspec
@@ -72,7 +72,7 @@ class Hub:
 
     async def stream(
         self, person: str, all_sessions: bool, hello: Struct, keep_alive_s: float = KEEP_ALIVE_S
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes of a text/event-stream, until the listener is let go or goes by itself."""
         listener = Listener(person, all_sessions)
         self._listeners.add(listener)

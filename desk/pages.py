@@ -11,7 +11,9 @@ from typing import Any, get_args
 import jinja2
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
@@ -63,18 +65,20 @@ class Pages:
 
 
 @get("/", opt={"page": True})
-async def sessions_page(pages: Pages, me: Member) -> Response[str]:
+async def sessions_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("sessions.html", me)
 
 
 @get("/sessions/{session_id:str}", opt={"page": True})
-async def session_page(pages: Pages, store: Store, me: Member, session_id: str) -> Response[str]:
+async def session_page(
+    pages: NamedDependency[Pages], store: NamedDependency[Store], me: NamedDependency[Member], session_id: FromPath[str]
+) -> Response[str]:
     session = await visible_session(store, me, session_id)
     return pages.show("session.html", me, session_id=session.id)
 
 
 @get("/devices", opt={"page": True})
-async def devices_page(pages: Pages, me: Member) -> Response[str]:
+async def devices_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("devices.html", me)
 
 
@@ -86,7 +90,7 @@ async def service_worker() -> Response[bytes]:
 
 
 @get("/healthz", opt=PUBLIC)
-async def health(kiosks: Kiosks) -> dict[str, bool]:
+async def health(kiosks: NamedDependency[Kiosks]) -> dict[str, bool]:
     return {"ok": True, "broker": kiosks.connected}
 
 

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from litestar import Request, Response, get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie as SetCookie
+from litestar.di import NamedDependency
 from litestar.handlers.base import BaseRouteHandler
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
@@ -120,7 +122,7 @@ def safe_path(to: str) -> str:
 
 
 @get("/enter/{token:str}", opt={"public": True, "page": True})
-async def enter(people: People, token: str, to: str = "/") -> Redirect:
+async def enter(people: NamedDependency[People], token: FromPath[str], to: FromQuery[str] = "/") -> Redirect:
     cookie = await people.enter(token)
     if cookie is None:
         raise Problem(401, "signed_out", "this link was used before, or its time is over")
@@ -128,7 +130,7 @@ async def enter(people: People, token: str, to: str = "/") -> Redirect:
 
 
 @post("/leave", status_code=200)
-async def leave(request: Request[Any, Any, Any], people: People) -> Response[dict[str, bool]]:
+async def leave(request: Request[Any, Any, Any], people: NamedDependency[People]) -> Response[dict[str, bool]]:
     return Response({"left": True}, cookies=[await people.leave(request)])
 
 

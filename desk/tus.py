@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import HttpMethod, Request, Response, delete, head, patch, post, route
+from litestar.di import NamedDependency
 from litestar.exceptions import InternalServerException
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from desk import files as disk
@@ -42,7 +44,7 @@ class _Cut(Exception):
 
 
 @route(ADDRESS, http_method=[HttpMethod.OPTIONS], opt=PUBLIC, status_code=200)
-async def offered(token: str) -> Response[None]:
+async def offered(token: FromPath[str]) -> Response[None]:
     return _said(
         204,
         {
@@ -55,7 +57,7 @@ async def offered(token: str) -> Response[None]:
 
 
 @post(ADDRESS, opt=PUBLIC, status_code=201)
-async def create_upload(request: AnyRequest, token: str, uploads: Uploads) -> Response[None]:
+async def create_upload(request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]) -> Response[None]:
     async with _turn(request, uploads, token) as (upload, _):
         length = _number(request, "upload-length")
         if length != upload.grant.bytes:
@@ -69,7 +71,9 @@ async def create_upload(request: AnyRequest, token: str, uploads: Uploads) -> Re
 
 
 @head(ADDRESS, opt=PUBLIC, status_code=200)
-async def offset_of_upload(request: AnyRequest, token: str, uploads: Uploads) -> Response[None]:
+async def offset_of_upload(
+    request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]
+) -> Response[None]:
     async with _turn(request, uploads, token) as (upload, limit):
         if upload.whole:  # the power went between the last byte and the receipt
             _renew(limit, None)
@@ -79,7 +83,9 @@ async def offset_of_upload(request: AnyRequest, token: str, uploads: Uploads) ->
 
 
 @patch(ADDRESS, opt=PUBLIC, status_code=200, request_max_body_size=None)
-async def append_to_upload(request: AnyRequest, token: str, uploads: Uploads) -> Response[None]:
+async def append_to_upload(
+    request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]
+) -> Response[None]:
     if request.headers.get("content-type", "") != PATCH_TYPE:
         raise wrong_type(PATCH_TYPE)
     async with _turn(request, uploads, token) as (upload, limit):
@@ -99,7 +105,7 @@ async def append_to_upload(request: AnyRequest, token: str, uploads: Uploads) ->
 
 
 @delete(ADDRESS, opt=PUBLIC, status_code=200)
-async def end_upload(request: AnyRequest, token: str, uploads: Uploads) -> Response[None]:
+async def end_upload(request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]) -> Response[None]:
     async with _turn(request, uploads, token) as (upload, _):
         if await uploads.is_here(upload.grant):
             raise Problem(403, "not_allowed", "the file is kept already", _TUS)

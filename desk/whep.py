@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import HttpMethod, Request, Response, delete, patch, post, route
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
@@ -135,22 +137,41 @@ class Bridge:
 
 
 @post("/api/sessions/{session_id:str}/call")
-async def offer(request: AnyRequest, bridge: Bridge, me: Member, session_id: str, peer: str = "") -> Response[str]:
+async def offer(
+    request: AnyRequest,
+    bridge: NamedDependency[Bridge],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+    peer: FromQuery[str] = "",
+) -> Response[str]:
     return await bridge.open(request, session_id, me, again=peer)
 
 
 @patch("/api/sessions/{session_id:str}/call/{peer_id:str}")
-async def trickle(request: AnyRequest, bridge: Bridge, me: Member, session_id: str, peer_id: str) -> Response[None]:
+async def trickle(
+    request: AnyRequest,
+    bridge: NamedDependency[Bridge],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+    peer_id: FromPath[str],
+) -> Response[None]:
     return await bridge.trickle(request, bridge.find(session_id, peer_id, me))
 
 
 @delete("/api/sessions/{session_id:str}/call/{peer_id:str}", status_code=200)
-async def hang_up(bridge: Bridge, me: Member, session_id: str, peer_id: str) -> Response[None]:
+async def hang_up(
+    bridge: NamedDependency[Bridge], me: NamedDependency[Member], session_id: FromPath[str], peer_id: FromPath[str]
+) -> Response[None]:
     return await bridge.end(bridge.find(session_id, peer_id, me))
 
 
 @post("/api/sessions/{session_id:str}/token")
-async def viewer_token(bridge: Bridge, store: Store, me: Member, session_id: str) -> ViewerToken:
+async def viewer_token(
+    bridge: NamedDependency[Bridge],
+    store: NamedDependency[Store],
+    me: NamedDependency[Member],
+    session_id: FromPath[str],
+) -> ViewerToken:
     session = await store.session(session_id)
     if session is None:
         raise not_found("session")
@@ -158,18 +179,22 @@ async def viewer_token(bridge: Bridge, store: Store, me: Member, session_id: str
 
 
 @post("/whep/{session_id:str}", opt=PUBLIC)
-async def view(request: AnyRequest, bridge: Bridge, session_id: str) -> Response[str]:
+async def view(request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str]) -> Response[str]:
     return await bridge.open(request, session_id, bridge.bearer(request, session_id), viewer=True)
 
 
 @patch("/whep/{session_id:str}/{peer_id:str}", opt=PUBLIC)
-async def view_trickle(request: AnyRequest, bridge: Bridge, session_id: str, peer_id: str) -> Response[None]:
+async def view_trickle(
+    request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
+) -> Response[None]:
     person = bridge.bearer(request, session_id)
     return await bridge.trickle(request, bridge.find(session_id, peer_id, person, viewer=True))
 
 
 @delete("/whep/{session_id:str}/{peer_id:str}", opt=PUBLIC, status_code=200)
-async def view_end(request: AnyRequest, bridge: Bridge, session_id: str, peer_id: str) -> Response[None]:
+async def view_end(
+    request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
+) -> Response[None]:
     person = bridge.bearer(request, session_id)
     return await bridge.end(bridge.find(session_id, peer_id, person, viewer=True))
 
