@@ -1,7 +1,7 @@
 """The main job's first three numbers, measured where people would: in the pages, by the machine's one clock.
 
-1. button -> visible in the desk: from letting go of the camera-plus button (a short press is one that was let go) to the
-   request's row in the list, over MQTT and the desk's database.
+1. button -> visible in the desk: from letting go of the camera-plus button (a short press is one that was let go) to
+   the request's row in the list, over MQTT and the desk's database.
 2. START -> first frame painted in Chromium, signalling, ICE and DTLS included.
 3. glass to glass: each frame of the scene carries the wall clock of its capture in its corner code; the page reads the
    code of the frames it paints. With the CPU time that the programs took meanwhile.
@@ -113,16 +113,20 @@ async def button_to_desk(stage: Rig) -> tuple[list[float], str]:
         known = set(await stage.desk.evaluate("Object.keys(window.seen)"))
         await stage.press("camera_plus")
 
-        async def appeared(known: set[str] = known) -> str | None:
-            return next(iter(set(await stage.desk.evaluate("Object.keys(window.seen)")) - known), None)
-
-        session_id = await until(appeared, "the request in the list") or ""
+        session_id = await newcomer(stage, known)
         pressed = await stage.kiosk.evaluate("window.pressedMs")
         times.append(await stage.desk.evaluate("(id) => window.seen[id]", session_id) - pressed)
         if n < PRESSES - 1:
             await stage.command(session_id, "cancel")
             await stage.until_state(session_id, "CANCELLED")
     return times, session_id
+
+
+async def newcomer(stage: Rig, known: set[str]) -> str:
+    async def look() -> str | None:
+        return next(iter(set(await stage.desk.evaluate("Object.keys(window.seen)")) - known), None)
+
+    return await until(look, "the request in the list")
 
 
 async def start_to_frame(stage: Rig, session_id: str) -> list[float]:

@@ -50,7 +50,7 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def until(look: Callable[[], Awaitable[T]], what: str, limit_s: float = 20.0, pause_s: float = 0.02) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], what: str, limit_s: float = 20.0, pause_s: float = 0.02) -> T:
     """Looks until there is something (truthy) to be seen, and returns it."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
@@ -111,9 +111,7 @@ class Rig:
             session = await self.session(session_id)
             return session if session.state == state else None
 
-        session = await until(look, f"{session_id} {state}", limit_s)
-        assert session is not None
-        return session
+        return await until(look, f"{session_id} {state}", limit_s)
 
     async def command(self, session_id: str, kind: str) -> None:
         """As an integrator would: through the API, as the signed-in person."""
@@ -173,7 +171,6 @@ async def frame_at(tab: Page, url: str) -> Frame:
         return next((f for f in tab.frames if f.url.startswith(url)), None)
 
     frame = await until(look, f"the frame of {url}")
-    assert frame is not None
     await frame.wait_for_load_state("load")
     return frame
 
