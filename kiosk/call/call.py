@@ -152,7 +152,9 @@ class Call:
         for task in tuple(self._tasks.values()):
             task.cancel()
         try:
-            await self._group.__aexit__(kind, error, trace)
+            # only a cancellation is the group's to judge; another error of the caller passes as it is
+            cancelled = isinstance(error, asyncio.CancelledError)
+            await (self._group.__aexit__(kind, error, trace) if cancelled else self._group.__aexit__(None, None, None))
         finally:
             await in_time(self.tools.__aexit__(None, None, None), CLOSE_LIMIT_S, "closing the tools")
             await finishing

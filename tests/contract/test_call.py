@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import hashlib
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
+import msgspec
+import numpy as np
 import pytest
+from aiortc import RTCSessionDescription
 
 from kiosk.call.call import Call
+from kiosk.call.mixer import SILENCE
 from kiosk.config import CallSettings
-from kiosk.errors import Malformed
+from kiosk.errors import Full, Malformed
 from kiosk.hw.ports import Picture
 from kiosk.session import inputs
 from kiosk.session.record import Consent, Device, Recording, Session
@@ -102,3 +110,351 @@ async def test_a_participant_gets_picture_and_sound_and_a_hello(tmp_path: Path) 
     summary = stage.news[-1]
     assert isinstance(summary, inputs.CallSummary)
     assert summary.figures["joins"] == 1
+
+
+async def test_the_picture_is_encoded_once_for_all(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("bob") as bob:
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+        await until(lambda: len(ann.frames) > 20 and len(bob.frames) > 20)
+        assert stage.camera.encoders == 1
+        seen = [bar_of(f.to_ndarray()[: f.height]) for f in ann.frames[-5:]]
+        assert [(b - a) % 16 for a, b in pairwise(seen)] == [1, 1, 1, 1]
+
+
+async def test_one_who_comes_late_sees_the_next_frame_not_the_next_natural_keyframe(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5)
+        async with Peer("bob") as bob:
+            made = stage.camera.keyframes_made
+            await bob.join(stage.call)
+            await until(lambda: bob.frames, limit_s=5)  # the encoder's own period is 10 s
+            assert stage.camera.keyframes_made > made
+
+
+async def test_everybody_hears_the_kiosk_and_the_others_and_not_himself(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", sound_hz=1000) as ann, Peer("bob", sound_hz=1700) as bob:
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+
+        def heard(peer: Peer, hz: float) -> float:
+            return strength(np.concatenate(peer.sound[-50:]), hz) if len(peer.sound) > 50 else 0.0
+
+        await until(lambda: heard(ann, 1700) > 3000 and heard(bob, 1000) > 3000 and heard(ann, 440) > 3000)
+        assert heard(ann, 1000) < 500
+        assert heard(bob, 1700) < 500
+        await until(lambda: strength(stage.speaker.last_second, 1000) > 3000)
+        assert strength(stage.speaker.last_second, 1700) > 3000
+        assert strength(stage.speaker.last_second, 440) < 500
+        stage.call.mute(True)
+        await until(lambda: heard(ann, 440) < 300)
+
+
+async def test_drawing_reaches_the_tools_and_the_others(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("bob") as bob:
+        stage.tools.greeting = (channel.SnapshotClose(), b"chunk")
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+        await until(lambda: ann.chunks and bob.chunks and len(ann.told(channel.People)[-1].people) == 2)
+        ann.say(channel.StrokeBegin(id="stroke-1", at=(0.5, 0.5), by="somebody else"))
+        await until(lambda: bob.told(channel.StrokeBegin))
+        assert bob.told(channel.StrokeBegin)[0].by == "Ann"
+        assert ann.told(channel.StrokeBegin) == []
+        author, event, _ = stage.tools.heard[0]
+        assert (author.id, author.name, event.id) == ("peer-ann", "Ann", "stroke-1")
+        ann.say(channel.MarkCreate(id="mark-1", at=(0.1, 0.1)))
+        await until(lambda: ann.told(channel.Trouble))
+        assert ann.told(channel.Trouble)[0].text == "not today"
+
+
+async def test_frames_are_named_the_same_on_both_sides(tmp_path: Path) -> None:
+    """A tap lands on the frame that was seen, and poses name the frame they belong to."""
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        stamps = wire_timestamps(ann)
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 30 and ann.told(channel.Hello))
+        for number in (5, 20):
+            frame = ann.frames[number]
+            t = stamps[frame.pts or 0]
+            ann.say(channel.StrokeBegin(id=f"stroke-{number}", at=(0, 0), t=t))
+            await until(lambda: stage.tools.heard)
+            _, _, captured_s = stage.tools.heard.pop()
+            assert captured_s is not None
+            assert stage.camera.numbers[captured_s] == bar_of(frame.to_ndarray()[: frame.height])
+            mark = channel.MarkPose(id="mark-1", quad=((0, 0), (1, 0), (1, 1), (0, 1)), confidence=1, state="tracked")
+            stage.tools.tell_poses(captured_s, (mark,))
+            await until(lambda: ann.poses)
+            assert ann.poses.pop().t == t
+        ann.say(channel.StrokeBegin(id="stroke-x", at=(0, 0), t=12345))
+        await until(lambda: stage.tools.heard)
+        assert stage.tools.heard.pop()[2] is None
+
+
+async def test_nonsense_on_a_channel_is_refused_once_and_harms_nobody(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        for nonsense in ("", "{", b"\0\xff", '{"kind": "consent"}', "[" * 10_000, "x" * 20_000):
+            ann.say(nonsense)
+        ann.say(channel.StrokeBegin(id="stroke-1", at=(0.5, 0.5)))
+        await until(lambda: stage.tools.heard)
+        assert len(ann.told(channel.Trouble)) == 1
+
+
+async def test_a_flood_of_messages_is_cut_and_said_once(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        for _ in range(2000):
+            ann.say(channel.Pointer(at=(0.1, 0.1)))
+        await until(lambda: ann.told(channel.Trouble))
+        assert [t.code for t in ann.told(channel.Trouble)] == ["flood"]
+        assert len(stage.tools.heard) < 1000
+
+
+async def test_tools_that_break_are_told_of_and_the_call_goes_on(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        stage.tools.broken = True
+        ann.say(channel.SnapshotTake())
+        await until(lambda: ann.told(channel.Trouble))
+        frames = len(ann.frames)
+        await until(lambda: len(ann.frames) > frames + 5)
+
+
+async def test_the_staff_camera_is_shown_when_it_is_switched_on_and_taken_away_when_off(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", camera=True) as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello) and len(ann.frames) > 5)
+        assert stage.staff_pictures == []
+        ann.say(channel.CameraOn(on=True))
+        await until(lambda: len(stage.staff_pictures) > 3)
+        picture = stage.staff_pictures[-1]
+        assert picture is not None
+        assert picture.size == (320, 192)
+        assert picture.u.shape == (96, 160)
+        assert stage.call.staff_camera
+        ann.say(channel.CameraOn(on=False))
+        await until(lambda: stage.staff_pictures[-1] is None)
+        assert not stage.call.staff_camera
+
+
+async def test_a_plain_client_without_channels_sees_hears_and_shows_its_camera(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", camera=True, sound_hz=1000, channels=False) as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5 and stage.staff_pictures)
+        await until(lambda: strength(stage.speaker.last_second, 1000) > 3000)
+        await ann.close()
+        await stage.call.leave(ann.id)
+        assert stage.staff_pictures[-1] is None
+
+
+async def test_who_leaves_frees_everything(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5 and ann.told(channel.Hello))
+        await stage.call.leave(ann.id)
+        assert stage.call.people == ()
+        assert stage.tools.people == []
+        assert len(stage.call._relay) == 0
+        assert stage.call._mixer.tick(SILENCE).participants == {}
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert not [name for name in names if "peer-ann" in name and name.startswith("call-")]
+
+
+async def test_the_same_peer_again_replaces_its_connection(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("ann") as again:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        await again.join(stage.call)
+        await until(lambda: len(again.frames) > 5 and again.told(channel.Hello))
+        assert again.told(channel.Hello) == ann.told(channel.Hello)
+        assert len(stage.call.people) == 1
+        await until(lambda: ann.connection.connectionState in ("closed", "failed"))
+
+
+async def test_a_silent_participant_is_dropped_and_may_come_back(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        clock.ahead_s += 3
+        ann.say(channel.Heartbeat(n=1))
+        await until(lambda: ann.told(channel.Heartbeat))
+        clock.ahead_s += 3
+        stage.call.tick()
+        await asyncio.sleep(0)
+        assert len(stage.call.people) == 1
+        clock.ahead_s += 6
+        stage.call.tick()
+        await until(lambda: stage.call.people == ())
+        async with Peer("ann") as again:
+            await again.join(stage.call)
+            await until(lambda: again.told(channel.Hello))
+
+
+async def test_a_call_everybody_has_left_ends_after_a_while_and_says_so_once(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann") as ann:
+        clock.ahead_s += 1000
+        stage.call.tick()
+        assert stage.told(inputs.End) == []  # nobody has come yet: ringing is not the call's business
+        await ann.join(stage.call)
+        await until(lambda: stage.told(inputs.Joined))
+        await stage.call.leave(ann.id)
+        stage.call.tick()
+        clock.ahead_s += SETTINGS.lost_s - 1
+        stage.call.tick()
+        await asyncio.sleep(0)
+        assert stage.told(inputs.End) == []
+        clock.ahead_s += 2
+        stage.call.tick()
+        stage.call.tick()
+        await until(lambda: stage.told(inputs.End))
+        assert stage.told(inputs.End) == [inputs.End("link_lost")]
+
+
+async def test_a_camera_that_is_unplugged_is_told_of_and_comes_back(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5 and ann.told(channel.Hello))
+        stage.camera.unplug()
+        await until(lambda: ann.told(channel.Trouble))
+        assert ann.told(channel.Trouble)[0].code == "device"
+        stage.camera.plugged = True
+        frames = len(ann.frames)
+        await until(lambda: len(ann.frames) > frames + 5)
+        assert [t.code for t in ann.told(channel.Trouble)] == ["device", "device_back"]
+
+
+async def test_without_a_microphone_people_still_hear_each_other(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", sound_hz=1000) as ann, Peer("bob") as bob:
+        stage.microphone.plugged = False
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+        await until(lambda: len(bob.sound) > 60 and strength(np.concatenate(bob.sound[-50:]), 1000) > 3000)
+
+
+async def test_a_camera_that_hangs_while_closing_does_not_keep_the_call(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with a_call(tmp_path) as stage:
+        await until(lambda: stage.pictures)
+        stage.camera.hangs_closing = True
+        begin_s = loop.time()
+    assert loop.time() - begin_s < 4  # 2 s, and a slow machine
+
+
+@pytest.mark.parametrize("sdp", ["", "hello", "v=0\r\n", "v=0\r\nm=audio\r\n", "v=0\r\n" + "m=audio 9 x 0\r\n" * 9])
+async def test_what_is_no_offer_is_refused(tmp_path: Path, sdp: str) -> None:
+    async with a_call(tmp_path) as stage:
+        with pytest.raises(Malformed):
+            await stage.call.join("peer-x", Peer("x").person, sdp)
+        assert stage.call._participants == {}
+
+
+async def test_a_client_without_h264_is_refused_in_words(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        sdp = (await ann.offer()).replace("H264/90000", "H265/90000")
+        with pytest.raises(Malformed, match="H\\.264"):
+            await stage.call.join(ann.id, ann.person, sdp)
+
+
+async def test_the_answer_offers_nothing_but_h264_and_names_loopback(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        answer = await ann.join(stage.call)
+        video = answer[answer.index("m=video") : answer.index("m=audio")]
+        assert "H264/90000" in video
+        assert "VP8" not in video
+        assert " 127.0.0.1 " in answer
+        assert "profile-level-id=42e01f" in video
+
+
+async def test_a_full_call_takes_nobody_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.call.call.MAX_PARTICIPANTS", 1)
+    async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("bob") as bob:
+        await ann.join(stage.call)
+        with pytest.raises(Full):
+            await bob.join(stage.call)
+
+
+async def test_candidates_may_trickle_and_bad_ones_are_refused(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        offer = await ann.offer()
+        lines = [line for line in offer.splitlines() if line != "a=end-of-candidates"]
+        candidates = [line.removeprefix("a=") for line in lines if line.startswith("a=candidate:")]
+        bare = "\r\n".join(line for line in lines if not line.startswith("a=candidate:")) + "\r\n"
+        answer = await stage.call.join(ann.id, ann.person, bare)
+        with pytest.raises(Malformed):
+            await stage.call.candidate(ann.id, "candidate:nonsense", "0")
+        await ann.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        for candidate in candidates:
+            await stage.call.candidate(ann.id, candidate, "0")
+        await stage.call.candidate(ann.id, "", "0")
+        await stage.call.candidate("peer-unknown", candidates[0], "0")
+        await until(lambda: len(ann.frames) > 3)
+
+
+async def test_without_consent_not_one_byte_is_on_disk(tmp_path: Path) -> None:
+    recording = Recording(allowed=True, asked=True, consent=None)
+    session = msgspec.structs.replace(SESSION, recording=recording)
+    async with a_call(tmp_path, session) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 20 and ann.told(channel.RecordingTold))
+        assert ann.told(channel.RecordingTold)[0].state == "asked"
+        assert not stage.call.recording
+    assert list(tmp_path.iterdir()) == []
+    assert stage.told(inputs.RecordingRuns) == []
+
+
+async def test_a_recording_follows_what_is_wanted_and_each_start_is_a_file(tmp_path: Path) -> None:
+    recording = Recording(allowed=True, asked=True, consent=CONSENT)
+    session = msgspec.structs.replace(SESSION, recording=recording)
+    async with a_call(tmp_path, session) as stage, Peer("ann", sound_hz=1000) as ann:
+        await ann.join(stage.call)
+        first = tmp_path / "recording-1.mp4"
+        await until(lambda: ann.told(channel.RecordingTold) and first.exists() and first.stat().st_size > 10_000)
+        assert stage.call.recording
+        stage.call.record(False)
+        await until(lambda: len(stage.told(inputs.AddArtifact)) == 1)
+        size = first.stat().st_size
+        assert [t.state for t in ann.told(channel.RecordingTold)][-1] == "off"
+        stage.call.record(True)
+        await until((tmp_path / "recording-2.mp4").exists)
+        await asyncio.sleep(0.3)
+        assert first.stat().st_size == size
+    artifacts = [n.artifact for n in stage.told(inputs.AddArtifact)]
+    assert [a.name for a in artifacts] == ["recording-1.mp4", "recording-2.mp4"]
+    for artifact in artifacts:
+        data = (tmp_path / artifact.name).read_bytes()
+        assert (artifact.bytes, artifact.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    runs = [n.running for n in stage.told(inputs.RecordingRuns)]
+    assert runs == [True, False, True, False]
+    with av.open(str(first)) as file:
+        assert sum(1 for _ in file.decode(video=0)) > 10
+    with av.open(str(first)) as file:
+        sound = np.concatenate([np.asarray(f.to_ndarray()).reshape(-1) for f in file.decode(audio=0)])
+    assert len(sound) > 9600
+
+
+def wire_timestamps(peer: Peer) -> dict[int, int]:
+    """The peer's own pts of a frame (90 kHz) -> its RTP timestamp, as a browser's rtpTimestamp tells it."""
+    receiver: Any = peer.connection.getTransceivers()[0].receiver
+    mapper: Any = receiver._RTCRtpReceiver__timestamp_mapper
+    found: dict[int, int] = {}
+    original = mapper.map
+
+    def keep(timestamp: int) -> int:
+        pts: int = original(timestamp)
+        found[pts] = timestamp
+        return pts
+
+    mapper.map = keep
+    return found
+
+
+class Clock:
+    """The real clock, which can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
