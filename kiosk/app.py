@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review
+from kiosk.call.recording import leftovers
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config, read_secret
 from kiosk.fleet.board import Board
@@ -137,12 +138,22 @@ class Kiosk:
                 group.create_task(self._tell_health(), name="health"),
             ]
             self._stage.refresh()
+            await self._adopt_recordings()
             await stop.wait()
             log.info("stopping")
             await self._end_call()
             await self._link.goodbye()
             for task in tasks:
                 task.cancel()
+
+    async def _adopt_recordings(self) -> None:
+        """Recordings that were running when the power went are whole up to their last second: they are kept."""
+        for session in self._book.sessions.values():
+            known = [a.name for a in session.artifacts]
+            for call in session.calls:
+                folder = self._spool.folder_of(session.id, call.id)
+                for artifact in await asyncio.to_thread(leftovers, folder, known, call.id):
+                    await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
 
     def _refresh(self) -> None:
         if hasattr(self, "_stage"):  # parts may speak up while the stage is still being built

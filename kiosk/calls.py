@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk.book.book import Book
 from kiosk.call.author import code_user
@@ -162,42 +163,12 @@ class Calls:
                 self._record(session)
 
     async def _one_call(self, session: Session, over: asyncio.Event) -> None:
-        """From START to the end; trouble with the camera ends the call, not the kiosk."""
+        """From START until `over`; returns when all that the call leaves behind has come to the book."""
         self._idle.clear()
         call_id = session.calls[-1].id
         folder = await asyncio.to_thread(self._spool.folder, session.id, call_id)
         files: Queue[do.Input] = Queue(1000)
-        timeline = Timeline(call_id)
-        made: list[Tools] = []
-
-        def make_tools(tell: Tell, tell_poses: TellPoses) -> Tools:
-            made.append(
-                Tools(
-                    call_id=call_id,
-                    tell=tell,
-                    tell_poses=tell_poses,
-                    still=self._equipment.camera.still,
-                    folder=folder,
-                    artifact=lambda artifact: files.put(do.AddArtifact(artifact)),
-                    settings=self._settings,
-                    changed=self._changed,
-                    timeline=timeline,
-                )
-            )
-            return made[-1]
-
-        call = Call(
-            session=session,
-            call_id=call_id,
-            camera=self._equipment.camera,
-            microphone=self._equipment.microphone,
-            speaker=self._equipment.speaker,
-            settings=self._settings,
-            make_tools=make_tools,
-            folder=folder,
-            on_picture=self._on_picture,
-            on_staff_picture=self._on_staff_picture,
-        )
+        call = self._make_call(session, folder, files)
         telling: list[asyncio.Task[None]] = []
         try:
             async with call:
@@ -205,13 +176,9 @@ class Calls:
                     asyncio.create_task(self._tell_book(session.id, source), name="call news")
                     for source in (call.news(), files)
                 ]
-                async with made[0] as tools:
-                    self._begin(call, tools, session)
-                    await over.wait()
-                    self._tools = None
-        except DeviceTrouble as error:
-            self._board.fails("camera", error.text)
-            await self._end(session.id, error.code)
+                self._begin(call, session)
+                await over.wait()
+                self._call = self._tools = None
         finally:
             self._call = self._tools = None
             self._opened.clear()
@@ -222,10 +189,48 @@ class Calls:
             self._idle.set()
         log.info("call %s of session %s is over", call_id, session.id)
 
-    def _begin(self, call: Call, tools: Tools, session: Session) -> None:
-        self._call, self._tools, self._started_s = call, tools, time.monotonic()
+    def _make_call(self, session: Session, folder: Path, files: Queue[do.Input]) -> Call:
+        call_id = session.calls[-1].id
+        timeline = Timeline(call_id)
+
+        def make_tools(tell: Tell, tell_poses: TellPoses) -> Tools:
+            self._tools = Tools(
+                call_id=call_id,
+                tell=tell,
+                tell_poses=tell_poses,
+                still=self._equipment.camera.still,
+                folder=folder,
+                artifact=lambda artifact: files.put(do.AddArtifact(artifact)),
+                settings=self._settings,
+                changed=self._changed,
+                timeline=timeline,
+            )
+            return self._tools
+
+        return Call(
+            session=session,
+            call_id=call_id,
+            camera=self._equipment.camera,
+            microphone=self._equipment.microphone,
+            speaker=self._equipment.speaker,
+            settings=self._settings,
+            make_tools=make_tools,
+            folder=folder,
+            timeline=timeline,
+            on_picture=self._on_picture,
+            on_staff_picture=self._on_staff_picture,
+            on_device=self._device,
+        )
+
+    def _device(self, name: str, trouble: DeviceTrouble | None) -> None:
+        if trouble is None:
+            self._board.works(name)
+        else:
+            self._board.fails(name, trouble.text)
+
+    def _begin(self, call: Call, session: Session) -> None:
+        self._call, self._started_s = call, time.monotonic()
         self._record(session)
-        self._board.works("camera")
         self._opened.set()
         self._changed()
 
@@ -239,12 +244,6 @@ class Calls:
                 await self._book.put(session_id, what, SYSTEM)
             except Refused as error:  # the session went on meanwhile: news of a call that is over
                 log.info("news of the call refused: %s", error.text)
-
-    async def _end(self, session_id: str, cause: str) -> None:
-        try:
-            await self._book.put(session_id, do.End(cause), SYSTEM)
-        except Refused:
-            log.info("the session had ended already")
 
     # --- signals ------------------------------------------------------------------------------------------------------
 

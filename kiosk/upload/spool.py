@@ -16,9 +16,13 @@ class Spool:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def folder_of(self, session_id: str, call_id: str = "") -> Path:
+        """Of one call, so that a second call under the same session begins its numbers anew."""
+        return self._root / session_id / call_id
+
     def folder(self, session_id: str, call_id: str = "") -> Path:
-        """Of one call, so that a second call under the same session begins its numbers anew; made if need be."""
-        folder = self._root / session_id / call_id
+        """The same, made if need be."""
+        folder = self.folder_of(session_id, call_id)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
