@@ -1,0 +1,74 @@
+// The desk's HTTP API. Every refusal becomes an `ApiError` with the stable code of kiosk/errors.py and a text to show.
+
+import { t } from "./dom.js";
+
+/** What a code means to staff; for the others the sentence that came with it is shown. @param {string} code @returns {string | null} */
+function textOf(code) {
+  switch (code) {
+    case "wrong_state": return t("That is not possible any more: the session has changed meanwhile.");
+    case "not_allowed": return t("You may not do this.");
+    case "not_assigned": return t("Only assigned staff can do this. A moderator can assign you.");
+    case "no_such_session": return t("This session no longer exists.");
+    case "busy": return t("Another session is in progress at this machine. Finish it first.");
+    case "recording_off": return t("The provider does not allow recordings at this machine.");
+    case "no_consent": return t("The person at the machine has not agreed to being recorded.");
+    case "full": return t("The limit is reached.");
+    case "unreachable": return t("The machine does not answer. It may have no network at the moment.");
+    case "signed_out": return t("You are signed out. Open your sign-in link again.");
+    case "offline": return t("The desk cannot be reached. Check your network.");
+    default: return null;
+  }
+}
+
+export class ApiError extends Error {
+  /** @param {number} status 0 where nothing was reached @param {string} code @param {string} text */
+  constructor(status, code, text) {
+    super(textOf(code) ?? (text || t("That did not work. Please try again.")));
+    this.status = status;
+    this.code = code;
+    /** @type {number} */
+    this.retryAfterS = 0;
+  }
+}
+
+/** @param {Response} response @returns {Promise<ApiError>} */
+export async function errorOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const known = response.status === 401 ? "signed_out" : response.status === 503 ? "unreachable" : "trouble";
+  const error = new ApiError(response.status, String(body.code ?? known), String(body.text ?? body.detail ?? ""));
+  error.retryAfterS = Number(response.headers.get("Retry-After")) || 0;
+  return error;
+}
+
+/**
+ * One request; the answer must be 2xx.
+ * @param {string} method @param {string} path @param {{body?: BodyInit, type?: string, keepalive?: boolean}} [more]
+ * @returns {Promise<Response>}
+ */
+export async function send(method, path, more = {}) {
+  const headers = /** @type {Record<string, string>} */ (method === "GET" ? { Accept: "application/json" } : { "X-Desk": "1" });
+  if (more.type) headers["Content-Type"] = more.type;
+  const options = { method, headers, body: more.body, keepalive: more.keepalive ?? false, credentials: /** @type {const} */ ("same-origin") };
+  const response = await fetch(path, options).catch(() => { throw new ApiError(0, "offline", ""); });
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+/** @param {string} path @returns {Promise<any>} */
+export const getJson = async (path) => (await send("GET", path)).json();
+
+/** @param {string} path @param {unknown} [body] @returns {Promise<any>} what came back, null where it was empty */
+export async function postJson(path, body = {}) {
+  const response = await send("POST", path, { body: JSON.stringify(body), type: "application/json" });
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+/** @param {string} id */
+export const sessionPath = (id) => `/api/sessions/${encodeURIComponent(id)}`;
+
+/**
+ * A command to the kiosk, guarded by the state that the reader saw.
+ * @param {import("./format.js").Session} session @param {{kind: string, [key: string]: unknown}} what
+ */
+export const command = (session, what) => postJson(`${sessionPath(session.id)}/commands`, { do: what, guard: { state: session.state } });

@@ -1,0 +1,79 @@
+// What a session leaves behind: recordings, snapshots with their layers, session data. Each says where it is until it is here.
+//
+// For tests: `.artifact[data-kind][data-id]`, `.artifact video`, `.artifact img`, `.artifact .waiting`.
+
+import { el, icon, keyed, t } from "./dom.js";
+import { dateTime, size } from "./format.js";
+
+/** @typedef {import("./format.js").Artifact} Artifact */
+/** @typedef {Record<string, {url: string, uploaded: boolean}>} Places */
+
+/** @param {Places} places @param {Artifact | undefined} artifact @returns {string} "" while it is not here; only paths of the desk itself are taken */
+function urlOf(places, artifact) {
+  const place = artifact && places[artifact.id];
+  if (!place?.uploaded || !place.url) return "";
+  const url = new URL(place.url, location.href);
+  return url.origin === location.origin ? url.pathname + url.search : "";
+}
+
+/** @param {string} url @param {string} text @param {string} iconName @param {string | boolean} download */
+function fileLink(url, text, iconName, download) {
+  return el("a", { href: url, class: "tag", download: download || null, target: download ? null : "_blank", rel: "noopener" }, icon(iconName), text);
+}
+
+/** @param {Artifact} artifact */
+const waiting = (artifact) => el("div", { class: "waiting" }, icon("clock"), el("span", {}, t("Still at the kiosk")),
+  el("span", { class: "small" }, t("{size}, comes when the session is closed and the network allows it", { size: size(artifact.bytes) })));
+
+/** @param {Artifact} artifact @param {string} url @param {string} timeline @param {string} title */
+function recording(artifact, url, timeline, title) {
+  return el("figure", { class: "artifact", "data-kind": "recording", "data-id": artifact.id },
+    url ? el("video", { controls: true, preload: "metadata", src: url, "aria-label": title }) : waiting(artifact),
+    el("figcaption", {}, el("strong", {}, title), el("span", {}, size(artifact.bytes)), url && fileLink(url, t("Download"), "download", artifact.name),
+      timeline && fileLink(timeline, t("Drawings and marks"), "pen", "timeline.jsonl")));
+}
+
+/** @param {Artifact[]} parts of one snapshot @param {Places} places @param {number} number */
+function snapshot(parts, places, number) {
+  const of = (/** @type {string} */ kind) => parts.find((artifact) => artifact.kind === kind);
+  const [original, flattened, layers] = [of("snapshot"), of("flattened"), of("layers")];
+  const shown = urlOf(places, flattened) || urlOf(places, original);
+  const title = t("Screenshot {n}", { n: number });
+  const any = flattened ?? original ?? parts[0];
+  return el("figure", { class: "artifact", "data-kind": "snapshot", "data-id": any.id },
+    shown ? el("a", { href: shown, target: "_blank", rel: "noopener" }, el("img", { src: shown, alt: title, loading: "lazy" })) : waiting(any),
+    el("figcaption", {}, el("strong", {}, title),
+      urlOf(places, original) && fileLink(urlOf(places, original), t("Original"), "snapshot", false),
+      urlOf(places, layers) && fileLink(urlOf(places, layers), t("Drawings"), "pen", false)));
+}
+
+/** @param {Artifact} artifact @param {string} url */
+function data(artifact, url) {
+  return el("div", { class: "artifact artifact-line", "data-kind": "session_data", "data-id": artifact.id }, icon("data"), t("Session data"),
+    el("span", { class: "muted small" }, size(artifact.bytes)),
+    url ? fileLink(url, t("Download"), "download", artifact.name) : el("span", { class: "muted small" }, t("Still at the kiosk")));
+}
+
+/** @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
+export function paintArtifacts(session, places, parent) {
+  const of = (/** @type {string} */ kind) => session.artifacts.filter((artifact) => artifact.kind === kind);
+  const signOf = (/** @type {(Artifact | undefined)[]} */ ...parts) => parts.map((part) => part && [part.id, part.bytes, urlOf(places, part)]);
+  const recordings = of("recording").map((artifact) => {
+    const timeline = of("timeline").find((one) => (one.group ? one.group === artifact.group : one.call === artifact.call));
+    const started = session.calls.find((call) => call.id === artifact.call)?.started_at ?? "";
+    const title = started ? t("Recording, {when}", { when: dateTime(started) }) : t("Recording");
+    return { key: artifact.id, sign: signOf(artifact, timeline), make: () => recording(artifact, urlOf(places, artifact), urlOf(places, timeline), title) };
+  });
+  const pictures = session.artifacts.filter((artifact) => ["snapshot", "flattened", "layers"].includes(artifact.kind));
+  const groups = [...new Set(pictures.map((artifact) => artifact.group || artifact.id))];
+  const snapshots = groups.map((group, i) => {
+    const parts = pictures.filter((artifact) => (artifact.group || artifact.id) === group);
+    return { key: group, sign: signOf(...parts), make: () => snapshot(parts, places, i + 1) };
+  });
+  const files = of("session_data").map((artifact) => ({ key: artifact.id, sign: signOf(artifact), make: () => data(artifact, urlOf(places, artifact)) }));
+  if (!parent.children.length) parent.append(el("div", { class: "stack" }), el("div", { class: "pictures" }), el("div", { class: "stack" }));
+  [recordings, snapshots, files].forEach((items, place) => {
+    keyed(parent.children[place], items);
+    /** @type {HTMLElement} */ (parent.children[place]).hidden = !items.length;
+  });
+}

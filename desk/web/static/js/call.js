@@ -1,0 +1,322 @@
+// A call: one RTCPeerConnection at a time, made anew by itself when it breaks, with microphone and camera kept over that.
+//
+// For tests: `window.desk.call` is the Call that is on; `.state`, `.connection`, `.frameTime`, `.frames`, `.channels`.
+
+import { ApiError, send, sessionPath } from "./api.js";
+import { t } from "./dom.js";
+import { Channels, HEARTBEAT_MS } from "./channel.js";
+import { openCamera, openMicrophone, preferH264, separateStreams, someCandidates, trickleFragment, withoutDelay } from "./media.js";
+
+const SILENCE_MS = 5000;
+const DISCONNECTED_MS = 3000;
+const CONNECT_MS = 10_000;
+const GATHER_MS = 300;
+const BACKOFF_MS = [250, 500, 1000, 2000, 4000];
+const STATS_MS = 2000;
+
+/** @typedef {"idle" | "connecting" | "on" | "reconnecting" | "ended"} CallState */
+/** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number}} Figures */
+
+/**
+ * Emits (CustomEvent): "state" {state, error}; "message" (any message of the kiosk); "picture" {id, blob}; "frame"; "mic" / "camera" (look at
+ * `.micOn`, `.hasMic`, `.cameraTrack`); "sound-blocked"; "figures" Figures.
+ */
+export class Call extends EventTarget {
+  /** @param {{session: string, video: HTMLVideoElement, audio: HTMLAudioElement, iceServers?: RTCIceServer[]}} parts */
+  constructor({ session, video, audio, iceServers = [] }) {
+    super();
+    this.session = session;
+    this.video = video;
+    this.audio = audio;
+    this.iceServers = iceServers;
+    /** @type {CallState} */
+    this.state = "idle";
+    /** @type {RTCPeerConnection | null} */
+    this.connection = null;
+    /** @type {Channels | null} */
+    this.channels = null;
+    /** The RTP timestamp of the frame that is shown; null where the browser does not tell. @type {number | null} */
+    this.frameTime = null;
+    this.frames = 0;
+    /** @type {MediaStreamTrack | null} */
+    this.micTrack = null;
+    this.micOn = true;
+    this.hasMic = true;
+    /** @type {MediaStreamTrack | null} */
+    this.cameraTrack = null;
+    this.location = "";
+    this.over = false;
+    /** @type {(() => void) | null} */
+    this.broken = null;
+    this.lastBytes = { at: 0, bytes: 0, lost: 0, received: 0 };
+    this.watchFrames();
+  }
+
+  /** Where this page's connection is remembered, so that a reload replaces it instead of adding a second one. */
+  get peerKey() {
+    return `desk.peer.${this.session}`;
+  }
+
+  get peer() {
+    return sessionStorage.getItem(this.peerKey) ?? "";
+  }
+
+  /** Runs until `leave` or until the kiosk says that it is over. */
+  async run() {
+    this.openMic().catch(() => { this.hasMic = false; });
+    let failures = 0;
+    let wasOn = false;
+    while (!this.over) {
+      this.become(wasOn ? "reconnecting" : "connecting");
+      try {
+        await this.connect();
+        failures = 0;
+        wasOn = true;
+        this.become("on");
+        if (this.cameraTrack) this.say({ kind: "camera", on: true });
+        if (!this.micOn) this.say({ kind: "mute", on: true });
+        await this.untilBroken();
+      } catch (error) {
+        if (this.isFatal(error)) return this.end(error);
+      }
+      this.drop();
+      if (this.over) break;
+      await pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] * (0.7 + 0.6 * Math.random()));
+    }
+    this.end(null);
+  }
+
+  /** @param {unknown} error */
+  isFatal(error) {
+    if (!(error instanceof ApiError)) return !(error instanceof Broken);
+    if ([0, 408, 425, 429].includes(error.status) || error.status >= 500) return false;
+    if (!this.peer || ![404, 410].includes(error.status)) return true;
+    sessionStorage.removeItem(this.peerKey); // the old connection is forgotten there: begin a fresh one
+    return false;
+  }
+
+  async connect() {
+    const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    this.connection = connection;
+    const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
+    const video = connection.addTransceiver("video", { direction: "sendrecv" });
+    preferH264(video);
+    await audio.sender.replaceTrack(this.micTrack);
+    await video.sender.replaceTrack(this.cameraTrack);
+    connection.addEventListener("track", ({ track, receiver }) => this.show(track, receiver));
+    this.channels = this.follow(new Channels(connection));
+    await connection.setLocalDescription();
+    await someCandidates(connection, GATHER_MS);
+    const offer = connection.localDescription?.sdp ?? "";
+    const answer = await this.offer(offer);
+    connection.addEventListener("icecandidate", ({ candidate }) => candidate?.candidate && this.trickle(offer, candidate));
+    await connection.setRemoteDescription({ type: "answer", sdp: separateStreams(answer) });
+    await this.untilOpen(connection);
+  }
+
+  /** @param {string} sdp @returns {Promise<string>} the answer */
+  async offer(sdp) {
+    const again = this.peer ? `?peer=${encodeURIComponent(this.peer)}` : "";
+    const response = await send("POST", `${sessionPath(this.session)}/call${again}`, { body: sdp, type: "application/sdp" });
+    this.location = response.headers.get("Location") ?? "";
+    const peer = this.location.split("?")[0].split("/").pop();
+    if (peer) sessionStorage.setItem(this.peerKey, peer);
+    return response.text();
+  }
+
+  /** @param {string} offer @param {RTCIceCandidate} candidate */
+  trickle(offer, candidate) {
+    const body = trickleFragment(offer, candidate);
+    send("PATCH", this.location, { body, type: "application/trickle-ice-sdpfrag" }).catch(() => {}); // one way of several
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  untilOpen(connection) {
+    return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Broken("no connection")), CONNECT_MS);
+      const check = () => {
+        if (this.over || ["failed", "closed"].includes(connection.connectionState)) reject(new Broken("failed"));
+        else if (connection.connectionState === "connected" && this.channels?.isOpen) resolve();
+        else return;
+        clearTimeout(late);
+      };
+      this.broken = () => reject(new Broken("given up"));
+      connection.addEventListener("connectionstatechange", check);
+      this.channels?.addEventListener("open", check);
+    }));
+  }
+
+  /** Until the heartbeat stops, the connection fails or stays disconnected, or somebody says so. */
+  async untilBroken() {
+    const { connection, channels } = this;
+    if (!connection || !channels) return;
+    channels.heardAt = performance.now();
+    let disconnectedAt = 0;
+    let lastStats = 0;
+    const stopped = new Promise((resolve) => { this.broken = () => resolve(undefined); });
+    let live = true;
+    stopped.then(() => { live = false; });
+    while (live) {
+      channels.beat();
+      await Promise.race([pause(HEARTBEAT_MS), stopped]);
+      const now = performance.now();
+      disconnectedAt = connection.connectionState === "disconnected" ? disconnectedAt || now : 0;
+      const gone = ["failed", "closed"].includes(connection.connectionState) || (disconnectedAt && now - disconnectedAt > DISCONNECTED_MS);
+      if (gone || channels.silence > SILENCE_MS || !channels.isOpen) return;
+      if (now - lastStats > STATS_MS) {
+        lastStats = now;
+        await this.measure(connection);
+      }
+    }
+  }
+
+  /** @param {Channels} channels */
+  follow(channels) {
+    const kinds = ["hello", "stroke-begin", "stroke-points", "stroke-end", "pointer", "edit", "undo", "snapshot-open", "snapshot-close", "mark", "mark-gone",
+      "recording", "quality", "people", "trouble"];
+    for (const kind of kinds) channels.addEventListener(kind, (event) => this.tell("message", /** @type {CustomEvent} */ (event).detail));
+    channels.addEventListener("picture", (event) => this.tell("picture", /** @type {CustomEvent} */ (event).detail));
+    channels.addEventListener("poses", () => this.tell("poses"));
+    return channels;
+  }
+
+  /** @param {import("./channel.js").Message} message */
+  say(message) {
+    return this.channels?.send(message) ?? false;
+  }
+
+  /** @param {MediaStreamTrack} track @param {RTCRtpReceiver} receiver */
+  show(track, receiver) {
+    withoutDelay(receiver);
+    const element = track.kind === "video" ? this.video : this.audio;
+    element.srcObject = new MediaStream([track]);
+    element.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.tell("sound-blocked");
+    });
+  }
+
+  watchFrames() {
+    if (!this.video.requestVideoFrameCallback) return;
+    /** @type {VideoFrameRequestCallback} */
+    const shown = (_now, metadata) => {
+      this.frameTime = metadata.rtpTimestamp ?? null;
+      this.frames += 1;
+      this.tell("frame");
+      if (!this.over) this.video.requestVideoFrameCallback(shown);
+    };
+    this.video.requestVideoFrameCallback(shown);
+  }
+
+  async openMic() {
+    const track = await openMicrophone();
+    this.hasMic = Boolean(track);
+    if (track) {
+      track.enabled = this.micOn;
+      if (this.over) return track.stop();
+      this.micTrack = track;
+      await this.senderOf("audio")?.replaceTrack(track);
+    }
+    this.tell("mic");
+  }
+
+  /** @param {boolean} on */
+  async setMic(on) {
+    this.micOn = on;
+    if (on && !this.micTrack) await this.openMic();
+    if (this.micTrack) this.micTrack.enabled = on;
+    this.say({ kind: "mute", on: !on });
+    this.tell("mic");
+  }
+
+  /** No renegotiation: the transceiver is there from the start. @param {boolean} on @returns {Promise<boolean>} whether it is as wished */
+  async setCamera(on) {
+    const track = on ? (this.cameraTrack ?? await openCamera()) : null;
+    if (!on || !track || this.over) this.cameraTrack?.stop();
+    if (this.over) track?.stop();
+    this.cameraTrack = this.over ? null : track;
+    await this.senderOf("video")?.replaceTrack(this.cameraTrack);
+    this.say({ kind: "camera", on: Boolean(this.cameraTrack) });
+    this.tell("camera");
+    return on === Boolean(this.cameraTrack);
+  }
+
+  /** @param {string} kind */
+  senderOf(kind) {
+    return this.connection?.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === kind)?.sender;
+  }
+
+  /** @param {RTCPeerConnection} connection */
+  async measure(connection) {
+    const stats = [...(await connection.getStats()).values()];
+    const video = stats.find((one) => one.type === "inbound-rtp" && one.kind === "video");
+    const pair = stats.find((one) => one.type === "candidate-pair" && one.nominated);
+    if (!video) return;
+    const before = this.lastBytes;
+    this.lastBytes = { at: video.timestamp, bytes: video.bytesReceived, lost: video.packetsLost, received: video.packetsReceived };
+    const [lost, received] = [video.packetsLost - before.lost, video.packetsReceived - before.received];
+    if (!before.at || received < 0) return;
+    this.tell("figures", {
+      fps: video.framesPerSecond ?? null, width: video.frameWidth ?? 0, height: video.frameHeight ?? 0,
+      bitrateBps: (8000 * (video.bytesReceived - before.bytes)) / Math.max(1, video.timestamp - before.at),
+      loss: Math.max(0, lost) / Math.max(1, lost + received), roundTripMs: 1000 * (pair?.currentRoundTripTime ?? 0),
+    });
+  }
+
+  /** The kiosk has closed our connection. @param {{code?: string, text?: string}} why */
+  gone({ code = "", text = "" }) {
+    if (code && !["unreachable", "trouble"].includes(code)) return this.end(new ApiError(409, code, text));
+    this.broken?.();
+  }
+
+  /** Leaves; the call goes on for the others. */
+  async leave() {
+    if (this.over) return;
+    const location = this.location;
+    this.end(null);
+    if (location) await send("DELETE", location, { keepalive: true }).catch(() => {}); // it dies there by its heartbeat
+  }
+
+  drop() {
+    this.channels?.close();
+    this.connection?.close();
+    this.connection = null;
+    this.frameTime = null;
+    this.lastBytes = { at: 0, bytes: 0, lost: 0, received: 0 };
+  }
+
+  /** @param {unknown} error */
+  end(error) {
+    if (this.state === "ended") return;
+    this.over = true;
+    this.broken?.();
+    this.drop();
+    this.micTrack?.stop();
+    this.cameraTrack?.stop();
+    this.video.srcObject = null;
+    this.audio.srcObject = null;
+    sessionStorage.removeItem(this.peerKey);
+    this.become("ended", error instanceof Error ? (error instanceof ApiError ? error.message : t("The call broke off.")) : "");
+  }
+
+  /** @param {CallState} state @param {string} [error] */
+  become(state, error = "") {
+    this.state = state;
+    this.tell("state", { state, error });
+  }
+
+  /** @param {string} kind @param {unknown} [detail] */
+  tell(kind, detail = {}) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+
+  /** @param {string} kind @param {(detail: any) => void} take */
+  on(kind, take) {
+    this.addEventListener(kind, (event) => take(/** @type {CustomEvent} */ (event).detail));
+  }
+}
+
+/** A connection that did not come about or did not last: tried again. */
+class Broken extends Error {}
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

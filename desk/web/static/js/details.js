@@ -1,0 +1,101 @@
+// Everything that is known of a session, in words: reason, request, tickets, people, history, earlier sessions.
+
+import { boot, button, byId, el, icon, initials, keyed, t, webLink } from "./dom.js";
+import { actorName, dateTime, isMine } from "./format.js";
+
+/** @typedef {import("./format.js").Session} Session */
+/** @typedef {(kind: string, more?: Record<string, unknown>) => void} Act */
+
+const LANGUAGES = new Intl.DisplayNames([boot.language], { type: "language" });
+const EVENTS = /** @type {Record<string, string>} */ ({
+  request: t("Requested"), create: t("Created"), confirm: t("Confirmed"), start: t("Call started"), end: t("Call ended"), close: t("Closed"),
+  cancel: t("Called off"), reopen: t("Reopened"),
+});
+
+/** Causes that the kiosk gives by name. @param {string} cause */
+function causeText(cause) {
+  const known = /** @type {Record<string, string>} */ ({
+    review_over: t("The time for review is over"), link_lost: t("The connection was lost for good"), kiosk_lost: t("The kiosk is gone"), restart: t("The kiosk was restarted"),
+    kiosk_stopped: t("The kiosk was switched off"), code_user: t("at the machine"),
+  });
+  return known[cause] ?? cause;
+}
+
+/** @param {Session} session @param {Act} act */
+export function paintDetails(session, act) {
+  const reason = byId("reason");
+  reason.textContent = session.reason || t("No reason given");
+  reason.classList.toggle("muted", !session.reason);
+  byId("note").hidden = !session.note;
+  byId("note").textContent = session.note;
+  paintFacts(session, act);
+  paintTickets(session);
+  paintPeople(session);
+  paintHistory(session);
+}
+
+/** @param {Session} session @param {Act} act */
+function paintFacts(session, act) {
+  const { recording } = session;
+  const visibility = session.visibility === "public" ? t("The person at the machine gets the pictures and recordings") : t("Internal: only staff see it");
+  const change = isMine(session) && button(t("Change"), () => act("set-visibility", { visibility: session.visibility === "public" ? "internal" : "public" }), { id: "visibility", kind: "quiet" });
+  /** @type {[string, (Node | string | false)[]][]} */
+  const facts = [
+    [t("Device"), [session.device.name]],
+    [session.origin === "staff" ? t("Created by") : t("Requested by"), [session.requester || actorName(session.history[0]?.actor ?? { role: "code_user", id: "", name: "" })]],
+    [t("When"), [dateTime(session.created_at)]],
+    [t("Consent to recording"), [consentText(recording)]],
+    [t("Language at the machine"), [LANGUAGES.of(session.language) ?? session.language]],
+    [t("Visibility"), [visibility, change]],
+    ...(session.rating ? [/** @type {[string, string[]]} */ ([t("Rating"), [`${"★".repeat(session.rating.stars)}${"☆".repeat(5 - session.rating.stars)} ${session.rating.text ?? ""}`]])] : []),
+    [t("Session"), [session.id]],
+  ];
+  keyed(byId("facts"), facts.map(([term, values]) => ({
+    key: term, sign: values.map((value) => (typeof value === "string" ? value : value && value.textContent)),
+    make: () => el("div", {}, el("dt", {}, term), el("dd", {}, ...values)),
+  })));
+}
+
+/** @param {Session["recording"]} recording */
+function consentText({ allowed, consent }) {
+  if (!allowed) return t("Recordings are not allowed here");
+  if (!consent) return t("Not asked yet");
+  const way = consent.way === "call" ? t("in the call") : t("with the request");
+  return consent.given ? t("Given {way}, {when}", { way, when: dateTime(consent.at) }) : t("Refused {way}, {when}", { way, when: dateTime(consent.at) });
+}
+
+/** @param {Session} session */
+function paintTickets(session) {
+  byId("tickets-panel").hidden = !session.tickets.length;
+  keyed(byId("tickets"), session.tickets.map((ticket) => ({ key: ticket.id, sign: ticket, make: () => {
+    const address = ticket.link ? webLink(ticket.link) : null;
+    return el("li", {}, el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, el("strong", {}, ticket.id), address ? icon("chevron") : "", el("span", { class: "muted" }, ticket.title)));
+  } })));
+}
+
+/** @param {Session} session */
+function paintPeople(session) {
+  const all = new Map([...session.asked, ...session.assigned, ...session.seen_by].map((person) => [person.id, person]));
+  const has = (/** @type {{id: string}[]} */ people, /** @type {string} */ id) => people.some((person) => person.id === id);
+  keyed(byId("people"), [...all.values()].map((person) => {
+    const [assigned, seen] = [has(session.assigned, person.id), has(session.seen_by, person.id)];
+    return { key: person.id, sign: [person.name, assigned, seen], make: () => el("li", {},
+      el("span", { class: "person" }, el("span", { class: "avatar", "aria-hidden": "true" }, initials(person.name)),
+        el("span", {}, person.id === boot.me.id ? t("{name} (you)", { name: person.name }) : person.name)),
+      el("span", { class: "muted small" }, [assigned ? t("assigned") : t("asked"), seen && t("has seen it")].filter(Boolean).join(", "))) };
+  }));
+}
+
+/** @param {Session} session */
+function paintHistory(session) {
+  keyed(byId("history"), session.history.map((change, i) => ({ key: String(i), sign: change, make: () => el("li", { "data-state": change.target },
+    el("span", {}, el("strong", {}, EVENTS[change.event] ?? change.event), ` · ${actorName(change.actor)}`, change.cause ? el("span", { class: "muted" }, ` – ${causeText(change.cause)}`) : ""),
+    el("time", { datetime: change.at, title: change.clock_ok === false ? t("The kiosk's clock was not set yet") : null }, (change.clock_ok === false ? "≈ " : "") + dateTime(change.at))) })).reverse());
+}
+
+/** @param {{id: string, state: string, created_at: string, reason: string}[]} earlier */
+export function paintEarlier(earlier) {
+  byId("earlier-panel").hidden = !earlier.length;
+  keyed(byId("earlier"), earlier.map((one) => ({ key: one.id, sign: one, make: () => el("li", {}, el("a", { href: `/sessions/${encodeURIComponent(one.id)}` },
+    el("span", {}, one.reason || t("No reason given")), el("span", { class: "pill", "data-state": one.state }, t(one.state)), el("span", { class: "muted small" }, dateTime(one.created_at)))) })));
+}

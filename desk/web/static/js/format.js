@@ -1,0 +1,94 @@
+// Pure: how times, sizes and states read, and in which order sessions stand.
+
+import { boot, t } from "./dom.js";
+
+/**
+ * @typedef {{id: string, name: string}} Person
+ * @typedef {{role: string, id: string, name: string}} Actor
+ * @typedef {"REQUESTED" | "CONFIRMED" | "RUNNING" | "COMPLETED" | "CLOSED" | "CANCELLED"} State
+ * @typedef {{at: string, actor: Actor, event: string, source: State | null, target: State, cause?: string, clock_ok?: boolean}} Change
+ * @typedef {{id: string, kind: string, name: string, content_type: string, bytes: number, call?: string, group?: string, uploaded?: boolean}} Artifact
+ * @typedef {{id: string, started_at: string, ended_at?: string, participants?: Person[]}} Call
+ * @typedef {{allowed: boolean, asked: boolean, running: boolean, consent: {given: boolean, at: string, way: string} | null}} Recording
+ * @typedef {{id: string, epoch: string, rev: number, kiosk: string, device: {id: string, name: string}, state: State, origin: string,
+ *   created_at: string, language: string, reason: string, requester: string, note: string, tickets: {id: string, title: string, link: string}[],
+ *   asked: Person[], assigned: Person[], seen_by: Person[], visibility: string, recording: Recording,
+ *   ringing: {by: "code_user" | "staff", name: string} | null, calls: Call[], artifacts: Artifact[],
+ *   rating: {stars: number, text: string} | null, review_s: number, history: Change[]}} Session
+ */
+
+/** @type {State[]} in the order in which they wait for somebody */
+export const STATES = ["REQUESTED", "RUNNING", "CONFIRMED", "COMPLETED", "CLOSED", "CANCELLED"];
+
+/** The lists of the page, each with the states in it. @type {[string, State[]][]} */
+export const GROUPS = [
+  ["Waiting for you", ["REQUESTED"]],
+  ["In progress", ["RUNNING", "CONFIRMED"]],
+  ["To be reviewed", ["COMPLETED"]],
+  ["Earlier", ["CLOSED", "CANCELLED"]],
+];
+
+/** Who has waited longest comes first among requests; the newest first elsewhere. @param {Session} a @param {Session} b */
+export function byUrgency(a, b) {
+  const rank = STATES.indexOf(a.state) - STATES.indexOf(b.state);
+  const older = a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0;
+  return rank || (a.state === "REQUESTED" ? older : -older);
+}
+
+/** @param {Session} session @param {string} words all must be found somewhere in what is shown of it */
+export function matches(session, words) {
+  const text = [session.device.name, session.device.id, session.reason, session.requester, session.note, session.id,
+    ...session.tickets.flatMap((ticket) => [ticket.id, ticket.title]), ...session.assigned.map((person) => person.name)].join("\n").toLocaleLowerCase();
+  return words.toLocaleLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/** @param {Session} session newer than what we have? Another epoch: the kiosk's store is a new one. @param {Session | undefined} known */
+export const isNewer = (session, known) => !known || known.epoch !== session.epoch || session.rev > known.rev;
+
+/** @param {Session} session */
+export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session.state) && !session.seen_by.some((person) => person.id === boot.me.id);
+
+/** @param {Session} session whether the reader is assigned */
+export const isMine = (session) => session.assigned.some((person) => person.id === boot.me.id);
+
+/** @param {string} at ISO 8601 */
+export function dateTime(at) {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleString(boot.language, { dateStyle: "medium", timeStyle: "short" });
+}
+
+const STEPS = /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["day", 86400], ["hour", 3600], ["minute", 60]]);
+
+/** @param {string} at ISO 8601 @param {number} [now] ms; "3 minutes ago"; the date where it was days ago */
+export function ago(at, now = Date.now()) {
+  const seconds = (now - Date.parse(at)) / 1000;
+  if (Number.isNaN(seconds)) return "";
+  if (Math.abs(seconds) < 45) return t("just now");
+  if (seconds > 6 * 86400) return dateTime(at);
+  const [unit, size] = STEPS.find(([, length]) => seconds >= length) ?? ["minute", 60];
+  return new Intl.RelativeTimeFormat(boot.language, { numeric: "auto" }).format(-Math.max(1, Math.round(seconds / size)), unit);
+}
+
+/** @param {number} seconds "4:05" */
+export const minutes = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+/** @param {number} bytes "3.2 MB" */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB"];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** step).toLocaleString(boot.language, { maximumFractionDigits: step ? 1 : 0 })} ${units[step]}`;
+}
+
+/** @param {Actor} actor */
+export function actorName(actor) {
+  if (actor.role === "code_user") return actor.name || t("At the machine");
+  if (actor.role === "system") return t("Automatic");
+  return actor.name || actor.id;
+}
+
+/** Quality in one word. @param {{loss: number, roundTripMs: number, fps: number | null}} figures loss as a share 0..1 @returns {"good" | "fair" | "poor"} */
+export function qualityWord({ loss, roundTripMs, fps }) {
+  if (loss > 0.05 || roundTripMs > 400 || (fps !== null && fps < 8)) return "poor";
+  if (loss > 0.015 || roundTripMs > 180 || (fps !== null && fps < 18)) return "fair";
+  return "good";
+}
