@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import io
 import os
+import struct
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ SOUND_BPS = 48_000
 FRAGMENT_US = 1_000_000
 SLIP_S = 0.06
 """Sound further than this from where the clock says is put right: it was lost before it came here."""
+OPUS_LEAD = 312
+"""Samples that libopus begins before the sound. A time before 0 would make the muxer move the picture instead."""
 OPTIONS = {
     "movflags": "empty_moov+default_base_moof+frag_keyframe",
     "frag_duration": str(FRAGMENT_US),
@@ -43,29 +47,41 @@ class _File:
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self._dirty = False
-        self.size = 0
+        self._broken: OSError | None = None
+        self._size = 0
+        self._whole = (0, self._hash.hexdigest())
 
     def write(self, data: bytes) -> int:
+        if self._broken is not None:  # nothing behind a hole, not even the muxer's farewell
+            raise self._broken
         view = memoryview(data)
-        while view:
-            written = self._file.write(view)
-            self._hash.update(view[:written])
-            self.size += written
-            view = view[written:]
+        try:
+            while view:
+                written = self._file.write(view)
+                self._hash.update(view[:written])
+                self._size += written
+                view = view[written:]
+        except OSError as error:
+            self._broken = error
+            raise
         self._dirty = True
         return len(data)
 
     def sync(self) -> None:
+        """All that was written so far is whole, and from now on safe."""
         if self._dirty:
             os.fsync(self._file.fileno())
+            self._whole = (self._size, self._hash.hexdigest())
             self._dirty = False
 
-    def close(self) -> None:
+    def close(self) -> tuple[int, str]:
+        """(bytes, sha256) of what is left: a half fragment, which the disk did not take, is cut off."""
+        if self._broken is not None:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._whole[0])
+                os.fsync(self._file.fileno())
         self._file.close()
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
+        return self._whole
 
 
 class Mp4:
@@ -115,7 +131,8 @@ class Mp4:
             return
         assert self._sound_pts is not None
         frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE_HZ, self._sound_pts, SOUND_TIME_BASE
+        frame.sample_rate, frame.time_base = SAMPLE_RATE_HZ, SOUND_TIME_BASE
+        frame.pts = self._sound_pts + OPUS_LEAD
         self._sound_pts += SAMPLES_PER_BLOCK
         with _disk_trouble():
             packets = self._sound.encode(frame)
@@ -136,12 +153,32 @@ class Mp4:
             self._container.close()
         with contextlib.suppress(StoreTrouble), _disk_trouble():
             self._file.sync()
-        self._file.close()
-        return self._file.size, self._file.sha256
+        return self._file.close()
+
+
+def mend(path: Path) -> None:
+    """Cuts off what a power cut left half written at the end: boxes are whole up to the last complete `mdat`.
+
+    Raises OSError.
+    """
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        at = whole = 0
+        while at + 8 <= end:
+            file.seek(at)
+            size, kind = struct.unpack("!I4s", file.read(8))
+            at += size
+            if size < 8 or at > end:
+                break
+            if kind != b"moof":  # worth nothing without the data that follows it
+                whole = at
+        if whole < end:
+            file.truncate(whole)
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def _disk_trouble() -> Any:
+def _disk_trouble() -> Iterator[None]:
     try:
         yield
     except (OSError, av.FFmpegError) as error:

@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
+from kiosk.call.mp4 import mend
 from kiosk.call.recorder import Recorder, Written
 from kiosk.call.relay import Outlet, Relay
 from kiosk.errors import StoreTrouble
@@ -209,13 +210,16 @@ class Recordings:
 def leftovers(folder: Path, known: Iterable[str], call: str) -> tuple[Artifact, ...]:
     """Recordings in `folder` that nobody has told of: the power went while they ran. For a thread: reads them.
 
-    known: the names of the session's artifacts.
+    known: the names of the session's artifacts. Raises OSError.
     """
     names = set(known)
     found: list[Artifact] = []
     for path in sorted(folder.glob("recording-*.mp4")):
+        if path.name in names or not NAME.match(path.name):
+            continue
+        mend(path)
         size = path.stat().st_size
-        if path.name in names or not NAME.match(path.name) or not size:
+        if not size:
             continue
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
