@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
-from kiosk.call.devices import Hearing, Kept, Seeing, in_time
+from kiosk.call.devices import Hearing, Kept, Seeing, Told, in_time
 from kiosk.call.mixer import SILENCE, Mixer
 from kiosk.call.participant import Participant
 from kiosk.call.rate import Code, encoder_bps, quality
@@ -90,13 +90,17 @@ class Call:
         timeline: Timeline | None = None,
         on_picture: Callable[[Picture], None] = lambda picture: None,
         on_staff_picture: Callable[[Picture | None], None] = lambda picture: None,
+        on_device: Told = lambda name, trouble: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """folder: where the session's files are. on_picture, on_staff_picture: called in the loop; must not block."""
+        """folder: where the session's files are. on_*: called in the loop; must not block.
+
+        on_device: (name, trouble) when "camera", "microphone" or "speaker" is lost, (name, None) when it is back.
+        """
         self._session, self._id = session, call_id
         self._camera, self._microphone, self._speaker = camera, microphone, speaker
         self._settings, self._now = settings, now
-        self._on_picture = on_picture
+        self._on_picture, self._on_device = on_picture, on_device
         self._make_tools = make_tools
         self._folder, self._timeline = folder, timeline
         self._staff_camera = StaffCamera(on_staff_picture, now)
@@ -317,6 +321,7 @@ class Call:
         return channel.People(people=self.people)
 
     def _device(self, name: str, trouble: DeviceTrouble | None) -> None:
+        self._on_device(name, trouble)
         if trouble is None:
             self.tell(channels.trouble("device_back", f"the {name} is back"))
         else:

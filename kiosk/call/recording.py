@@ -210,20 +210,27 @@ class Recordings:
 def leftovers(folder: Path, known: Iterable[str], call: str) -> tuple[Artifact, ...]:
     """Recordings in `folder` that nobody has told of: the power went while they ran. For a thread: reads them.
 
-    known: the names of the session's artifacts. Raises OSError.
+    known: the names of the session's artifacts.
     """
     names = set(known)
     found: list[Artifact] = []
     for path in sorted(folder.glob("recording-*.mp4")):
         if path.name in names or not NAME.match(path.name):
             continue
-        mend(path)
-        size = path.stat().st_size
-        if not size:
-            continue
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        artifact_id = secrets.token_hex(8)
-        kind = ArtifactKind.RECORDING
-        found.append(Artifact(artifact_id, kind, path.name, CONTENT_TYPE, size, sha256, call=call, group=artifact_id))
+        try:
+            found += _adopted(path, call)
+        except OSError as error:
+            log.warning("recording %s: cannot be adopted: %s", path.name, error.strerror)
     return tuple(found)
+
+
+def _adopted(path: Path, call: str) -> tuple[Artifact, ...]:
+    """Nothing where it holds nothing."""
+    mend(path)
+    size = path.stat().st_size
+    if not size:
+        return ()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    own_id = secrets.token_hex(8)
+    return (Artifact(own_id, ArtifactKind.RECORDING, path.name, CONTENT_TYPE, size, sha256, call=call, group=own_id),)

@@ -55,6 +55,7 @@ class Stage:
     news: list[inputs.Input] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     staff_pictures: list[Picture | None] = field(default_factory=list)
+    devices: list[tuple[str, bool]] = field(default_factory=list)
 
     @property
     def tools(self) -> FakeTools:
@@ -71,6 +72,7 @@ async def a_call(folder: Path, session: Session = SESSION, **more: Any) -> Async
     camera, microphone, speaker = FakeCamera(), FakeMicrophone(), FakeSpeaker()
     pictures: list[Picture] = []
     staff_pictures: list[Picture | None] = []
+    devices: list[tuple[str, bool]] = []
     call = Call(
         session=session,
         call_id="call-1",
@@ -82,9 +84,11 @@ async def a_call(folder: Path, session: Session = SESSION, **more: Any) -> Async
         folder=folder,
         on_picture=pictures.append,
         on_staff_picture=staff_pictures.append,
+        on_device=lambda name, trouble: devices.append((name, trouble is None)),
         **more,
     )
     stage = Stage(call, camera, microphone, speaker, folder, pictures=pictures, staff_pictures=staff_pictures)
+    stage.devices = devices
 
     async def hear() -> None:
         async for news in call.news():
@@ -324,6 +328,7 @@ async def test_a_camera_that_is_unplugged_is_told_of_and_comes_back(tmp_path: Pa
         frames = len(ann.frames)
         await until(lambda: len(ann.frames) > frames + 5)
         assert [t.code for t in ann.told(channel.Trouble)] == ["device", "device_back"]
+        assert stage.devices == [("camera", False), ("camera", True)]
 
 
 async def test_without_a_microphone_people_still_hear_each_other(tmp_path: Path) -> None:
