@@ -1,0 +1,147 @@
+"""Waiting for a kiosk that does not answer, on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.calls import Calls
+from desk.commands import Commands
+from desk.config import Member
+from desk.kiosks import Kiosks
+from desk.live import Hub
+from desk.store import Store, open_store
+from kiosk.errors import Unreachable
+from kiosk.link.client import Incoming
+from kiosk.session import inputs
+from kiosk.session.record import Device, Person, Session
+from kiosk.session.states import State
+from kiosk.wire import topics
+from kiosk.wire.codec import decode
+from kiosk.wire.messages import Answer, Bye, Command, Offer, SignalDown
+
+ANNA = Member(id="anna", name="Anna Berg")
+SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
+
+
+@dataclass
+class Link:
+    """A broker that takes everything, or that is not there."""
+
+    connected: bool = True
+    said: list[tuple[str, bytes, int | None]] = field(default_factory=list)
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        response_topic: str = "",
+        correlation: bytes = b"",
+    ) -> None:
+        if not self.connected:
+            raise Unreachable("no broker")
+        self.said.append((topic, payload, expiry_s))
+
+    def messages(self) -> AsyncIterator[Incoming]:
+        raise NotImplementedError
+
+    def connections(self) -> AsyncIterator[int]:
+        raise NotImplementedError
+
+
+@dataclass
+class Clock:
+    """Time passes when somebody waits."""
+
+    now: float = 0.0
+
+    async def wait(self, answer: asyncio.Future[Any], seconds: float) -> bool:
+        self.now += seconds
+        return answer.done()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path}/desk.sqlite")
+    yield store
+    await store.close()
+
+
+def a_session() -> Session:
+    return Session(
+        id="s-1",
+        epoch="e1",
+        rev=1,
+        kiosk="kiosk-1",
+        device=Device("press-7", "Press 7"),
+        state=State.RUNNING,
+        origin="staff",
+        created_at="2026-03-01T10:00:00Z",
+        assigned=(Person("anna", "Anna Berg"),),
+    )
+
+
+async def test_a_command_that_nobody_answers_ends_after_ten_repeats(store: Store) -> None:
+    link, clock = Link(), Clock()
+    commands = Commands(Kiosks(link), store, clock.wait)
+    with pytest.raises(Unreachable):
+        await commands.send(ANNA, "kiosk-1", inputs.Create())
+    assert clock.now == 10
+    sent = [decode(payload, Command) for _, payload, _ in link.said]
+    assert len(sent) == 10
+    assert len({c.id for c in sent}) == 1
+    # a repeat must not outlive the one who waits for it, or it would be done after he was told that it was not
+    assert [expiry for _, _, expiry in link.said] == [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_a_command_waits_for_a_broker_that_comes_back(store: Store) -> None:
+    link, clock = Link(connected=False), Clock()
+    commands = Commands(Kiosks(link), store, clock.wait)
+
+    async def wait(answer: asyncio.Future[Answer], seconds: float) -> bool:
+        if link.said:
+            commands.answered("kiosk-1", Answer(decode(link.said[0][1], Command).id, ok=True))
+        link.connected = clock.now >= 3
+        return await clock.wait(answer, seconds)
+
+    commands = Commands(Kiosks(link), store, wait)
+    assert (await commands.send(ANNA, "kiosk-1", inputs.Create())).ok
+    assert await store.audited() == [("anna", "Create", "kiosk-1", "done")]
+
+
+async def test_an_answer_after_the_time_changes_nothing(store: Store) -> None:
+    link = Link()
+    commands = Commands(Kiosks(link), store, Clock().wait)
+    with pytest.raises(Unreachable):
+        await commands.send(ANNA, "kiosk-1", inputs.Create())
+    commands.answered("kiosk-1", Answer(decode(link.said[0][1], Command).id, ok=True))
+
+
+async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
+    link, clock = Link(), Clock()
+    calls = Calls(Kiosks(link), Hub(), clock.wait)
+    with pytest.raises(Unreachable):
+        await calls.offer(a_session(), ANNA, SDP)
+    assert clock.now == 10
+    offer, bye = (decode(payload, SignalDown) for _, payload, _ in link.said)
+    assert isinstance(offer, Offer)
+    assert bye == Bye(peer=offer.peer)
+    assert {expiry for _, _, expiry in link.said} == {30}
+    assert all(topic == f"kiosk/1/kiosk-1/{topics.SIGNAL_DOWN}/s-1" for topic, _, _ in link.said)
+    assert calls.peer("s-1", offer.peer, "anna") is None
+
+
+async def test_an_offer_without_a_broker_fails_at_once() -> None:
+    clock = Clock()
+    with pytest.raises(Unreachable):
+        await Calls(Kiosks(Link(connected=False)), Hub(), clock.wait).offer(a_session(), ANNA, SDP)
+    assert clock.now == 0
