@@ -1,0 +1,152 @@
+"""A call with a real Chromium as participant: what only a browser can show."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from kiosk.hw.ports import Picture
+from kiosk.session import inputs
+from kiosk.session.record import Person, Recording
+from tests.contract.fakes import bar_of, strength, until
+from tests.contract.test_call import CONSENT, SESSION, a_call
+
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+
+PAGE = """
+window.events = [];
+window.frames = [];
+window.offer = async () => {
+  const pc = window.pc = new RTCPeerConnection();
+  const canvas = document.createElement("canvas");
+  canvas.width = 320; canvas.height = 192;
+  const pen = canvas.getContext("2d");
+  let n = 0;
+  setInterval(() => {
+    pen.fillStyle = "#3c3c3c"; pen.fillRect(0, 0, 320, 192);
+    pen.fillStyle = "#ffffff"; pen.fillRect(100, 0, 20, 192);
+    n += 1;
+  }, 100);
+  window.camera = canvas.captureStream(10).getVideoTracks()[0];
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  tone.frequency.value = 1000;
+  const out = context.createMediaStreamDestination();
+  tone.connect(out);
+  tone.start();
+  window.video = pc.addTransceiver("video", {direction: "sendrecv"});
+  pc.addTransceiver(out.stream.getAudioTracks()[0], {direction: "sendrecv"});
+  const events = window.channel = pc.createDataChannel("events");
+  events.onmessage = (m) => window.events.push(JSON.parse(m.data));
+  pc.createDataChannel("poses", {ordered: false, maxRetransmits: 0});
+  const player = document.createElement("video");
+  player.muted = true;
+  document.body.append(player);
+  pc.ontrack = (e) => {
+    if (e.track.kind === "audio") {
+      const ear = new Audio();
+      ear.srcObject = new MediaStream([e.track]);
+      ear.play();
+      return;
+    }
+    player.srcObject = new MediaStream([e.track]);
+    player.play();
+    const shot = document.createElement("canvas");
+    const look = (now, data) => {
+      shot.width = data.width; shot.height = data.height;
+      const brush = shot.getContext("2d", {willReadFrequently: true});
+      brush.drawImage(player, 0, 0);
+      const line = brush.getImageData(0, 90, data.width, 1).data;
+      let best = 0, at = 0;
+      for (let s = 0; s < 16; s += 1) {
+        let sum = 0;
+        for (let x = 0; x < data.width / 16; x += 1) sum += line[4 * (s * data.width / 16 + x)];
+        if (sum > best) { best = sum; at = s; }
+      }
+      window.frames.push({t: data.rtpTimestamp, bar: at});
+      player.requestVideoFrameCallback(look);
+    };
+    player.requestVideoFrameCallback(look);
+  };
+  await pc.setLocalDescription();
+  if (pc.iceGatheringState !== "complete") {
+    await new Promise((done) => pc.addEventListener("icegatheringstatechange",
+      () => pc.iceGatheringState === "complete" && done()));
+  }
+  return pc.localDescription.sdp;
+};
+window.stats = async () => {
+  const found = {};
+  (await window.pc.getStats()).forEach((s) => { if (s.type === "inbound-rtp") found[s.kind] = s; });
+  return found;
+};
+window.play = async (data) => {
+  const player = document.createElement("video");
+  player.muted = true;
+  player.src = "data:video/mp4;base64," + data;
+  await new Promise((done, failed) => {
+    player.onloadeddata = done;
+    player.onerror = () => failed(player.error.message);
+  });
+  await player.play();
+  await new Promise((done) => { player.onended = done; });
+  const quality = player.getVideoPlaybackQuality();
+  return {duration: player.duration, frames: quality.totalVideoFrames, width: player.videoWidth};
+};
+"""
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        page = await browser.new_page()
+        await page.evaluate(PAGE + "0;")
+        yield page
+        await browser.close()
+
+
+async def test_a_browser_sees_hears_draws_and_is_seen_and_heard(page: Page, tmp_path: Path) -> None:
+    recording = Recording(allowed=True, asked=True, consent=CONSENT)
+    async with a_call(tmp_path, msgspec.structs.replace(SESSION, recording=recording)) as stage:
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
+        assert "playout-delay" in answer
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        await until(lambda: stage.told(inputs.Joined))
+        await page.wait_for_function("frames.length > 20 && events.some(e => e.kind === 'recording')")
+
+        seen: dict[str, Any] = await page.evaluate("frames[frames.length - 1]")
+        stroke = {"kind": "stroke-begin", "id": "stroke-1", "at": [0.5, 0.5], "t": seen["t"]}
+        await page.evaluate("stroke => channel.send(JSON.stringify(stroke))", stroke)
+        await until(lambda: stage.tools.heard)
+        _, _, captured_s = stage.tools.heard[0]
+        assert captured_s is not None
+        assert stage.camera.numbers[captured_s] == seen["bar"]
+
+        await until(lambda: strength(stage.speaker.last_second, 1000) > 1000)
+        await page.wait_for_function("stats().then(s => s.audio.totalAudioEnergy > 0.001)")
+
+        assert stage.staff_pictures == []
+        await page.evaluate("video.sender.replaceTrack(camera)")
+        await page.evaluate("channel.send(JSON.stringify({kind: 'camera', on: true}))")
+        await until(lambda: len(stage.staff_pictures) > 5)
+        assert shown(stage.staff_pictures) == 5
+    artifact = stage.told(inputs.AddArtifact)[0].artifact
+    data = base64.b64encode((tmp_path / artifact.name).read_bytes()).decode()
+    played = await page.evaluate("data => play(data)", data)
+    assert played["width"] == 320
+    assert played["frames"] > 20
+    assert played["duration"] > 1
+
+
+def shown(pictures: list[Picture | None]) -> int:
+    picture = pictures[-1]
+    assert picture is not None
+    width = picture.size[0]
+    return bar_of(picture.y[:, : width // 16 * 16].repeat(320 // width, axis=1))
