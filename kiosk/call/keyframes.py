@@ -41,13 +41,15 @@ class Keyframes:
         self._kept: list[_Keyframe] = []
         self._turn = 0
 
-    def add(self, frame: GreyFrame, pose: Pose) -> None:
+    def add(self, frame: GreyFrame, pose: Pose) -> bool:
+        """Whether there was enough to see in the frame."""
         features = frame.features(self._orb)
         if len(features.points) < LEAST_FEATURES:
-            return
+            return False
         self._kept.append(_Keyframe(features, pose.copy()))
         if len(self._kept) > MOST:
             del self._kept[1]
+        return True
 
     def add_if_new(self, frame: GreyFrame, pose: Pose) -> None:
         w, h = frame.width, frame.height

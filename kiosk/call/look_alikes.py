@@ -24,8 +24,11 @@ class LookAlikes:
     def __init__(self, frame: GreyFrame, quad: Points) -> None:
         self.offsets = _find(frame.grey, quad)
 
-    def outdone(self, view: Template, frame: GreyFrame, pose: Pose) -> bool:
-        """Whether the mark at `pose` looks more like itself than any neighbour that could be taken for it."""
+    def outdone(self, view: Template, frame: GreyFrame, pose: Pose, by: float) -> bool:
+        """Whether the mark at `pose` looks more like itself than any neighbour that could be taken for it.
+
+        by: the margin; below 0 a neighbour must look clearly better to win.
+        """
         if not self.offsets:
             return True
         here = _likeness(view, frame, pose)
@@ -34,7 +37,7 @@ class LookAlikes:
             for dx, dy in self.offsets
             for sign in (1, -1)
         )
-        return all(here > other + CLEARLY for other in there)
+        return all(here > other + by for other in there)
 
 
 def _likeness(view: Template, frame: GreyFrame, pose: Pose) -> float:

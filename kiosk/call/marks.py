@@ -14,7 +14,7 @@ import numpy as np
 from kiosk.call import poses, template
 from kiosk.call.frames import GreyFrame
 from kiosk.call.keyframes import Keyframes, Sighting
-from kiosk.call.look_alikes import LookAlikes
+from kiosk.call.look_alikes import CLEARLY, LookAlikes
 from kiosk.call.poses import Points, Pose
 from kiosk.call.scene_motion import Motion
 from kiosk.call.template import Match, Template
@@ -28,6 +28,8 @@ CHAIN_BROKEN_PX = 30.0
 LOST_PX = 9.0
 GATE_PX = 12.0
 """Below this uncertainty a pose that jumps is a look-alike, not the mark."""
+CONFIRMS_PX = 4.0
+"""A sighting of the whole scene is as exact as this."""
 GRACE_FRAMES = 2
 """Blurred frames in a healthy scene do not make the mark flicker."""
 STRONG_SIGHTING = 22
@@ -56,17 +58,17 @@ class MarkTracker:
 
     def __init__(self, frame: GreyFrame, quad: Points) -> None:
         first = template.cut(frame, poses.STAY, quad)
-        if first is None:
-            raise NothingToHold("nothing here that could be followed")
         self._first_quad = quad
         self._middle = poses.centre(quad)
         self._size = np.ptp(quad, axis=0)
-        self._views = [first]
+        self._views = [first] if first is not None else []  # none: the scene alone carries it, it stays unsure
         self._keyframes = Keyframes()
-        self._keyframes.add(frame, poses.STAY)
+        if not self._keyframes.add(frame, poses.STAY) and first is None:
+            raise NothingToHold("nothing here that could be followed")
         self._look_alikes = LookAlikes(frame, quad)
         self._pose: Pose = poses.STAY.copy()
         self._chain = True  # whether scene motion has carried the pose without a break
+        self._gap = False  # whether a motion was missing since the mark was last proved
         self._uncertain_px = 0.0
         self._missed = 0
         self._streak = 1
@@ -82,8 +84,8 @@ class MarkTracker:
         proved = in_view and self._verify(frame, motion)
         if not proved:
             self._miss(motion)
-            if self._is_time_to_search(in_view):
-                proved = self._find_again(frame)
+            if self._is_time_to_search():
+                proved = self._find_again(frame, in_view)
         if proved and self._streak >= 3:
             self._learn(frame)
         return self._told(frame, proved, motion)
@@ -97,13 +99,15 @@ class MarkTracker:
             if not shape.upright or not 0.02 < shape.scale < 50:  # errors have added up to nonsense
                 self._chain, self._pose = False, poses.STAY
         else:
-            self._uncertain_px += 5.0 if self._missed else 3.0
+            self._gap = True
+            self._uncertain_px += 7.0
 
     def _miss(self, motion: Motion | None) -> None:
         self._missed += 1
         self._streak = 0
         if motion is not None:
-            self._uncertain_px += 0.12 + 0.03 * min(motion.flow_px, 20) + (0 if motion.health > 0.5 else 0.4)
+            drift = 0.12 + 0.03 * min(motion.flow_px, 20) if self._gap else 0.05 + 0.015 * min(motion.flow_px, 20)
+            self._uncertain_px += drift + (0 if motion.health > 0.5 else 0.4)
         if self._uncertain_px > CHAIN_BROKEN_PX:
             self._chain = False
 
@@ -128,6 +132,8 @@ class MarkTracker:
         return False
 
     def _match(self, frame: GreyFrame, pose: Pose, far: bool) -> Match | None:
+        if not self._views:
+            return None
         view = min(self._views, key=lambda v: _difference(v, pose))
         return template.find(view, frame, pose, far)
 
@@ -137,14 +143,15 @@ class MarkTracker:
         return self._uncertain_px < GATE_PX and off > 11 + 2.5 * self._uncertain_px + 0.4 * flow_px
 
     def _outdoes_look_alikes(self, frame: GreyFrame, match: Match, strict: bool) -> bool:
-        """Asked when the mark is found again, and now and then."""
+        """Asked when the mark is found again, and now and then. An unbroken chain is trusted over likeness."""
         if not strict and self._steps % 8 and self._streak:
             return True
-        return self._look_alikes.outdone(self._views[0], frame, match.pose)
+        by = -CLEARLY if self._chain and self._uncertain_px < LOST_PX else CLEARLY
+        return self._look_alikes.outdone(self._views[0], frame, match.pose, by)
 
     def _accept(self, match: Match) -> None:
         self._pose = match.pose
-        self._chain = True
+        self._chain, self._gap = True, False
         self._streak = self._streak + 1 if self._missed == 0 else 1
         self._missed = 0
         self._uncertain_px = max(0.0, self._uncertain_px / 2 - 0.15)
@@ -152,19 +159,20 @@ class MarkTracker:
 
     # --- found again
 
-    def _is_time_to_search(self, in_view: bool) -> bool:
-        """Each second frame; seldom while the chain says where it is, out of the picture."""
-        every = 2 if in_view or self._uncertain_px > GATE_PX or not self._chain else 6
+    def _is_time_to_search(self) -> bool:
+        """Each second frame; seldom while the chain says where it is: covered, or out of the picture."""
+        every = 6 if self._chain and self._uncertain_px < GATE_PX else 2
         return self._missed > 2 and self._steps % every == 0
 
-    def _find_again(self, frame: GreyFrame) -> bool:
+    def _find_again(self, frame: GreyFrame, in_view: bool) -> bool:
         for sighting in self._keyframes.find(frame):
             if not self._possible(sighting.pose, frame):
                 continue
-            if self._proved_at(sighting, frame):
+            looked_there = in_view and self._distance(sighting.pose, self._pose) < CONFIRMS_PX
+            if not looked_there and self._proved_at(sighting, frame):
                 return True
-            if sighting.agree >= STRONG_SIGHTING and not self._trusts_chain():
-                self._restart_chain(sighting)
+            if sighting.agree >= STRONG_SIGHTING:
+                self._take_sighting(sighting)
                 break
         return False
 
@@ -187,10 +195,12 @@ class MarkTracker:
         self._accept(match)
         return True
 
-    def _trusts_chain(self) -> bool:
-        return self._chain and self._uncertain_px < LOST_PX + 2
-
-    def _restart_chain(self, sighting: Sighting) -> None:
+    def _take_sighting(self, sighting: Sighting) -> None:
+        """The scene is there, the mark is not proved: the chain is confirmed by it, or begins anew."""
+        if self._chain and self._uncertain_px < LOST_PX + 2:
+            if self._distance(sighting.pose, self._pose) < CONFIRMS_PX:
+                self._uncertain_px = min(self._uncertain_px, LOST_PX / 2)
+            return
         self._pose = sighting.pose
         self._chain = True
         self._uncertain_px = max(LOST_PX + 1, 15 - 0.15 * sighting.agree)
@@ -202,7 +212,7 @@ class MarkTracker:
         whole = quad.min() >= 2 and (quad <= (frame.width - 3, frame.height - 3)).all()
         if not whole or self._confidence < 0.65:
             return
-        if min(_difference(view, self._pose) for view in self._views) > NEW_VIEW:
+        if self._views and min(_difference(view, self._pose) for view in self._views) > NEW_VIEW:
             self._add_view(frame)
         if self._steps % 5 == 0:
             self._keyframes.add_if_new(frame, self._pose)

@@ -107,15 +107,16 @@ class Tracker:
     async def _run(self, pictures: Slot[Picture], pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         bench = Bench()
-        try:
-            async for picture in pictures:
-                orders, self._orders = self._orders, []
+        async for picture in pictures:
+            orders, self._orders = self._orders, []
+            try:
                 report = await loop.run_in_executor(pool, bench.step, picture, orders)
-                if report is not None:
-                    self._told(report)
-        except Exception:  # whatever it is, a call goes on without its marks: switched off, and said so
-            log.exception("the tracker failed; marks are off for the rest of the call")
-            self._failed()
+            except Exception:  # whatever it is, a call goes on without its marks: switched off, and said so
+                log.exception("the tracker failed; marks are off for the rest of the call")
+                self._failed()
+                return
+            if report is not None:
+                self._told(report)
 
 
 class Bench:
