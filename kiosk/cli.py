@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -83,11 +82,7 @@ def demo(
         raise typer.BadParameter("de or en", param_hint="--language")
     choices = Choices(camera=camera, microphone=microphone, display=display, language=language)
     with tempfile.TemporaryDirectory(prefix="kiosk-demo-") as folder:
-        asyncio.run(run_demo(Path(folder), choices, port, browser and has_browser()))
-
-
-def has_browser() -> bool:
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        asyncio.run(run_demo(Path(folder), choices, port, browser))
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from kiosk.demo import broker
+from kiosk.demo.browser import open_page
 from kiosk.demo.site import KIOSK, Choices, Site, lay_out
 from kiosk.errors import Trouble, Unreachable
 
@@ -168,7 +168,7 @@ async def demo(folder: Path, choices: Choices, port: int, open_browser: bool) ->
     async with running(folder, choices) as system, page(system, port) as address:
         print(f"\n  The demo is ready:  {address}\n  (Ctrl-C ends it)\n", flush=True)
         if open_browser:
-            await asyncio.to_thread(webbrowser.open, address)
+            await open_page(address, folder / "browser")
         watch = asyncio.create_task(system.died(), name="demo watch")
         wait = asyncio.create_task(stop.wait(), name="demo stop")
         done, rest = await asyncio.wait({watch, wait}, return_when=asyncio.FIRST_COMPLETED)

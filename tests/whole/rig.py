@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Browser, BrowserContext, Frame, Page, async_playwright
 
+from kiosk.demo.browser import LOOPBACK_SWITCH, only_loopback
 from kiosk.demo.run import Running, page, running
 from kiosk.demo.site import Choices
 from kiosk.hw.sim.corner_code import read as read_corner_code
@@ -42,7 +43,9 @@ Image = NDArray[np.uint8]
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(ARGUMENTS), ignore_default_args=["--headless=old", "--mute-audio"]
+            executable_path=CHROMIUM,
+            args=[*ARGUMENTS, *([LOOPBACK_SWITCH] if only_loopback() else [])],
+            ignore_default_args=["--headless=old", "--mute-audio"],
         )
         try:
             yield browser
