@@ -110,9 +110,8 @@ async def session_details(
     kiosk = await store.kiosk(session.kiosk) or KioskView(session.kiosk, online=False)
     if kiosk.device is None:
         kiosk = msgspec.structs.replace(kiosk, device=session.device)
-    others = await store.sessions(seen_by=None, device=session.device.id, limit=EARLIER + 1)
-    earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in others if s.id != session.id]
-    return Details(session, kiosk, earlier[:EARLIER], await uploads.views(session))
+    earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in await store.earlier(session, EARLIER)]
+    return Details(session, kiosk, earlier, await uploads.views(session))
 
 
 @post("/api/sessions")

@@ -118,7 +118,8 @@ def error_handlers(pages: Pages) -> ExceptionHandlersMap:
 
     def on_defect(request: AnyRequest, error: Exception) -> Response[Any]:
         """A defect of ours: the one who asked is told no more than that, the log has the rest."""
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        place = request.scope.get("path_template", "?")  # not the path: that may hold a token
+        log.error("%s %s failed", request.method, place, exc_info=error)
         return answer(request, 500, ProblemBody("trouble", "something went wrong in the desk"))
 
     def answer(

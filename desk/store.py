@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import delete, event, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -23,6 +23,9 @@ from desk.tables import ArtifactRow, AuditRow, Base, KioskRow, NonceRow, Session
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, Presence
+
+READING = "desk_reading"
+"""Marks transactions that only read."""
 
 REMEMBERED = 20
 """How many former boots and epochs are remembered, to know late messages of theirs."""
@@ -67,6 +70,8 @@ class Store:
         self._engine = engine
         self._now = now
         self._begin = async_sessionmaker(engine, expire_on_commit=False).begin
+        reading = engine.execution_options(**{READING: True})
+        self._read = async_sessionmaker(reading, expire_on_commit=False).begin
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -102,12 +107,12 @@ class Store:
             return before != told.parts
 
     async def kiosks(self) -> list[KioskView]:
-        async with self._begin() as db:
+        async with self._read() as db:
             rows = await db.scalars(select(KioskRow).order_by(KioskRow.device_name, KioskRow.id))
             return [_view(row) for row in rows]
 
     async def kiosk(self, kiosk: str) -> KioskView | None:
-        async with self._begin() as db:
+        async with self._read() as db:
             row = await db.get(KioskRow, kiosk)
             return _view(row) if row else None
 
@@ -140,12 +145,12 @@ class Store:
         row.state, row.document, row.updated_s = told.state.value, encode(told), self._now()
 
     async def session(self, session_id: str) -> Session | None:
-        async with self._begin() as db:
+        async with self._read() as db:
             row = await db.get(SessionRow, session_id)
             return _document(row) if row else None
 
     async def sessions(
-        self, *, seen_by: str | None, states: Iterable[str] = (), kiosk: str = "", device: str = "", limit: int = 100
+        self, *, seen_by: str | None, states: Iterable[str] = (), kiosk: str = "", limit: int = 100
     ) -> list[Session]:
         """Newest first. `seen_by`: only those that this person was asked for or is assigned to."""
         query = select(SessionRow).order_by(SessionRow.created_s.desc(), SessionRow.id).limit(limit)
@@ -156,10 +161,23 @@ class Store:
             query = query.where(SessionRow.state.in_(wanted))
         if kiosk:
             query = query.where(SessionRow.kiosk == kiosk)
-        if device:
-            query = query.where(SessionRow.device_id == device)
-        async with self._begin() as db:
+        async with self._read() as db:
             return [_document(row) for row in await db.scalars(query)]
+
+    async def earlier(self, session: Session, limit: int) -> list[Session]:
+        """What the same device had before, newest first."""
+        async with self._read() as db:
+            row = await db.get(SessionRow, session.id)
+            if row is None:
+                return []
+            query = (
+                select(SessionRow)
+                .where(SessionRow.device_id == row.device_id, SessionRow.id != row.id)
+                .where(SessionRow.created_s <= row.created_s)
+                .order_by(SessionRow.created_s.desc(), SessionRow.id)
+                .limit(limit)
+            )
+            return [_document(earlier) for earlier in await db.scalars(query)]
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -171,13 +189,13 @@ class Store:
                 db.add(ArtifactRow(**values, verified_s=self._now()))
 
     async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
-        async with self._begin() as db:
+        async with self._read() as db:
             row = await db.get(ArtifactRow, (session, artifact, sha256))
             return _file(row) if row else None
 
     async def files(self, session: str) -> dict[tuple[str, str], StoredFile]:
         """By (artifact, SHA-256)."""
-        async with self._begin() as db:
+        async with self._read() as db:
             rows = await db.scalars(select(ArtifactRow).where(ArtifactRow.session == session))
             return {(row.artifact, row.sha256): _file(row) for row in rows}
 
@@ -194,7 +212,7 @@ class Store:
         return True
 
     async def is_used(self, nonce: str) -> bool:
-        async with self._begin() as db:
+        async with self._read() as db:
             return await db.get(NonceRow, nonce) is not None
 
     async def audit(self, person: str, what: str, target: str = "", outcome: str = "") -> None:
@@ -203,7 +221,7 @@ class Store:
 
     async def audited(self) -> list[tuple[str, str, str, str]]:
         """(person, what, target, outcome), oldest first."""
-        async with self._begin() as db:
+        async with self._read() as db:
             rows = await db.scalars(select(AuditRow).order_by(AuditRow.id))
             return [(r.person, r.what, r.target, r.outcome) for r in rows]
 
@@ -217,6 +235,7 @@ async def open_store(url: str, now: Callable[[], float] = time.time) -> Store:
     engine = create_async_engine(place, pool_pre_ping=not sqlite)
     if sqlite:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
     async with engine.begin() as db:
         await db.run_sync(Base.metadata.create_all)
     return Store(engine, now)
@@ -229,8 +248,15 @@ def people_of(session: Session) -> set[str]:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """FULL: what was receipted must survive a power cut, because the kiosk lets go of it."""
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Who will write takes the lock at once and waits for it; a reader that turns into a writer would be thrown out."""
+    reading = connection.get_execution_options().get(READING, False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:

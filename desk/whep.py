@@ -105,6 +105,7 @@ class Bridge:
             raise _declined(declined.bye) from None
         except Unreachable as error:
             raise Problem(503, error.code, error.text, {"Retry-After": "2"}) from error
+        await self._store.audit(person.id, "view" if viewer else "call", session_id)
         base = f"/whep/{session_id}" if viewer else f"/api/sessions/{session_id}/call"
         headers = {"Location": f"{base}/{peer.id}", "ETag": peer.etag, "Accept-Patch": FRAGMENT}
         if self._links:

@@ -179,7 +179,8 @@ async def test_staff_see_what_they_were_asked_for_and_moderators_see_all(running
 
 async def test_details_hold_the_kiosk_and_the_devices_earlier_sessions(kiosk: Kiosk, clara: httpx.AsyncClient) -> None:
     await kiosk.told(a_session("s-1", state=State.CLOSED, reason="noise"))
-    await kiosk.told(a_session("s-2"))
+    await kiosk.told(a_session("s-2", created_at="2026-03-01T12:00:00Z"))
+    await kiosk.told(a_session("s-3", created_at="2026-03-01T13:00:00Z"))
     details = (await clara.get("/api/sessions/s-2")).json()
     assert details["session"]["id"] == "s-2"
     assert details["kiosk"]["device"]["name"] == "Press 7"

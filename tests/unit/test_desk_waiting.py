@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from desk.calls import Calls
 from desk.commands import Commands
 from desk.config import Member
+from desk.files import Files
+from desk.follow import Follower
 from desk.kiosks import Kiosks
 from desk.live import Hub
+from desk.seals import Seals
 from desk.store import Store, open_store
-from kiosk.errors import Unreachable
+from desk.uploads import Uploads
+from kiosk.errors import StoreTrouble, Unreachable
 from kiosk.link.client import Incoming
 from kiosk.session import inputs
 from kiosk.session.record import Device, Person, Session
 from kiosk.session.states import State
 from kiosk.wire import topics
-from kiosk.wire.codec import decode
-from kiosk.wire.messages import Answer, Bye, Command, Offer, SignalDown
+from kiosk.wire.codec import decode, encode
+from kiosk.wire.messages import Answer, Bye, Command, Offer, SessionTold, SignalDown
 
 ANNA = Member(id="anna", name="Anna Berg")
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
@@ -124,6 +130,57 @@ async def test_an_answer_after_the_time_changes_nothing(store: Store) -> None:
     with pytest.raises(Unreachable):
         await commands.send(ANNA, "kiosk-1", inputs.Create())
     commands.answered("kiosk-1", Answer(decode(link.said[0][1], Command).id, ok=True))
+
+
+async def test_a_database_that_takes_nothing_ends_the_desk_after_some_tries(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/desk.sqlite"
+    store = await open_store(url)
+    with sqlite3.connect(tmp_path / "desk.sqlite") as db:
+        db.execute("DROP TABLE sessions")
+    db.close()
+    link, hub, pauses = Link(), Hub(), list[float]()
+    kiosks = Kiosks(link)
+    commands, calls = Commands(kiosks, store), Calls(kiosks, hub)
+    uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    follower = Follower(store, kiosks, hub, commands, calls, uploads, sleep)
+    with pytest.raises(StoreTrouble):
+        await follower.take("kiosk/1/kiosk-1/up/session/s-1", encode(SessionTold(a_session())))
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2]
+    assert not link.said
+    await store.close()
+
+
+async def test_what_does_not_fit_is_counted_and_the_next_is_taken(store: Store, tmp_path: Path) -> None:
+    link, hub = Link(), Hub()
+    kiosks = Kiosks(link)
+    uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
+    follower = Follower(store, kiosks, hub, Commands(kiosks, store), Calls(kiosks, hub), uploads)
+    for topic in (
+        "kiosk/1/kiosk-1/up/session/s-1",
+        "kiosk/1/kiosk-1/up/nothing",
+        "else/where",
+        "",
+        "kiosk/1/K/presence",
+    ):
+        for payload in (b"{", b"", b"\x00" * 70_000):
+            await follower.take(topic, payload)
+    assert follower.refused["kiosk-1", "up/session"] == 2
+    await follower.take("kiosk/1/kiosk-1/up/session/s-1", encode(SessionTold(a_session())))
+    assert [topic for topic, _, _ in link.said] == ["kiosk/1/kiosk-1/down/receipt"]
+
+
+async def test_many_writers_wait_for_each_other(store: Store) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for n in range(40):
+            tasks.create_task(store.audit(f"p-{n:02}", "look"))
+            tasks.create_task(store.take_session(replace(a_session(), id=f"s-{n}", rev=n + 1)))
+            tasks.create_task(store.sessions(seen_by=None))
+    assert len(await store.audited()) == 40
+    assert len(await store.sessions(seen_by=None)) == 40
 
 
 async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
