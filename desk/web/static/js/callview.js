@@ -190,7 +190,7 @@ export class CallView {
     this.showRecording(running ? "on" : allowed && asked ? "asked" : "off");
     const toggle = byId("toggle-recording");
     toggle.disabled = !allowed;
-    toggle.title = allowed ? `${t("Recording")} (R)` : t("The provider does not allow recordings at this machine.");
+    toggle.title = allowed ? `${t("Record")} (R)` : t("The provider does not allow recordings at this machine.");
   }
 
   /** @param {"off" | "asked" | "on"} state */

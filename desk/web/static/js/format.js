@@ -88,7 +88,7 @@ export function actorName(actor) {
 
 /** Quality in one word. @param {{loss: number, roundTripMs: number, fps: number | null}} figures loss as a share 0..1 @returns {"good" | "fair" | "poor"} */
 export function qualityWord({ loss, roundTripMs, fps }) {
-  if (loss > 0.05 || roundTripMs > 400 || (fps !== null && fps < 8)) return "poor";
-  if (loss > 0.015 || roundTripMs > 180 || (fps !== null && fps < 18)) return "fair";
+  if (loss > 0.05 || roundTripMs > 400 || (fps !== null && fps < 5)) return "poor";
+  if (loss > 0.015 || roundTripMs > 180 || (fps !== null && fps < 10)) return "fair";
   return "good";
 }

@@ -106,13 +106,20 @@ function paintArrow(context, mark, view) {
   outlined(context, "#ffffff", 1.5);
   context.fill();
   context.restore();
-  label(context, `${mark.name} ?`, mark.colour, [at[0] - 24 - 60 * Math.cos(angle), at[1] - 13 - 40 * Math.sin(angle)], view.fit);
+  const text = `${mark.name} ?`;
+  const half = labelWidth(context, text) / 2;
+  label(context, text, mark.colour, [at[0] - (half + 18) * Math.cos(angle) - half, at[1] - 34 * Math.sin(angle) - 12], view.fit);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} text */
+function labelWidth(context, text) {
+  context.font = "600 13px system-ui, sans-serif";
+  return context.measureText(text).width + 16;
 }
 
 /** Letters are never mirrored. @param {CanvasRenderingContext2D} context @param {string} text @param {string} colour @param {Point} at top left @param {Fit} fit */
 function label(context, text, colour, at, fit) {
-  context.font = "600 13px system-ui, sans-serif";
-  const width = context.measureText(text).width + 16;
+  const width = labelWidth(context, text);
   const x = Math.min(Math.max(at[0], fit.x + 2), fit.x + fit.width - width - 2);
   const y = Math.min(Math.max(at[1], fit.y + 2), fit.y + fit.height - 26);
   context.globalAlpha = 1;

@@ -217,8 +217,10 @@ function seen() {
   postJson(`${sessionPath(id)}/seen`).catch(() => {}); // the next look tells it
 }
 
+let firstList = true;
 store.on("sessions", ({ session: one }) => {
-  if (!one) loadSoon(); // the connection was away: what belongs to the session may have changed as well
+  if (!one && firstList) firstList = false;
+  else if (!one) loadSoon(); // the connection was away: what belongs to the session may have changed as well
   else if (one.id === id) take(one);
 });
 store.on("kiosks", paint);
