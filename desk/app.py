@@ -133,7 +133,8 @@ def _given(part: Any) -> Provide:
 
 def _headers(http: Http) -> BeforeMessageSendHookHandler:
     """What every answer says to browsers, unless it says something stricter itself."""
-    ancestors = " ".join(http.frame_ancestors) or "'none'"
+    framing = http.frame_ancestors
+    ancestors = framing if isinstance(framing, str) else " ".join(framing) or "'none'"
     policy = {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
         "style-src 'self'; script-src 'self'; connect-src 'self'; worker-src 'self'; object-src 'none'; "

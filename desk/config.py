@@ -19,6 +19,7 @@ from kiosk.errors import ConfigError
 from kiosk.session.record import Id, Text
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Source = Annotated[str, Meta(pattern=r"^[^;,\s]+$")]
 Language = Literal["de", "en"]
 
 
@@ -40,7 +41,7 @@ class Http(_Section, frozen=True, kw_only=True):
     """0: any free one (then `public_url` is best left out)."""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+)?/?$")] = ""
     """What people and kiosks reach the desk by; left out: http://host:port."""
-    frame_ancestors: tuple[Annotated[str, Meta(pattern=r"^[^;,\s]+$")], ...] = ()
+    frame_ancestors: Source | tuple[Source, ...] = ()
     """Whose pages may show the desk's in a frame (sources as in a Content-Security-Policy); left out: nobody's."""
 
 

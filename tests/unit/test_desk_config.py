@@ -45,6 +45,7 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
         ("[http]\nfoo = 1", "http"),
         ("[http]\npublic_url = 'desk.example'", "http.public_url"),
         ("[http]\nframe_ancestors = ['a; script-src *']", "http.frame_ancestors"),
+        ("[http]\nframe_ancestors = 'a; script-src *'", "http.frame_ancestors"),
         ("[[people]]\nid = 'A B'\nname = 'x'", "people"),
         ("[[people]]\nid = 'anna'\nname = 'x'\nrole = 'king'", "role"),
         (PEOPLE + PEOPLE, "anna"),
