@@ -1,0 +1,85 @@
+"""The call: live picture or snapshot, with what can be done in a bar below."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kiosk.session.record import Session
+from kiosk.ui.screen import Chip, Choice, Screen
+from kiosk.ui.texts import Say, consent_wording, later
+from kiosk.ui.view import CallView, View
+
+RED = "#ff5b52"
+
+QUALITIES = {
+    "good": later("Good connection"),
+    "fair": later("Fair connection"),
+    "poor": later("Poor connection"),
+    "stills": later("Very poor connection: single pictures"),
+}
+
+
+def part_of(call: CallView | None) -> str:
+    """What of the call is shown, for the screen's key."""
+    if call is None:
+        return ""
+    if call.recording == "asked":
+        return "asked"
+    return f"snapshot {call.snapshot.id}" if call.snapshot else "live"
+
+
+def running(view: View, session: Session, say: Say) -> Screen:
+    call = view.call
+    hang_up = Choice("hang-up", say("Hang up"), "danger", icon="hang-up")
+    if call is None:
+        title, lines = say("Connecting …"), (say("The camera is being switched on."),)
+        return Screen("connecting", "", title, lines, (hang_up,), icon="camera")
+    shown = Screen("call", "", "", (), (), mode="call", layout="call", chips=_chips(view, call, say))
+    if call.recording == "asked":
+        return _asked(shown, view, hang_up, say)
+    mute = Choice("unmute", say("Unmute"), icon="mic-off") if call.muted else Choice("mute", say("Mute"), icon="mic")
+    if call.snapshot:
+        first: tuple[Choice, ...] = (
+            Choice("live", say("Live picture"), "primary", icon="camera"),
+            Choice("undo", say("Undo"), icon="undo"),
+        )
+        shown = replace(shown, name="snapshot", mode="snapshot")
+    else:
+        first = (Choice("snapshot", say("Screenshot"), icon="photo"),)
+    withdraw: tuple[Choice, ...] = ()
+    if call.recording == "on":
+        withdraw = (Choice("withdraw", say("Stop recording"), icon="record-off"),)
+    return replace(shown, choices=(*first, mute, hang_up, *withdraw))
+
+
+def _asked(shown: Screen, view: View, hang_up: Choice, say: Say) -> Screen:
+    return replace(
+        shown,
+        name="call-consent",
+        title=say("May the call be recorded?"),
+        lines=(consent_wording(view.language),),
+        icon="record",
+        choices=(
+            Choice("consent-yes", say("I agree"), "primary", icon="check"),
+            Choice("consent-no", say("No recording"), icon="record-off"),
+            hang_up,
+        ),
+    )
+
+
+def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
+    """The camera's own sign first: nobody is seen without knowing it."""
+    chips = [Chip("camera", say("Camera is live"), RED)]
+    if call.recording == "on":
+        chips.append(Chip("dot" if int(view.now_s) % 2 == 0 else "ring", say("RECORDING"), RED))
+    seconds = max(0, int(view.now_s - call.started_s))
+    chips.append(Chip("clock", f"{seconds // 60:02d}:{seconds % 60:02d}"))
+    if call.snapshot:
+        chips.append(Chip("photo", say("Screenshot: draw with your finger")))
+    if call.muted:
+        chips.append(Chip("mic-off", say("Microphone off")))
+    if call.quality in QUALITIES and call.quality != "good":
+        chips.append(Chip("network", say(QUALITIES[call.quality])))
+    if not call.people:
+        chips.append(Chip("person", say("Waiting for the other side")))
+    return (*chips, *(Chip("person", name, colour) for name, colour in call.people))

@@ -1,0 +1,98 @@
+"""The creation flow, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kiosk.session.flow import Flow
+from kiosk.session.provider import Article
+from kiosk.ui import keys
+from kiosk.ui.idle_screens import text_page
+from kiosk.ui.layout import list_page
+from kiosk.ui.local import Front
+from kiosk.ui.screen import Choice, Screen
+from kiosk.ui.texts import Say, consent_wording
+from kiosk.ui.view import View
+
+
+def step(view: View, flow: Flow, front: Front, say: Say) -> Screen:
+    """The step of `flow` that is on the display."""
+    match flow.step:
+        case "reason" if front.typing:
+            shown = keys.screen("reason-typed", say("What is it about?"), front, say)
+        case "reason":
+            shown = _reason(view, front, say)
+        case "requester":
+            shown = keys.screen("requester", say("Your name (may be left empty)"), front, say)
+        case "consent":
+            shown = _consent(view, say)
+        case "ticket":
+            shown = _ticket(view, front, say)
+        case "note":
+            note = Article("note", say("Please read"), view.provider.note)
+            shown = text_page("note", note, [Choice("next", say("Understood"), "primary", icon="check")], front, say)
+        case None:
+            return Screen("sending", "", say("One moment, please"), layout="message", icon="clock")
+    ways = _ways(flow, front, say)
+    return replace(
+        shown,
+        choices=(*shown.choices, *ways),
+        step=(flow.at, len(flow.steps)),
+        hint=say("Button: short = next, hold = choose"),
+    )
+
+
+def discarded(view: View, say: Say) -> Screen:
+    again = [Choice("ask", say("Start again"), "primary", icon="camera-plus")]
+    return Screen(
+        "discarded",
+        "",
+        say("The request was discarded"),
+        (say("Nothing was pressed for a while, so nothing was sent."),),
+        (*(again if view.provider.requests_allowed else ()), Choice("done", say("Close"), icon="cross")),
+        icon="clock",
+        tone="alert",
+    )
+
+
+def _ways(flow: Flow, front: Front, say: Say) -> tuple[Choice, ...]:
+    """Back (or out of the typing), and out of the flow."""
+    back: tuple[Choice, ...] = ()
+    if front.typing:
+        back = (Choice("untype", say("Back"), icon="back"),)
+    elif flow.at:
+        back = (Choice("back", say("Back"), icon="back"),)
+    return (*back, Choice("leave", say("Leave"), icon="cross"))
+
+
+def _reason(view: View, front: Front, say: Say) -> Screen:
+    reasons = list_page("list", view.provider.reasons, front)
+    listed = tuple(Choice("answer", r, arg=r, place="list", icon="open") for r in reasons.items)
+    more = (Choice("page", say("More"), icon="more"),) if reasons.pages > 1 else ()
+    other = Choice("other", say("Other reason"), icon="pen")
+    return Screen("reason", "", say("What is it about?"), choices=(*listed, *more, other), layout="list")
+
+
+def _ticket(view: View, front: Front, say: Say) -> Screen:
+    tickets = list_page("list", view.provider.tickets, front)
+    listed = tuple(
+        Choice("ticket", f"{t.id} · {t.title}" if t.title else t.id, arg=t.id, place="list", icon="ticket")
+        for t in tickets.items
+    )
+    more = (Choice("page", say("More"), icon="more"),) if tickets.pages > 1 else ()
+    none = Choice("next", say("No ticket"), icon="next")
+    return Screen("ticket", "", say("Which ticket is it about?"), choices=(*listed, *more, none), layout="list")
+
+
+def _consent(view: View, say: Say) -> Screen:
+    return Screen(
+        "consent",
+        "",
+        say("May the call be recorded?"),
+        (consent_wording(view.language),),
+        (
+            Choice("consent-yes", say("I agree"), "primary", icon="check"),
+            Choice("consent-no", say("No recording"), icon="record-off"),
+        ),
+        icon="record",
+    )

@@ -1,0 +1,85 @@
+"""What is local to the display: focus, the page of a list, what is being typed, who holds what; and what comes of it.
+
+Nothing here is known to the rest of the kiosk; what the rest must know leaves as an Intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from kiosk.hw.ports import ButtonName
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time goes on."""
+
+    now_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The code user chose; the ids are listed in kiosk.ui.screens."""
+
+    id: str
+    arg: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame."""
+
+    phase: Literal["begin", "point", "end"]
+    x: float
+    y: float
+
+
+Intent = Chosen | Draw
+
+
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """A finger that is down: on a choice, or as a pen on the picture (`choice` None)."""
+
+    finger: int
+    screen: str
+    choice: Chosen | None = None
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """size: the display's (width, height) in px. long_press_s: when a held button counts as long.
+
+    `screen` names the screen that focus, page and text belong to: on another they start anew.
+    `held_on` is the screen on which the button went down: a press counts on no other, so that a screen which changes
+    under the finger is never answered by mistake.
+    """
+
+    size: tuple[int, int] = (1024, 600)
+    long_press_s: float = 0.8
+    screen: str = ""
+    focus: int = 0
+    page: int = 0
+    text: str = ""
+    typing: bool = False
+    shift: bool = True
+    symbols: bool = False
+    confirm: str = ""
+    browsing: bool = False
+    by_touch: bool = False
+    held: ButtonName | None = None
+    held_since_s: float = 0.0
+    held_on: str = ""
+    grip: Grip | None = None
+
+    def on(self, screen: str) -> Front:
+        """As it is on `screen`: fresh where that is another one than before."""
+        if screen == self.screen:
+            return self
+        return replace(
+            self, screen=screen, focus=0, page=0, text="", typing=False, shift=True, symbols=False, confirm="",
+            browsing=False,
+        )  # fmt: skip

@@ -1,0 +1,223 @@
+"""Painting of all screens but the call's."""
+
+from __future__ import annotations
+
+from kiosk.hw.ports import Rect
+from kiosk.ui import text, theme
+from kiosk.ui.canvas import Box, Code, Sign
+from kiosk.ui.layout import TITLE_ROW, Arrangement, Measures, arrange, measures, text_measures
+from kiosk.ui.screen import Choice, Screen
+from kiosk.ui.theme import Colour
+from kiosk.ui.widgets import (
+    Items,
+    button,
+    chip_plain,
+    chip_size,
+    disc,
+    focus_marks,
+    key,
+    lines,
+    words,
+)
+
+TONES: dict[str, tuple[Colour, Colour]] = {
+    "calm": (theme.RAISED, theme.ACCENT),
+    "good": (theme.GOOD, theme.GROUND),
+    "alert": (theme.ALERT, theme.ON_ALERT),
+}
+
+
+def page(shown: Screen, size: tuple[int, int]) -> Items:
+    """Everything on a page, from bottom to top."""
+    if shown.asleep:
+        return []
+    m, at = measures(size), arrange(shown, size)
+    body = {"idle": _idle, "message": _message, "list": _list, "text": _text, "keys": _keys, "end": _end}
+    items = [] if shown.layout == "keys" and not m.portrait else _top(shown, m)
+    items += body[shown.layout](shown, at, m)
+    for choice, rect in zip(shown.choices, at.choices, strict=True):
+        items += _choice(shown, choice, rect, m)
+    if shown.show_focus and shown.hint and shown.layout != "keys":
+        items += _hint(shown, at, m)
+    return items + focus_marks(shown, at.choices, m)
+
+
+def _choice(shown: Screen, choice: Choice, rect: Rect, m: Measures) -> Items:
+    match choice.place:
+        case "main":
+            return []  # painted with the page
+        case "key":
+            return key(choice, rect, m)
+        case "star":
+            given = int(choice.arg) <= shown.stars
+            ink = theme.ALERT if given else theme.MUTED
+            side = rect.w * 7 // 10
+            place = Rect(rect.x + (rect.w - side) // 2, rect.y + (rect.h - side) // 2, side, side)
+            return [Box(rect, theme.SURFACE, m.px(theme.RADIUS)), Sign(place, "star" if given else "star-empty", ink)]
+        case _:
+            return button(choice, rect, m)
+
+
+def _top(shown: Screen, m: Measures) -> Items:
+    """Device and network, or what is wrong."""
+    margin, h = m.px(theme.MARGIN), m.px(theme.TOP_BAR)
+    if shown.banner:
+        return _banner(shown.banner, m)
+    px = m.px(theme.SMALL_PX)
+    items: Items = []
+    x = m.size[0] - margin
+    y = (h - m.px(44)) // 2
+    for chip in reversed(shown.status):
+        x -= chip_size(chip, m, px)[0] - m.px(28)
+        items += chip_plain(chip, x, y, m, px, theme.MUTED if chip.icon != "network-off" else theme.ALERT)
+        x -= m.px(24)
+    at = y + (m.px(44) - text.line_height("bold", px)) // 2
+    name = text.clip(shown.heading, "bold", px, max(m.px(80), x - margin))
+    return [*items, words(name, margin, at, "bold", px, theme.INK)]
+
+
+def _banner(said: str, m: Measures) -> Items:
+    w, h = m.size[0] - 2 * m.px(theme.GAP), m.px(theme.BANNER)
+    rect = Rect(m.px(theme.GAP), m.px(6), w, h)
+    side = m.px(34)
+    px, fitted = text.shaped(said, "medium", m.px(28), w - side - m.px(60), 1)
+    at = Rect(rect.x + side + m.px(32), rect.y + (h - text.line_height("medium", px)) // 2, w, 0)
+    sign = Sign(Rect(rect.x + m.px(16), rect.y + (h - side) // 2, side, side), "warning", theme.ON_ALERT)
+    return [Box(rect, theme.ALERT, m.px(14)), sign, *lines(fitted, at, "medium", px, theme.ON_ALERT)[0]]
+
+
+def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    px, said = text.shaped(shown.hint, "regular", m.px(22), at.foot.w, 1)
+    y = at.foot.y + (at.foot.h - text.line_height("regular", px)) // 2 + m.px(3)
+    return lines(said, Rect(at.foot.x, y, at.foot.w, 0), "regular", px, theme.MUTED, "middle")[0]
+
+
+def _title(said: str, box: Rect, m: Measures, rows: int = 1) -> tuple[Items, int]:
+    px, fitted = text.shaped(said, "bold", m.px(theme.TITLE_PX), box.w, rows)
+    return lines(fitted, box, "bold", px, theme.INK, lead=1.0)
+
+
+def _steps(shown: Screen, right: int, middle: int, m: Measures) -> Items:
+    """How far one is in the creation flow: a bar for each step."""
+    if shown.step is None or shown.step[1] < 2:
+        return []
+    at, of = shown.step
+    w, h, gap = m.px(36), m.px(8), m.px(8)
+    left = right - of * w - (of - 1) * gap
+    inks = [theme.ACCENT if i <= at else theme.LINE for i in range(of)]
+    return [Box(Rect(left + i * (w + gap), middle - h // 2, w, h), ink, h // 2) for i, ink in enumerate(inks)]
+
+
+def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    """The camera-plus sign, large, on a card that is the button."""
+    box, asking = at.main, any(c.id == "ask" for c in shown.choices) or shown.icon == "camera-plus"
+    items: Items = [Box(box, theme.SURFACE, m.px(28))] if asking else []
+    side = min(m.px(230), box.h * 50 // 100)
+    title_px, title = text.shaped(shown.title, "bold", m.px(46), box.w - m.px(48), 2)
+    line_px, line = text.shaped(shown.lines[0], "regular", m.px(30), box.w - m.px(48), 2)
+    text_h = text.line_height("bold", title_px) * len(title) + round(text.line_height("regular", line_px) * 1.12) * len(
+        line
+    )
+    top = box.y + (box.h - side - m.px(30) - text_h) // 2
+    sign = Rect(box.x + (box.w - side) // 2, top, side, side)
+    fill, ink = (theme.ACCENT, theme.ON_ACCENT) if asking else (theme.RAISED, theme.MUTED)
+    items += disc(sign, shown.icon, fill, ink)
+    more, y = lines(title, Rect(box.x, top + side + m.px(24), box.w, 0), "bold", title_px, theme.INK, "middle", 1.0)
+    return [
+        *items,
+        *more,
+        *lines(line, Rect(box.x, y + m.px(6), box.w, 0), "regular", line_px, theme.MUTED, "middle")[0],
+    ]
+
+
+def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    """A round sign and what there is to say, in the middle of the body."""
+    box, side = at.main, m.px(150)
+    width = box.w if m.portrait else box.w - side - m.px(104)
+    title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
+    said = [text.shaped(line, "regular", m.px(theme.LINE_PX), width, 4) for line in shown.lines]
+    text_h = text.line_height("bold", title_px) * len(title)
+    text_h += sum(m.px(14) + round(text.line_height("regular", px) * 1.12) * len(part) for px, part in said)
+    if m.portrait:
+        top = box.y + max(0, (box.h - side - m.px(36) - text_h) // 2)
+        sign, x, y = Rect(box.x + (box.w - side) // 2, top, side, side), box.x, top + side + m.px(36)
+    else:
+        sign = Rect(box.x + m.px(24), box.y + (box.h - side) // 2, side, side)
+        x, y = sign.x + side + m.px(48), box.y + max(0, (box.h - text_h) // 2)
+    items = disc(sign, shown.icon, *TONES[shown.tone])
+    align = "middle" if m.portrait else "left"
+    more, y = lines(title, Rect(x, y, width, 0), "bold", title_px, theme.INK, align, 1.0)
+    items += more
+    for px, part in said:
+        more, y = lines(part, Rect(x, y + m.px(14), width, 0), "regular", px, theme.INK, align)
+        items += more
+    return [*items, *_steps(shown, box.x + box.w, box.y + m.px(20), m)]
+
+
+def _list(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    items, _ = _title(shown.title, Rect(at.main.x, at.main.y + m.px(4), at.main.w - m.px(240), 0), m)
+    return [*items, *_steps(shown, at.main.x + at.main.w, at.main.y + m.px(38), m)]
+
+
+def _text(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    box = at.main
+    items, _ = _title(shown.title, Rect(box.x, box.y + m.px(4), box.w - m.px(200), 0), m)
+    items += _steps(shown, box.x + box.w, box.y + m.px(38), m)
+    px = text_measures(m.size)[1]
+    step = round(text.line_height("regular", px) * 1.12)
+    for i, line in enumerate(shown.lines):
+        heading = line.startswith("# ")
+        said, weight = (line[2:], "bold") if heading else (line, "regular")
+        if said:
+            y = box.y + m.px(TITLE_ROW) + i * step
+            items.append(words(said, box.x, y, "bold" if weight == "bold" else "regular", px, theme.INK))
+    return items
+
+
+def _keys(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    """The field: what it is for above, what was typed (its end, where it is long) below."""
+    box = at.main
+    height = min(box.h, m.px(theme.BUTTON))
+    field = Rect(box.x, box.y + box.h - height, box.w, height)
+    small, large = m.px(22), m.px(40)
+    typed = shown.field or ""
+    room = field.w - m.px(40)
+    while text.width_of(typed, "medium", large) > room:
+        typed = typed[1:]
+    y = field.y + m.px(8)
+    px, said = text.shaped(shown.title, "regular", small, room, 1)
+    left = field.x + m.px(16)
+    items: Items = [Box(field, theme.SURFACE, m.px(14), m.px(2), theme.ACCENT)]
+    items += lines(said, Rect(left, y, room, 0), "regular", px, theme.MUTED)[0]
+    below = y + text.line_height("regular", small)
+    if typed:
+        items.append(words(typed, left, below, "medium", large, theme.INK))
+    caret = left + text.width_of(typed, "medium", large) + m.px(3) if typed else left
+    return [*items, Box(Rect(caret, below + m.px(5), m.px(4), m.px(40)), theme.ACCENT)]
+
+
+def _end(shown: Screen, at: Arrangement, m: Measures) -> Items:
+    """Title, lines and stars; the code at the right (portrait: below)."""
+    box = at.main
+    side = min(m.px(330), box.h - m.px(8)) if shown.qr else 0
+    align = "left" if side and not m.portrait else "middle"
+    width = box.w - side - m.px(40) if side and not m.portrait else box.w
+    px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
+    items, y = [], box.y + m.px(6)
+    if not shown.qr:
+        sign = m.px(104)
+        items += disc(Rect(box.x + (box.w - sign) // 2, y, sign, sign), shown.icon, *TONES[shown.tone])
+        y += sign + m.px(14)
+    more, y = lines(title, Rect(box.x, y, width, 0), "bold", px, theme.INK, align, 1.0)
+    items += more
+    for line in shown.lines:
+        line_px, part = text.shaped(line, "regular", m.px(theme.LINE_PX), width, 2)
+        more, y = lines(part, Rect(box.x, y + m.px(8), width, 0), "regular", line_px, theme.INK, align)
+        items += more
+    if side and m.portrait:
+        below = at.choices[0].y + at.choices[0].h + m.px(30)
+        side = min(side, box.y + box.h - below)
+        items.append(Code(Rect(box.x + (box.w - side) // 2, below, side, side), shown.qr))
+    elif side:
+        items.append(Code(Rect(box.x + box.w - side, box.y + (box.h - side) // 2, side, side), shown.qr))
+    return items

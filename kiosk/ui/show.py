@@ -1,0 +1,133 @@
+"""The one painting thread. Slots of size one lead into it, newest wins: nobody who tells it something ever waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from kiosk.hw.ports import Display, Picture
+from kiosk.mailbox import Slot
+from kiosk.ui.local import Front
+from kiosk.ui.paint import Painted, Painter, next_tick_s, shows_pictures
+from kiosk.ui.view import View
+
+CLOSE_S = 2.0
+
+
+class Show:
+    """Shows the newest View on a Display that is open.
+
+    Paints when told something new, at the camera's pace in a call (at most `fps`), and by itself only while
+    something on the screen moves with time. An idle screen costs nothing.
+
+    painted: how often it has painted; painted_s: when last (monotonic): for the watchdog.
+    """
+
+    def __init__(
+        self, display: Display, language: str = "de", *, fps: float = 30.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._display, self._language, self._clock = display, language, clock
+        self._interval_s = 1.0 / fps
+        self._changed = threading.Condition()
+        self._view: View | None = None
+        self._front = Front()
+        self._live: Picture | None = None
+        self._staff: Picture | None = None
+        self._new_view = self._new_picture = self._closing = False
+        self._thread = threading.Thread(target=self._work, name="painting", daemon=True)
+        self._died: Slot[Exception] | None = None
+        self.painted = 0
+        self.painted_s = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._died = Slot()
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(CLOSE_S)  # one frame at most; a driver that hangs is left behind
+
+    async def run(self) -> None:
+        """Returns never; raises what ended the painting thread.
+
+        Raises:
+            DeviceTrouble: the display.
+        """
+        assert self._died is not None, "entered first"
+        raise await self._died.get()
+
+    def set(self, view: View, front: Front) -> None:
+        """From any thread: shows this from now on."""
+        with self._changed:
+            self._view, self._front, self._new_view = view, front, True
+            if not shows_pictures(view):
+                self._live = self._staff = None  # no picture outlives its call
+            self._changed.notify()
+
+    def picture(self, picture: Picture) -> None:
+        """From any thread: the camera's newest picture."""
+        with self._changed:
+            self._live = picture
+            self._wake_for_picture()
+
+    def staff_picture(self, picture: Picture | None) -> None:
+        """From any thread: the staff camera's newest picture; None takes it away."""
+        with self._changed:
+            appears = (picture is None) != (self._staff is None)
+            self._staff = picture
+            self._new_view |= appears  # its frame comes or goes
+            self._wake_for_picture()
+
+    def _wake_for_picture(self) -> None:
+        if self._view is not None and shows_pictures(self._view):
+            self._new_picture = True
+            self._changed.notify()
+
+    # --- the painting thread ------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            painter = Painter(self._display.size)
+            self._present(painter.starting(self._language))
+            while self._wait():
+                self._paint(painter)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must surface in run(), not die with its thread
+            assert self._died is not None
+            self._died.put(error)
+
+    def _wait(self) -> bool:
+        """Until there is something to paint; False when it is over."""
+        with self._changed:
+            pause = self.painted_s + self._interval_s - self._clock()
+            if pause > 0:
+                self._changed.wait_for(lambda: self._closing, pause)
+            tick = next_tick_s(replace(self._view, now_s=self._clock()), self._front) if self._view else None
+            woken = self._changed.wait_for(lambda: self._closing or self._new_view or self._new_picture, tick)
+            self._new_view |= not woken  # time has moved something
+            return not self._closing
+
+    def _paint(self, painter: Painter) -> None:
+        with self._changed:
+            view, front, live, staff = self._view, self._front, self._live, self._staff
+            anew = self._new_view
+            self._new_view = self._new_picture = False
+        if view is None:
+            return
+        if anew:
+            self._present(painter.paint(replace(view, now_s=self._clock()), front, live, staff))
+        else:
+            self._present(painter.same(view, live, staff))
+
+    def _present(self, painted: Painted) -> None:
+        self._display.present(painted.layers, painted.overlay, painted.changed)
+        self.painted += 1
+        self.painted_s = self._clock()
