@@ -18,6 +18,9 @@ WIDTH_PX = 320
 MOST_POINTS = 90
 _GAINS = vision.gain_table(36.0)
 _NONE = np.zeros((0, 2))
+GUESS_PX = 2.0
+"""From so many px of the small picture a frame, the same motion again is the better first guess (pans)."""
+DOUBTFUL_PX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,16 @@ class Motion:
     pose: Pose
     health: float
     flow_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of the small picture: the pose, where the points that agree are now, how many do, how far they moved."""
+
+    pose: Pose
+    points: Points
+    health: float
+    step_px: float
 
 
 class SceneMotion:
@@ -56,23 +69,45 @@ class SceneMotion:
         if len(self._points) < 6:
             self._lose()
             return None
-        guess = None if self._velocity is None else poses.apply(self._velocity, self._points)
-        there, followed = vision.flow(before, now, self._points, window_px=11, levels=3, guess=guess)
-        kept = followed & _inside(there, now)
-        a, b = self._points[kept], there[kept]
-        found = _dominant(a, b, now)
+        found = self._found(before, now)
         if found is None:
             self._lose()
             return None
-        pose, agree, health = found
-        self._points = b[agree]
-        self._velocity = pose if _moves(pose, now) else None
-        step_px = np.abs(b[agree] - a[agree]).max(axis=1)
+        self._points = found.points
+        self._velocity = found.pose if _speed(found.pose, now) > GUESS_PX else None
         small, large = poses.scaling(factor), poses.scaling(1 / factor)
-        return Motion(poses.chain(small, pose, large), health, float(np.median(step_px)) / factor)
+        return Motion(poses.chain(small, found.pose, large), found.health, found.step_px / factor)
+
+    def _found(self, before: Grey, now: Grey) -> _Found | None:
+        """The same motion again is the first guess. A fast one is held against none at all: on repeated patterns a
+        wrong guess confirms itself for ever."""
+        if self._velocity is None:
+            return _find(before, now, self._points, None)
+        again = _find(before, now, self._points, self._velocity)
+        if again is not None and _speed(self._velocity, now) < DOUBTFUL_PX:
+            return again
+        afresh = _find(before, now, self._points, None)
+        if again is None or afresh is None:
+            return again or afresh
+        if _speed(poses.chain(poses.inverse(again.pose), afresh.pose), now) < 1.0:
+            return again
+        return max(again, afresh, key=lambda found: _fits(before, now, found.pose))
 
     def _lose(self) -> None:
         self._points, self._velocity = _NONE, None
+
+
+def _find(before: Grey, now: Grey, points: Points, guess: Pose | None) -> _Found | None:
+    start = None if guess is None else poses.apply(guess, points)
+    there, followed = vision.flow(before, now, points, window_px=11, levels=3, guess=start)
+    kept = followed & _inside(there, now)
+    a, b = points[kept], there[kept]
+    found = _dominant(a, b, now)
+    if found is None:
+        return None
+    pose, agree, health = found
+    step_px = float(np.median(np.abs(b[agree] - a[agree]).max(axis=1)))
+    return _Found(pose, b[agree], health, step_px)
 
 
 def _dominant(a: Points, b: Points, picture: Grey) -> tuple[Pose, Chosen, float] | None:
@@ -111,11 +146,18 @@ def _inside(points: Points, picture: Grey) -> Chosen:
     return result
 
 
-def _moves(pose: Pose, picture: Grey) -> bool:
-    """Fast enough that the same motion again is the better first guess (pans, repeated patterns)."""
+def _speed(pose: Pose, picture: Grey) -> float:
+    """How far the pose moves the picture's middle, px."""
     height, width = picture.shape
     x, y = poses.apply_one(pose, width / 2, height / 2)
-    return bool(abs(x - width / 2) + abs(y - height / 2) > 2.0)
+    return float(abs(x - width / 2) + abs(y - height / 2))
+
+
+def _fits(before: Grey, now: Grey, pose: Pose) -> float:
+    """How much the picture looks like the one before, moved by `pose`; what came in at the rim counts against it."""
+    height, width = now.shape
+    expected = vision.warp(before, poses.inverse(pose), width, height)
+    return vision.likeness(vision.blurred(now), vision.blurred(expected))
 
 
 def _refill(picture: Grey, points: Points) -> Points:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, pi, sin
 
@@ -40,6 +41,25 @@ def front(seed: int = 1) -> Pixels:
     return canvas
 
 
+def terminals(canvas: Pixels) -> Pixels:
+    """The front with four rows of terminals on it that all look alike but for noise."""
+    one = np.full((120, 90), 160, np.uint8)
+    cv2.circle(one, (45, 40), 22, 60.0, -1)
+    cv2.line(one, (30, 30), (60, 50), 200.0, 4)
+    cv2.rectangle(one, (10, 80), (80, 110), 90.0, 2)
+    rows = np.tile(one, (4, 14)) + np.random.default_rng(1).normal(0, 6, (480, 1260))
+    changed = canvas.copy()
+    changed[400:880, 500:1760] = np.clip(rows, 0, 255)
+    return changed
+
+
+def plain_plate(canvas: Pixels) -> Pixels:
+    """The front with a bare grey plate in its middle, 500 x 400 px."""
+    changed = canvas.copy()
+    changed[450:850, 850:1350] = 150
+    return changed
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Where the camera looks: canvas px in the middle of the picture, size factor, roll, tilt."""
@@ -75,8 +95,8 @@ def hand_held(n: int) -> View:
 class Scene:
     """Frames of the front as the camera sees them, with noise."""
 
-    def __init__(self, seed: int = 1) -> None:
-        self.canvas = front(seed)
+    def __init__(self, seed: int = 1, change: Callable[[Pixels], Pixels] = lambda canvas: canvas) -> None:
+        self.canvas = change(front(seed))
         self._noise = np.random.default_rng(seed + 100).normal(0, 2.5, (HEIGHT + 64, WIDTH + 64)).astype(np.float32)
 
     def luma(self, view: View, n: int = 0, light: float = 1.0) -> Pixels:

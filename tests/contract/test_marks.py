@@ -19,7 +19,19 @@ from kiosk.call.poses import Points
 from kiosk.call.tracker import Bench, Drop, Make
 from kiosk.hw.ports import Picture, Pixels
 from kiosk.hw.sim.scene import Scene as DrawnScene
-from tests.contract.moving_scene import HEIGHT, WIDTH, Scene, View, cover, hand_held, picture, to_canvas, where
+from tests.contract.moving_scene import (
+    HEIGHT,
+    WIDTH,
+    Scene,
+    View,
+    cover,
+    hand_held,
+    picture,
+    plain_plate,
+    terminals,
+    to_canvas,
+    where,
+)
 
 FPS = 30.0
 BOX = poses.box_quad(600, 320, 680, 400)
@@ -106,6 +118,27 @@ def test_a_mark_holds_while_the_light_changes_in_steps(scene: Scene) -> None:
     told = story(iter(pictures), truths)
     assert told.error_px.mean() < 3
     assert told.tracked.mean() > 0.9
+
+
+def trembling(n: int) -> View:
+    """Up to 60 px from one frame to the next, in no order."""
+    dx, dy = np.random.default_rng(n).normal(0, 10, 2)
+    return View(1100 + float(dx), 640 + float(dy), 1.1 + 0.1 * sin(n / 15))
+
+
+def test_a_mark_on_one_terminal_of_a_strip_does_not_jump_to_its_neighbour() -> None:
+    pictures, truths = walk(Scene(3, terminals), trembling, 90)
+    told = story(iter(pictures), truths)
+    assert told.error_px[told.tracked].max() < 8
+    assert told.tracked.mean() > 0.9
+
+
+def test_a_mark_on_a_bare_place_is_held_by_what_is_around_it() -> None:
+    box = poses.box_quad(620, 340, 660, 380)
+    pictures, truths = walk(Scene(1, plain_plate), lambda n: View(1100 + n, 650, 1, 0.002 * n), 60, box)
+    told = story(iter(pictures), truths, box)
+    assert told.error_px.max() < 8
+    assert "lost" not in told.state
 
 
 def swing_away(n: int) -> View:
