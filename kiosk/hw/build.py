@@ -99,7 +99,7 @@ def _frame_source(name: str, call: CallSettings) -> FrameSource:
 
 def _encoder(call: CallSettings) -> Callable[[int], X264Encoder]:
     def make(bitrate_bps: int) -> X264Encoder:
-        return X264Encoder(call.width, call.height, call.fps, bitrate_bps)
+        return X264Encoder(call.width, call.height, call.fps, bitrate_bps, call.bitrate_max_bps)
 
     return make
 

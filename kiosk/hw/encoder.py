@@ -23,11 +23,11 @@ CLOCK_HZ = 90_000
 _GOP_S = 10
 """Keyframes come on demand; the long period only heals a decoder that asks for nothing."""
 
-_VBV_S = 0.6
+_BUFFER_S = 0.6
 """A keyframe may take at most so much of the rate's time, or it would block a thin link."""
 
-_VBV_DRIFT = 1.25
-"""From this ratio of bitrate to VBV on, the next keyframe is made by a fresh x264 with the right VBV."""
+_BUFFER_DRIFT = 1.25
+"""From this ratio of bitrate to buffer on, the next keyframe is made by a fresh x264 with the right buffer."""
 
 _LEVEL_31_BLOCKS = 3600
 _LEVEL_31_BLOCKS_PER_S = 108_000
@@ -57,23 +57,26 @@ class Encoder(Protocol):
 class X264Encoder:
     """Constrained baseline, ultrafast, zerolatency, one slice thread: 3.4 ms at 720p, and no frame of delay.
 
-    A changed bitrate is followed at once and without a keyframe. libavcodec gives no way to change the VBV of a
-    running x264 with it, so the context is renewed where a keyframe is due anyway.
+    A changed bitrate is followed within a second or two and without a keyframe. Two things cannot be changed in a
+    running x264 through libavcodec: the rate's ceiling, which is therefore opened at `ceiling_bps` (opened at less,
+    the rate never rose again: measured), and the buffer that bounds a keyframe, which is renewed, context and all,
+    where a keyframe is due anyway.
     """
 
-    def __init__(self, width: int, height: int, fps: int, bitrate_bps: int) -> None:
+    def __init__(self, width: int, height: int, fps: int, bitrate_bps: int, ceiling_bps: int = 0) -> None:
         self._width, self._height, self._fps = width, height, fps
         self._bitrate_bps = bitrate_bps
+        self._ceiling_bps = max(ceiling_bps, bitrate_bps)
         self._keyframe = True
         self._last_pts = -1
         self._context = self._open()
-        self._vbv_bps = bitrate_bps
 
     def request_keyframe(self) -> None:
         self._keyframe = True
 
     def set_bitrate(self, bps: int) -> None:
         self._bitrate_bps = bps
+        self._ceiling_bps = max(self._ceiling_bps, bps)
 
     def encode(self, picture: Picture) -> AccessUnit | None:
         keyframe, self._keyframe = self._keyframe, False
@@ -93,10 +96,8 @@ class X264Encoder:
 
     def _follow_bitrate(self, keyframe: bool) -> None:
         wanted = self._bitrate_bps
-        ratio = wanted / self._vbv_bps
-        if keyframe and not 1 / _VBV_DRIFT < ratio < _VBV_DRIFT:
+        if keyframe and not 1 / _BUFFER_DRIFT < wanted / self._buffer_bps < _BUFFER_DRIFT:
             self._context = self._open()
-            self._vbv_bps = wanted
         elif self._context.bit_rate != wanted:
             self._context.bit_rate = wanted
 
@@ -113,35 +114,38 @@ class X264Encoder:
         return frame
 
     def _open(self) -> VideoCodecContext:
+        wanted = self._bitrate_bps
         try:
             context = VideoCodecContext.create("libx264", "w")
-            self._describe(context)
+            self._describe(context, wanted)
             context.open()
         except (av.FFmpegError, ValueError) as error:
             raise DeviceTrouble(f"encoder: {error}") from error
+        context.bit_rate = wanted
+        self._buffer_bps = wanted
         return context
 
-    def _describe(self, context: VideoCodecContext) -> None:
+    def _describe(self, context: VideoCodecContext, wanted_bps: int) -> None:
         context.width, context.height, context.pix_fmt = self._width, self._height, "yuv420p"
         context.framerate = Fraction(self._fps)
         context.time_base = Fraction(1, CLOCK_HZ)
-        context.bit_rate = self._bitrate_bps
+        context.bit_rate = self._ceiling_bps
         context.gop_size = _GOP_S * self._fps
         context.max_b_frames = 0
         context.thread_count = 1
         context.thread_type = ThreadType.SLICE
         context.color_range, context.colorspace = _MPEG_RANGE, _SMPTE170M
         context.color_primaries, context.color_trc = _SMPTE170M, _SMPTE170M
-        context.options = self._options()
+        context.options = self._options(wanted_bps)
 
-    def _options(self) -> dict[str, str]:
+    def _options(self, wanted_bps: int) -> dict[str, str]:
         options = {
             "preset": "ultrafast",
             "tune": "zerolatency",
             "profile": "baseline",
             "forced-idr": "1",  # a keyframe on request must be one where a late joiner can begin
-            "maxrate": str(self._bitrate_bps),
-            "bufsize": str(int(self._bitrate_bps * _VBV_S)),
+            "maxrate": str(self._ceiling_bps),
+            "bufsize": str(int(wanted_bps * _BUFFER_S)),
             "x264-params": "scenecut=0:repeat-headers=1:annexb=1:sliced-threads=0:force-cfr=1",
         }
         return options | ({"level": "3.1"} if self._fits_level_31() else {})

@@ -209,6 +209,20 @@ def test_a_keyframe_fits_the_rate_of_its_time() -> None:
     assert len(keyframe.data) * 8 < 300_000 * 0.7
 
 
+def test_the_bitrate_rises_again_after_a_keyframe_on_a_thin_link() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(1_200_000)
+    encoder.set_bitrate(200_000)
+    encoded(encoder, scene, range(30))
+    encoder.request_keyframe()
+    thin = encoded(encoder, scene, range(30, 60))
+    encoder.set_bitrate(1_200_000)
+    encoded(encoder, scene, range(60, 120))
+    rich = encoded(encoder, scene, range(120, 150))
+    assert bits_per_s(thin) < 350_000
+    assert bits_per_s(rich) > 700_000
+    assert not any(unit.keyframe for unit in rich)
+
+
 def test_no_frame_is_held_back_and_wrong_sizes_are_refused() -> None:
     scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
     for n, unit in enumerate(encoded(encoder, scene, range(5))):

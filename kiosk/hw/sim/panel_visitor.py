@@ -111,15 +111,17 @@ class Visitor:
 
     async def _show_display(self) -> None:
         """The newest picture only: the next is made when the last was painted."""
+        loop = asyncio.get_running_loop()
         self.changed.put(None)
         while True:
             await self.changed.get()
+            began_s = loop.time()
             self._acked.clear()
             await self._socket.send_bytes(await asyncio.to_thread(self._jpeg))
-            await asyncio.sleep(FRAME_S)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ACK_S):
                     await self._acked.wait()
+            await asyncio.sleep(began_s + FRAME_S - loop.time())
 
     async def _show_state(self) -> None:
         last: State | None = None
