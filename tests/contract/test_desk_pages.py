@@ -54,7 +54,9 @@ def open_page(browser: Browser, desk: StubDesk) -> Iterator[Callable[..., Page]]
 
     def open_(path: str = "/", width: int = 1280, height: int = 800) -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["microphone", "camera"], reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            permissions=["microphone", "camera", "notifications"],
+            reduced_motion="reduce",
         )
         context.set_default_timeout(15_000)
         contexts.append(context)
@@ -120,6 +122,15 @@ def test_a_request_appears_without_reload_with_toast_chime_and_number_in_the_tit
     expect(row).to_have_attribute("data-state", "CONFIRMED")
     expect(page.locator(".toast")).to_have_count(0)
     expect(page).not_to_have_title(re.compile(r"^\("))
+
+
+def test_a_request_is_notified_by_the_system_and_once_only(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    pages = [open_page(), open_page("/devices")]
+    desk.put(session())
+    told = "navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map((n) => n.data.path))"
+    expect(pages[0].locator("#notifications-banner")).to_be_hidden()
+    for page in pages:
+        until(page, lambda page=page: page.evaluate(told) == ["/sessions/s-1"])
 
 
 def test_what_waits_comes_first_and_filters_narrow_the_list(desk: StubDesk, open_page: Callable[..., Page]) -> None:
@@ -368,7 +379,20 @@ def test_a_call_that_breaks_or_is_reloaded_is_joined_again_under_the_same_peer(
     expect(page.locator("#state")).to_have_attribute("data-state", "COMPLETED")
     expect(page.locator("#call")).to_be_hidden()
     assert page.evaluate("window.desk") is None
+
+
+def test_one_of_two_staff_leaves_and_the_call_goes_on(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    page = in_call(desk, open_page)
+    for person in (ME, COLLEAGUE):
+        desk.do("s-1", inputs.Joined(person), Actor(Role.SYSTEM))
+    desk.say({"kind": "people", "people": [[ME.name, "#ffd23f"], [COLLEAGUE.name, "#4cc9f0"]]})
+    expect(page.locator("#call-people li")).to_have_count(2)
+    expect(page.locator("#status-text")).to_contain_text(COLLEAGUE.name)
+    page.locator("#hang-up").click()
+    page.locator("#answer-me").click()
     until(page, lambda: not desk.peers)
+    expect(page.locator("#join")).to_be_visible()
+    assert desk.sessions["s-1"].state is State.RUNNING
 
 
 def test_the_keyboard_alone_marks_and_points(desk: StubDesk, open_page: Callable[..., Page]) -> None:

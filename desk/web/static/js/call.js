@@ -268,12 +268,12 @@ export class Call extends EventTarget {
     this.broken?.();
   }
 
-  /** Leaves; the call goes on for the others. */
-  async leave() {
+  /** Leaves. @param {boolean} tell the call goes on for the others; else the kiosk has ended it, and our connection with it */
+  async leave(tell) {
     if (this.over) return;
     const location = this.location;
     this.end(null);
-    if (location) await send("DELETE", location, { keepalive: true }).catch(() => {}); // it dies there by its heartbeat
+    if (tell && location) await send("DELETE", location, { keepalive: true }).catch(() => {}); // it dies there by its heartbeat
   }
 
   drop() {

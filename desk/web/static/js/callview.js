@@ -67,8 +67,9 @@ export class CallView {
     if (this.cameraWanted) this.setCamera(true);
   }
 
-  async leave() {
-    await this.call?.leave();
+  /** @param {boolean} tell the call goes on without us */
+  async leave(tell) {
+    await this.call?.leave(tell);
   }
 
   bind() {
@@ -228,7 +229,7 @@ export class CallView {
     const place = byId("quality");
     place.dataset.quality = word;
     const words = { good: t("Good connection"), fair: t("Fair connection"), poor: t("Poor connection") }[word];
-    place.textContent = words;
+    place.replaceChildren(words, el("span", { class: "figures" }, `${Math.round(roundTripMs)} ms · ${Math.round(figures.fps ?? 0)} fps`));
     place.title = [`${figures.width} × ${figures.height}`, `${Math.round(figures.fps ?? 0)} fps`, `${(figures.bitrateBps / 1e6).toFixed(1)} Mbit/s`,
       `${Math.round(roundTripMs)} ms`, t("{n} % lost", { n: (100 * figures.loss).toFixed(1) }), this.kioskQuality.step].filter(Boolean).join(" · ");
     place.setAttribute("aria-label", `${words}: ${place.title}`);

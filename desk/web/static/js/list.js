@@ -111,6 +111,14 @@ function paintBanner() {
   byId("notifications-banner").hidden = notificationState() !== "default";
 }
 
+/** Until the reader has done something in the page, browsers keep it silent. */
+function hintAtSound() {
+  const hint = byId("sound-hint");
+  hint.hidden = navigator.userActivation?.hasBeenActive ?? true;
+  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { hint.hidden = true; }, { once: true });
+}
+
+hintAtSound();
 byId("search").addEventListener("input", paint);
 byId("notifications-on").addEventListener("click", () => askForNotifications().then(paintBanner));
 store.on("sessions", paint);

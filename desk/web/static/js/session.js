@@ -87,7 +87,7 @@ async function hangUp() {
   if (!all) return;
   if (all === "all") await act("end");
   sessionStorage.removeItem(wish);
-  await view.leave();
+  await view.leave(all === "me");
 }
 
 // --- what to do now ---------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ function take(next) {
   if (next.state === "RUNNING" && sessionStorage.getItem(wish)) view.join();
   if (!["RUNNING", "CONFIRMED"].includes(next.state)) {
     sessionStorage.removeItem(wish);
-    view.leave();
+    view.leave(false);
   }
   if (before && JSON.stringify(before.artifacts) !== JSON.stringify(next.artifacts)) loadSoon();
   paint();
