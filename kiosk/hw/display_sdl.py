@@ -36,7 +36,7 @@ class Composer:
 
     def __init__(self, renderer: Any, size: Size) -> None:
         self._renderer, self._size = renderer, size
-        sdl2.SDL_SetYUVConversionMode(sdl2.surface.SDL_YUV_CONVERSION_BT601)  # what OpenCV and our pictures mean by I420
+        sdl2.SDL_SetYUVConversionMode(sdl2.surface.SDL_YUV_CONVERSION_BT601)  # what OpenCV means by I420
         self._overlay = self._texture(sdl2.SDL_PIXELFORMAT_ARGB8888, size)
         sdl2.SDL_SetTextureBlendMode(self._overlay, sdl2.SDL_BLENDMODE_BLEND)
         self._pictures: list[tuple[Any, Picture]] = []  # texture and what is in it, one for each layer

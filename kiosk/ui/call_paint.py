@@ -106,7 +106,9 @@ def _stroke(stroke: StrokeShape, place: Fit, m: Measures, now_s: float) -> Items
 def _line(points: Points, rgb: str, opacity: float, place: Fit, m: Measures) -> Items:
     px = tuple(place.to_display(*p) for p in points)
     ink, width, halo = theme.colour(rgb, opacity), m.px(7), m.px(2)
-    return [path(px[i : i + _PIECE + 1], width, ink, halo) for i in range(0, max(1, len(px) - 1), _PIECE) if px]
+    pieces = [px[i : i + _PIECE + 1] for i in range(0, max(1, len(px) - 1), _PIECE) if px]
+    dark = (0, 0, 0, ink[3])  # the dark border of all pieces lies under the line of all pieces
+    return [*(path(p, width + 2 * halo, dark, 0) for p in pieces), *(path(p, width, ink, 0) for p in pieces)]
 
 
 def _mark(mark: MarkShape, place: Fit, m: Measures) -> Items:

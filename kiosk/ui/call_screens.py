@@ -61,7 +61,7 @@ def _asked(shown: Screen, view: View, hang_up: Choice, say: Say) -> Screen:
         icon="record",
         choices=(
             Choice("consent-yes", say("I agree"), "primary", icon="check"),
-            Choice("consent-no", say("No recording"), icon="record-off"),
+            Choice("consent-no", say("I do not agree"), icon="record-off"),
             hang_up,
         ),
     )

@@ -13,6 +13,7 @@ import segno
 from kiosk.hw.ports import Pixels, Rect
 from kiosk.ui import icons, text
 from kiosk.ui.fit import overlap, union
+from kiosk.ui.text import Weight
 from kiosk.ui.theme import CLEAR, Colour
 
 _SHIFT = 4  # cv2's fixed point: 1/16 px
@@ -59,7 +60,7 @@ class Words:
 
     rect: Rect
     text: str
-    weight: text.Weight
+    weight: Weight
     px: int
     ink: Colour
 
@@ -111,7 +112,8 @@ class Path:
     def draw(self, view: Pixels, x: int, y: int) -> None:
         points = np.round((np.array(self.points) - (x, y)) * (1 << _SHIFT)).astype(np.int32)
         # drawn as it is, alpha too: the dark border lies under all edges of the line, so no fringe can be seen
-        for ink, width in (((0, 0, 0, self.ink[3]), self.width + 2 * self.halo), (self.ink, self.width)):
+        both = (((0, 0, 0, self.ink[3]), self.width + 2 * self.halo), (self.ink, self.width))
+        for ink, width in both if self.halo else both[1:]:
             if len(points) == 1:
                 cv2.circle(view, points[0], width << _SHIFT - 1, ink, -1, cv2.LINE_AA, _SHIFT)
             else:

@@ -92,7 +92,7 @@ def _consent(view: View, say: Say) -> Screen:
         (consent_wording(view.language),),
         (
             Choice("consent-yes", say("I agree"), "primary", icon="check"),
-            Choice("consent-no", say("No recording"), icon="record-off"),
+            Choice("consent-no", say("I do not agree"), icon="record-off"),
         ),
         icon="record",
     )

@@ -16,7 +16,7 @@ from kiosk.ui.theme import BUTTON, FOOT, GAP, LINE_PX, MARGIN, TOP_BAR, scale_of
 T = TypeVar("T")
 Size = tuple[int, int]
 
-TITLE_ROW = 76
+TITLE_ROW = 64
 _WIDEST = 440
 
 
@@ -49,7 +49,8 @@ def arrange(screen: Screen, size: Size) -> Arrangement:
     m = measures(size)
     if screen.mode != "page":
         bar = call_bar(m)
-        return Arrangement(_row(screen.choices, bar, m, widest=10_000), picture_area(size), Rect(0, size[1], 0, 0))
+        places = _bar(screen.choices, bar, m) if m.portrait else _row(screen.choices, bar, m, 10_000)
+        return Arrangement(places, picture_area(size), Rect(0, size[1], 0, 0))
     if screen.layout == "keys":
         return _keys(screen, m)
     barred = [c for c in screen.choices if c.place == "bar"]
@@ -77,9 +78,10 @@ def choice_at(screen: Screen, size: Size, x: float, y: float) -> Choice | None:
 
 
 def call_bar(m: Measures) -> Rect:
+    """One row of buttons; two on an upright display, where there is room above and below the picture."""
     gap = m.px(GAP) // 2
-    h = m.px(BUTTON) + 2 * gap
-    return Rect(m.px(GAP), m.size[1] - h + gap, m.size[0] - 2 * m.px(GAP), m.px(BUTTON))
+    h = 2 * m.px(BUTTON) + m.px(GAP) if m.portrait else m.px(BUTTON)
+    return Rect(m.px(GAP), m.size[1] - h - gap, m.size[0] - 2 * m.px(GAP), h)
 
 
 def picture_area(size: Size) -> Rect:
@@ -190,10 +192,9 @@ def _fitting(height: int, m: Measures) -> int:
 def _stars(screen: Screen, body: Rect, m: Measures) -> list[Rect]:
     side, gap = m.px(BUTTON), m.px(6)
     total = 5 * side + 4 * gap
-    if m.portrait:
-        return [Rect(body.x + i * (side + gap), body.y + m.px(300), side, side) for i in range(5)]
-    left = body.x if screen.qr else body.x + (body.w - total) // 2
-    return [Rect(left + i * (side + gap), body.y + body.h - side - m.px(GAP), side, side) for i in range(5)]
+    left = body.x if screen.qr and not m.portrait else body.x + (body.w - total) // 2
+    top = body.y + (m.px(330) if m.portrait else body.h - side - m.px(GAP))
+    return [Rect(left + i * (side + gap), top, side, side) for i in range(5)]
 
 
 def _keys(screen: Screen, m: Measures) -> Arrangement:

@@ -10,6 +10,7 @@ from kiosk.ui.layout import text_measures
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_|`)(.+?)\1")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _BULLET = re.compile(r"^\s*[-*+]\s+")
+_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s+")
 _HEADING = re.compile(r"^#{1,6}\s+")
 
 
@@ -20,13 +21,17 @@ def plain(source: str, size: tuple[int, int]) -> tuple[str, ...]:
     """
     width, px = text_measures(size)
     lines: list[str] = []
+    before = "#"
     for block in _blocks(source):
-        if block.startswith("# "):
+        kind = "#" if block.startswith("# ") else "-" if _NUMBER.match(block) or block.startswith("•") else "p"
+        if before not in (kind, "#") or kind == before == "p":
+            lines.append("")
+        if kind == "#":
             lines += [f"# {line}" for line in text.wrap(block[2:], "bold", px, width)]
         else:
             lines += text.wrap(block, "regular", px, width)
-        lines.append("")
-    return tuple(lines[:-1])
+        before = kind
+    return tuple(lines)
 
 
 def _blocks(source: str) -> list[str]:
@@ -39,6 +44,8 @@ def _blocks(source: str) -> list[str]:
             blocks.append("# " + line[heading.end() :])
         elif bullet:
             blocks.append("•  " + _BULLET.sub("", line))
+        elif _NUMBER.match(line):
+            blocks.append(line)
         elif line and open_:
             blocks[-1] += " " + line
         elif line:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
-from kiosk.ui.canvas import Box, Code, Sign
+from kiosk.ui.canvas import Box, Code, Ring, Sign
+from kiosk.ui.fit import grown
 from kiosk.ui.layout import TITLE_ROW, Arrangement, Measures, arrange, measures, text_measures
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.theme import Colour
 from kiosk.ui.widgets import (
+    Align,
     Items,
     button,
     chip_plain,
@@ -55,7 +57,7 @@ def _choice(shown: Screen, choice: Choice, rect: Rect, m: Measures) -> Items:
             place = Rect(rect.x + (rect.w - side) // 2, rect.y + (rect.h - side) // 2, side, side)
             return [Box(rect, theme.SURFACE, m.px(theme.RADIUS)), Sign(place, "star" if given else "star-empty", ink)]
         case _:
-            return button(choice, rect, m)
+            return button(choice, rect, m, above=shown.layout == "keys")
 
 
 def _top(shown: Screen, m: Measures) -> Items:
@@ -67,7 +69,10 @@ def _top(shown: Screen, m: Measures) -> Items:
     items: Items = []
     x = m.size[0] - margin
     y = (h - m.px(44)) // 2
-    for chip in reversed(shown.status):
+    chips = shown.status
+    if sum(chip_size(c, m, px)[0] for c in chips) + text.width_of(shown.heading, "bold", px) > x - 2 * margin:
+        chips = chips[:1]  # an upright display has no room for all: the device's name and the network
+    for chip in reversed(chips):
         x -= chip_size(chip, m, px)[0] - m.px(28)
         items += chip_plain(chip, x, y, m, px, theme.MUTED if chip.icon != "network-off" else theme.ALERT)
         x -= m.px(24)
@@ -93,7 +98,7 @@ def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 
 def _title(said: str, box: Rect, m: Measures, rows: int = 1) -> tuple[Items, int]:
-    px, fitted = text.shaped(said, "bold", m.px(theme.TITLE_PX), box.w, rows)
+    px, fitted = text.shaped(said, "bold", m.px(42), box.w, rows)
     return lines(fitted, box, "bold", px, theme.INK, lead=1.0)
 
 
@@ -122,6 +127,8 @@ def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
     sign = Rect(box.x + (box.w - side) // 2, top, side, side)
     fill, ink = (theme.ACCENT, theme.ON_ACCENT) if asking else (theme.RAISED, theme.MUTED)
     items += disc(sign, shown.icon, fill, ink)
+    if shown.hold > 0:
+        items.append(Ring(grown(sign, m.px(16)), round(shown.hold, 3), m.px(10), theme.INK))
     more, y = lines(title, Rect(box.x, top + side + m.px(24), box.w, 0), "bold", title_px, theme.INK, "middle", 1.0)
     return [
         *items,
@@ -135,7 +142,7 @@ def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
     box, side = at.main, m.px(150)
     width = box.w if m.portrait else box.w - side - m.px(104)
     title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
-    said = [text.shaped(line, "regular", m.px(theme.LINE_PX), width, 4) for line in shown.lines]
+    said = [text.shaped(line, "regular", m.px(theme.LINE_PX), width, 7 if m.portrait else 4) for line in shown.lines]
     text_h = text.line_height("bold", title_px) * len(title)
     text_h += sum(m.px(14) + round(text.line_height("regular", px) * 1.12) * len(part) for px, part in said)
     if m.portrait:
@@ -145,7 +152,7 @@ def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
         sign = Rect(box.x + m.px(24), box.y + (box.h - side) // 2, side, side)
         x, y = sign.x + side + m.px(48), box.y + max(0, (box.h - text_h) // 2)
     items = disc(sign, shown.icon, *TONES[shown.tone])
-    align = "middle" if m.portrait else "left"
+    align: Align = "middle" if m.portrait else "left"
     more, y = lines(title, Rect(x, y, width, 0), "bold", title_px, theme.INK, align, 1.0)
     items += more
     for px, part in said:
@@ -155,14 +162,14 @@ def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 
 def _list(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    items, _ = _title(shown.title, Rect(at.main.x, at.main.y + m.px(4), at.main.w - m.px(240), 0), m)
-    return [*items, *_steps(shown, at.main.x + at.main.w, at.main.y + m.px(38), m)]
+    items, _ = _title(shown.title, Rect(at.main.x, at.main.y, at.main.w - m.px(240), 0), m)
+    return [*items, *_steps(shown, at.main.x + at.main.w, at.main.y + m.px(27), m)]
 
 
 def _text(shown: Screen, at: Arrangement, m: Measures) -> Items:
     box = at.main
-    items, _ = _title(shown.title, Rect(box.x, box.y + m.px(4), box.w - m.px(200), 0), m)
-    items += _steps(shown, box.x + box.w, box.y + m.px(38), m)
+    items, _ = _title(shown.title, Rect(box.x, box.y, box.w - m.px(200), 0), m)
+    items += _steps(shown, box.x + box.w, box.y + m.px(27), m)
     px = text_measures(m.size)[1]
     step = round(text.line_height("regular", px) * 1.12)
     for i, line in enumerate(shown.lines):
@@ -200,12 +207,12 @@ def _end(shown: Screen, at: Arrangement, m: Measures) -> Items:
     """Title, lines and stars; the code at the right (portrait: below)."""
     box = at.main
     side = min(m.px(330), box.h - m.px(8)) if shown.qr else 0
-    align = "left" if side and not m.portrait else "middle"
+    align: Align = "left" if side and not m.portrait else "middle"
     width = box.w - side - m.px(40) if side and not m.portrait else box.w
     px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
     items, y = [], box.y + m.px(6)
     if not shown.qr:
-        sign = m.px(104)
+        sign = m.px(76)
         items += disc(Rect(box.x + (box.w - sign) // 2, y, sign, sign), shown.icon, *TONES[shown.tone])
         y += sign + m.px(14)
     more, y = lines(title, Rect(box.x, y, width, 0), "bold", px, theme.INK, align, 1.0)
@@ -215,7 +222,7 @@ def _end(shown: Screen, at: Arrangement, m: Measures) -> Items:
         more, y = lines(part, Rect(box.x, y + m.px(8), width, 0), "regular", line_px, theme.INK, align)
         items += more
     if side and m.portrait:
-        below = at.choices[0].y + at.choices[0].h + m.px(30)
+        below = at.choices[-1].y + at.choices[-1].h + m.px(30)
         side = min(side, box.y + box.h - below)
         items.append(Code(Rect(box.x + (box.w - side) // 2, below, side, side), shown.qr))
     elif side:

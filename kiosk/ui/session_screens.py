@@ -88,7 +88,7 @@ def _completed(session: Session, say: Say) -> Screen:
         "",
         say("The call has ended"),
         (say("The service can still call you again."), _rated(session, say)),
-        (*_stars(session, say), Choice("done", say("Done"), "primary", icon="check")),
+        (Choice("done", say("Done"), "primary", icon="check"), *_stars(say)),
         layout="end",
         icon="check",
         tone="good",
@@ -103,7 +103,7 @@ def _closed(view: View, session: Session, say: Say) -> Screen:
         "",
         say("The session is closed"),
         (*qr, _rated(session, say)),
-        (*_stars(session, say), Choice("done", say("Done"), "primary", icon="check")),
+        (Choice("done", say("Done"), "primary", icon="check"), *_stars(say)),
         layout="end",
         icon="check",
         tone="good",
@@ -128,7 +128,7 @@ def _rated(session: Session, say: Say) -> str:
     return say("Thank you for your rating.") if session.rating else say("How satisfied are you?")
 
 
-def _stars(session: Session, say: Say) -> tuple[Choice, ...]:
+def _stars(say: Say) -> tuple[Choice, ...]:
     return tuple(
         Choice("rate", say("{n} of 5", n=n), arg=str(n), icon="star", place="star") for n in range(1, 6)
     )  # fmt: skip

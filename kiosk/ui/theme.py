@@ -31,8 +31,8 @@ VEIL = colour("#0d131c", 0.82)
 """Under words on the live picture."""
 
 MARGIN = 24
-GAP = 14
-TOP_BAR = 64
+GAP = 12
+TOP_BAR = 60
 BANNER = 56
 BUTTON = 100  # 15 mm on a 7" panel of 1024x600
 FOOT = 38

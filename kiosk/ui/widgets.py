@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import Literal
 
 from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
-from kiosk.ui.canvas import Box, Item, Ring, Sign, Words
+from kiosk.ui.canvas import Box, Item, Sign, Words, path
 from kiosk.ui.fit import grown
 from kiosk.ui.layout import Measures
 from kiosk.ui.screen import Chip, Choice, Screen
@@ -77,11 +79,14 @@ def _label_beside(choice: Choice, rect: Rect, m: Measures, ink: Colour) -> Items
 
 
 def _label_below(choice: Choice, rect: Rect, m: Measures, ink: Colour) -> Items:
-    side = m.px(44)
-    px, said = text.shaped(choice.label, "medium", m.px(28), rect.w - m.px(12), 1)
-    height = side + m.px(2) + text.line_height("medium", px)
+    side, room = m.px(44), rect.w - m.px(12)
+    px, said = text.shaped(choice.label, "medium", m.px(28), room, 1)
+    if px < m.px(24):
+        side = m.px(38)
+        px, said = text.shaped(choice.label, "medium", m.px(23), room, 2)
+    height = side + m.px(2) + text.line_height("medium", px) * len(said)
     top = rect.y + (rect.h - height) // 2
-    items, _ = lines(said, Rect(rect.x, top + side + m.px(2), rect.w, 0), "medium", px, ink, "middle")
+    items, _ = lines(said, Rect(rect.x, top + side + m.px(2), rect.w, 0), "medium", px, ink, "middle", 1.0)
     items.append(Sign(Rect(rect.x + (rect.w - side) // 2, top, side, side), choice.icon, ink))
     return items
 
@@ -123,19 +128,35 @@ def focus_marks(shown: Screen, rects: tuple[Rect, ...], m: Measures) -> Items:
     lonely_hero = shown.choices[shown.focus].place == "main"
     if not lonely_hero:
         items.append(Box(grown(rect, m.px(6)), theme.CLEAR, m.px(theme.RADIUS + 6), m.px(4), theme.INK))
-    if shown.hold > 0:
+    if shown.hold > 0 and not lonely_hero:
         items += hold_ring(rect, shown.hold, m)
     return items
 
 
 def hold_ring(rect: Rect, part: float, m: Measures) -> Items:
-    """Fills while the button is held; full = chosen."""
-    side = min(m.px(92), rect.h - m.px(4))
-    place = _middle(rect, side)
-    return [
-        Box(place, theme.colour("#0d131c", 0.88), side // 2),
-        Ring(grown(place, -m.px(8)), round(part, 3), m.px(10), theme.INK),
-    ]
+    """Grows around the choice while the button is held; closed = chosen."""
+    around = _outline(grown(rect, m.px(4)), m.px(theme.RADIUS + 4))
+    n = max(2, round(part * (len(around) - 1)) + 1)
+    return [path(around[:n], m.px(10), theme.ALERT, m.px(2))]
+
+
+def _outline(rect: Rect, r: int) -> tuple[tuple[float, float], ...]:
+    """Points along a rounded rectangle, clockwise from the middle of its top, about evenly spaced."""
+    x, y, right, bottom = rect.x + r, rect.y + r, rect.x + rect.w - r, rect.y + rect.h - r
+    points = [(rect.x + rect.w / 2, float(rect.y))]
+    for cx, cy, begin in ((right, y, -90), (right, bottom, 0), (x, bottom, 90), (x, y, 180)):
+        arc = [math.radians(begin + 15 * i) for i in range(7)]
+        points += [(cx + r * math.cos(a), cy + r * math.sin(a)) for a in arc]
+    points.append(points[0])
+    return _evenly(points, r / 3)
+
+
+def _evenly(points: list[tuple[float, float]], step: float) -> tuple[tuple[float, float], ...]:
+    even = [points[0]]
+    for (x, y), (x2, y2) in pairwise(points):
+        n = max(1, round(math.hypot(x2 - x, y2 - y) / step))
+        even += [(x + (x2 - x) * i / n, y + (y2 - y) * i / n) for i in range(1, n + 1)]
+    return tuple(even)
 
 
 def _middle(rect: Rect, side: int) -> Rect:
