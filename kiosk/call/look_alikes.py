@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from kiosk.call import poses, template
+from kiosk.call import matching, poses
 from kiosk.call.frames import GreyFrame
 from kiosk.call.poses import Points, Pose
 from kiosk.call.template import Template
@@ -44,7 +44,7 @@ def _likeness(view: Template, frame: GreyFrame, pose: Pose) -> float:
     through = poses.chain(view.to_first, pose)
     if not frame.holds(*poses.apply_one(through, view.around.x, view.around.y)):
         return -1.0
-    inner, whole = template.likeness(view, frame, through, template.look(view, frame, through))
+    inner, whole = matching.likeness(view, frame, through, matching.look(view, frame, through))
     return inner + 0.7 * whole
 
 

@@ -11,13 +11,14 @@ from math import hypot, log
 
 import numpy as np
 
-from kiosk.call import poses, template
+from kiosk.call import matching, poses, template
 from kiosk.call.frames import GreyFrame
 from kiosk.call.keyframes import Keyframes, Sighting
 from kiosk.call.look_alikes import CLEARLY, LookAlikes
+from kiosk.call.matching import Match
 from kiosk.call.poses import Points, Pose
 from kiosk.call.scene_motion import Motion
-from kiosk.call.template import Match, Template
+from kiosk.call.template import Template
 from kiosk.wire.channel import MarkState
 
 MOST_VIEWS = 8
@@ -135,7 +136,7 @@ class MarkTracker:
         if not self._views:
             return None
         view = min(self._views, key=lambda v: _difference(v, pose))
-        return template.find(view, frame, pose, far)
+        return matching.find(view, frame, pose, far)
 
     def _jumps(self, pose: Pose, flow_px: float) -> bool:
         """An unbroken chain does not jump: repeated patterns do."""

@@ -1,8 +1,4 @@
-"""A view of a mark and its surroundings, and how it is found again in a frame.
-
-The frame is warped into the template with the predicted pose, optical flow tells what is still wrong, a robust
-weighted fit corrects the pose. It is always the template that is compared with, never the last frame: no drift.
-"""
+"""A view of a mark and its surroundings, made on one frame to be found again in others (matching.py)."""
 
 from __future__ import annotations
 
@@ -25,8 +21,7 @@ GROWTHS = (2.4, 3.6, 5.3)
 """How much larger than the mark its template is; the first with enough to hold on to is taken."""
 ENOUGH_POINTS = 24
 OWN_POINTS, RING_POINTS = 30, 36
-AGREE_PX = 1.8
-_GAINS = vision.gain_table(40.0)
+GAINS = vision.gain_table(40.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +56,6 @@ class Template:
     @property
     def height(self) -> int:
         return int(self.even.shape[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """How a template was found in a frame.
-
-    pose: px of the mark's first frame -> px of this one. agree/seen: corners that fit and that should be in the
-    picture; own_agree/own_seen: the same for those on the mark. inner, whole: likeness of the mark and of the whole
-    template, -1..1. moved_px: how far the prediction was off, in the template.
-    """
-
-    pose: Pose
-    agree: int
-    seen: int
-    own_agree: int
-    own_seen: int
-    inner: float
-    whole: float
-    textured: bool
-
-    @property
-    def covered(self) -> bool:
-        """The surroundings are there, the mark itself is not to be seen."""
-        return self.textured and self.own_seen >= 5 and self.own_agree < 0.3 * self.own_seen and self.inner < 0.5
-
-
-# --- making one -------------------------------------------------------------------------------------------------------
 
 
 def cut(frame: GreyFrame, pose: Pose, first_quad: Points, growths: tuple[float, ...] = GROWTHS) -> Template | None:
@@ -130,7 +98,7 @@ def _region(frame: GreyFrame, quad: Points, growth: float) -> tuple[NDArray[np.f
 
 
 def _of_patch(patch: Grey, to_first: Pose, first_quad: Points, scale_made: float) -> Template | None:
-    even = vision.even_light(patch, 21, _GAINS)
+    even = vision.even_light(patch, 21, GAINS)
     from_first = poses.inverse(to_first)
     quad = poses.apply(from_first, first_quad)
     on_mark = np.zeros(patch.shape, np.uint8)
@@ -174,152 +142,3 @@ def _inner(quad: Points, patch: Grey) -> tuple[int, int, int, int]:
     x0, y0 = np.clip(np.floor(quad.min(axis=0) - 3), 0, None).astype(int)
     x1, y1 = np.minimum(np.ceil(quad.max(axis=0) + 4), patch.shape[::-1]).astype(int)
     return int(x0), int(y0), int(x1), int(y1)
-
-
-# --- finding it -------------------------------------------------------------------------------------------------------
-
-
-def find(template: Template, frame: GreyFrame, predicted: Pose, far: bool = False) -> Match | None:
-    """The template in `frame`, searched from `predicted` (px of the first frame -> px of `frame`).
-
-    far: the prediction may be off by several px of the template. None where too little of it is in the picture, or
-    what was found cannot be the same flat piece.
-    """
-    start = poses.chain(template.to_first, predicted)
-    before = look(template, frame, start)
-    pose, patch = start, before
-    fitted: _Fitted | None = None
-    for turn in range(2):
-        fitted = _correct(template, frame, pose, patch, levels=3 if far and turn == 0 else 2)
-        if fitted is None:
-            return None
-        pose = poses.chain(fitted.correction, pose)
-        if fitted.moved_px < 0.6:  # the patch looked at shows the answer well enough
-            break
-        patch = look(template, frame, pose)
-        if fitted.moved_px < 2.0:
-            break
-    if fitted is None:
-        return None
-    return _verified(template, frame, fitted, (pose, patch), (start, before))
-
-
-@dataclass(frozen=True, slots=True)
-class _Fitted:
-    correction: Pose
-    agree: Chosen
-    own: Chosen
-    seen: int
-    own_seen: int
-    moved_px: float
-
-
-def look(template: Template, frame: GreyFrame, pose: Pose) -> Grey:
-    """What stands in the frame where the template is expected, (h, w)."""
-    source, through = frame.grey, pose
-    if poses.shape_at(pose, template.around.x, template.around.y).scale > 1.7:  # much nearer now: no aliasing
-        source = vision.shrink(source, frame.width // 2, frame.height // 2)
-        through = poses.chain(pose, poses.scaling(0.5))
-    return vision.warp(source, through, template.width, template.height)
-
-
-def _correct(template: Template, frame: GreyFrame, pose: Pose, patch: Grey, levels: int) -> _Fitted | None:
-    seen = _in_picture(poses.apply(pose, template.points), frame)
-    if int(seen.sum()) < 5:
-        return None
-    a, weights, own = template.points[seen], template.weights[seen], template.own[seen]
-    b, followed = vision.flow(template.even, vision.even_light(patch, 21, _GAINS), a, window_px=13, levels=levels)
-    a, b, weights, own_followed = a[followed], b[followed], weights[followed], own[followed]
-    correction = _fit(a, b, weights, own_followed, template)
-    if correction is None:
-        return None
-    shape = poses.shape_at(correction, template.around.x, template.around.y)
-    if not shape.upright or not 0.55 < shape.scale < 1.8 or shape.stretch > 1.8:
-        return None
-    agree = poses.distances(correction, a, b) < AGREE_PX
-    moved = float(np.abs(poses.apply(correction, template.quad) - template.quad).max())
-    return _Fitted(correction, agree, own_followed, int(seen.sum()), int(own.sum()), moved)
-
-
-def _fit(a: Points, b: Points, weights: Weights, own: Chosen, template: Template) -> Pose | None:
-    """What most points agree on; where those on the mark itself agree on something else, what they say."""
-    if len(a) < 5:
-        return None
-    rough = vision.ransac_similarity(a, b, reach_px=1.6, tries=300)
-    if rough is None:
-        return None
-    if int(own.sum()) >= 6 and float((poses.distances(rough[0], a[own], b[own]) < 1.5).mean()) < 0.7:
-        by_itself = _fit_own(a[own], b[own], weights[own], template)
-        if by_itself is not None:
-            return by_itself
-    return poses.robust_fit(a, b, weights, rough[0], template.around)
-
-
-def _fit_own(a: Points, b: Points, weights: Weights, template: Template) -> Pose | None:
-    """A raised element, or one that moves by itself: only its own corners count, if most of them agree."""
-    rough = vision.ransac_similarity(a, b, reach_px=1.5, tries=200)
-    if rough is None or int(rough[1].sum()) < max(5.0, 0.5 * len(a)):
-        return None
-    return poses.robust_fit(a, b, weights, rough[0], template.around)
-
-
-def _in_picture(points: Points, frame: GreyFrame) -> Chosen:
-    x, y = points[:, 0], points[:, 1]
-    result: Chosen = (x > 3) & (y > 3) & (x < frame.width - 4) & (y < frame.height - 4)
-    return result
-
-
-def _verified(
-    template: Template, frame: GreyFrame, fitted: _Fitted, now: tuple[Pose, Grey], before: tuple[Pose, Grey]
-) -> Match:
-    """The answer with its likeness - or the prediction, where that looks more like the mark than the answer does."""
-    pose, patch = now
-    inner, whole = likeness(template, frame, pose, patch)
-    agree, own_agree = int(fitted.agree.sum()), int((fitted.agree & fitted.own).sum())
-    if fitted.moved_px > 1.5:
-        inner_before, whole_before = likeness(template, frame, before[0], before[1])
-        if whole_before > whole + 0.05 and (inner_before > inner + 0.05 or not template.textured):
-            pose, inner, whole, agree, own_agree = before[0], inner_before, whole_before, 0, 0
-    return Match(
-        pose=poses.chain(template.from_first, pose),
-        agree=agree,
-        seen=fitted.seen,
-        own_agree=own_agree,
-        own_seen=fitted.own_seen,
-        inner=inner,
-        whole=whole,
-        textured=template.textured,
-    )
-
-
-def likeness(template: Template, frame: GreyFrame, pose: Pose, patch: Grey) -> tuple[float, float]:
-    """How much `patch` looks like the template: the mark itself, and all of it. What is out of the picture is left
-    out: a box that is cut off at the picture's edge."""
-    x0, y0, x1, y1 = _visible(template, frame, pose)
-    ix0, iy0, ix1, iy1 = template.inner
-    all_of_it = (slice(y0, y1), slice(x0, x1))
-    mark = (slice(max(y0, iy0), min(y1, iy1)), slice(max(x0, ix0), min(x1, ix1)))
-    now = vision.blurred(patch)
-    inner = vision.likeness(template.plain[mark], now[mark])
-    whole = vision.likeness(template.plain[all_of_it], now[all_of_it])
-    if inner < 0.7 or whole < 0.5:  # uneven light: compare contrast-normalised as well
-        even = vision.blurred(vision.even_light(patch, 21, _GAINS))
-        inner = max(inner, vision.likeness(template.smooth_even[mark], even[mark]))
-        whole = max(whole, vision.likeness(template.smooth_even[all_of_it], even[all_of_it]))
-    return inner, whole
-
-
-def _visible(template: Template, frame: GreyFrame, pose: Pose) -> tuple[int, int, int, int]:
-    """The box of the template that lies in the picture; of perspective, the middle lines only (good to a px or two)."""
-    width, height = template.width, template.height
-    rim = poses.apply(pose, poses.box_quad(0, 0, width, height))
-    if rim.min() >= 0 and (rim <= (frame.width, frame.height)).all():
-        return 0, 0, width, height
-    back = poses.inverse(pose)
-    sight = poses.apply(back, poses.box_quad(0, 0, frame.width - 1, frame.height - 1))
-    if not poses.shape_at(back, frame.width / 2, frame.height / 2).upright:
-        return 0, 0, width, height
-    xs, ys = np.sort(sight[:, 0]), np.sort(sight[:, 1])
-    x0, x1 = max(0, int(np.ceil(xs[1]))), min(width, int(xs[2]))
-    y0, y1 = max(0, int(np.ceil(ys[1]))), min(height, int(ys[2]))
-    return x0, y0, max(x0, x1), max(y0, y1)

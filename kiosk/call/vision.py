@@ -19,7 +19,7 @@ Chosen = NDArray[np.bool_]
 """(N,) which of N points."""
 
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 0.02)
-_TURNED_OFF = np.zeros((0, 2), np.float64)
+_NONE = np.zeros((0, 2), np.float64)
 
 
 def shrink(picture: Grey, width: int, height: int) -> Grey:
@@ -58,9 +58,9 @@ def smooth(picture: Grey, sigma_px: float) -> Grey:
 def corners(picture: Grey, most: int, apart_px: float, mask: Mask | None = None) -> Points:
     """At most `most` places that optical flow can hold on to, the best first."""
     if most < 1:
-        return _TURNED_OFF
+        return _NONE
     found = cv2.goodFeaturesToTrack(picture, most, 0.02, apart_px, mask=mask, blockSize=5)
-    return _TURNED_OFF if found is None else np.asarray(found, np.float64).reshape(-1, 2)
+    return _NONE if found is None else np.asarray(found, np.float64).reshape(-1, 2)
 
 
 def textured(picture: Grey, least: float = 2.5e-5) -> Mask:
