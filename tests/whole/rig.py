@@ -21,6 +21,11 @@ from kiosk.demo.run import Running, page, running
 from kiosk.demo.site import Choices
 from kiosk.hw.sim.corner_code import read as read_corner_code
 from kiosk.session.record import Session
+from kiosk.ui.gallery import flat
+from kiosk.ui.layout import picture_fit
+from kiosk.ui.local import Front
+from kiosk.ui.paint import Painter
+from kiosk.ui.view import View
 
 T = TypeVar("T")
 CHROMIUM = "/usr/bin/chromium"
@@ -178,10 +183,27 @@ async def frame_at(tab: Page, url: str) -> Frame:
     return frame
 
 
-def code_on(display: Image) -> int | None:
-    """The number of the camera's frame on the display, fitted into it as the display does."""
-    height, width = display.shape[:2]
-    w, h = (width, round(width * 9 / 16)) if width * 9 <= height * 16 else (round(height * 16 / 9), height)
-    x, y = (width - w) // 2, (height - h) // 2
-    found = read_corner_code(cv2.cvtColor(display[y : y + h, x : x + w], cv2.COLOR_BGR2GRAY).astype(np.uint8))
+def code_on(display: Image, frame: tuple[int, int] = (1280, 720)) -> int | None:
+    """The number of the camera's frame that the display shows."""
+    r = picture_fit((display.shape[1], display.shape[0]), frame).rect
+    found = read_corner_code(
+        cv2.cvtColor(display[r.y : r.y + r.h, r.x : r.x + r.w], cv2.COLOR_BGR2GRAY).astype(np.uint8)
+    )
     return found[0] if found else None
+
+
+def shows(display: Image, view: View) -> bool:
+    """Whether the display shows what the kiosk paints for `view`, but for a few pixels (a clock, a hold ring)."""
+    size = (display.shape[1], display.shape[0])
+    wanted = flat(Painter(size).paint(view, Front()), size)
+    differs = np.abs(display.astype(np.int16) - wanted).max(axis=2) > 60
+    return float(differs.mean()) < 0.01
+
+
+def has_colour(display: Image, at: tuple[float, float], colour: str, within_px: int = 4) -> bool:
+    """Whether a pixel of about "#rrggbb" lies near `at` (0..1 of the frame) on the live picture or snapshot."""
+    x, y = picture_fit((display.shape[1], display.shape[0]), (1280, 720)).to_display(*at)
+    x0, y0 = max(0, int(x) - within_px), max(0, int(y) - within_px)
+    patch = display[y0 : int(y) + within_px + 1, x0 : int(x) + within_px + 1].astype(np.int16)
+    bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]
+    return bool((np.abs(patch - bgr).max(axis=2) < 50).any())
