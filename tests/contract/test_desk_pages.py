@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from desk.texts import WEB
 from kiosk.session import inputs
-from kiosk.session.record import CODE_USER, Actor, Change, Recording, Session, Ticket
+from kiosk.session.record import CODE_USER, Actor, Change, Recording, Ringing, Session, Ticket
 from kiosk.session.states import Event, Role, State
 from kiosk.wire import channel
 from tests.contract.desk_stub import COLLEAGUE, DEVICE, ME, StubDesk, artifact
@@ -129,8 +129,8 @@ def test_a_request_is_notified_by_the_system_and_once_only(desk: StubDesk, open_
     desk.put(session())
     told = "navigator.serviceWorker.ready.then((r) => r.getNotifications()).then((all) => all.map((n) => n.data.path))"
     expect(pages[0].locator("#notifications-banner")).to_be_hidden()
-    for page in pages:
-        until(page, lambda page=page: page.evaluate(told) == ["/sessions/s-1"])
+    until(pages[0], lambda: pages[0].evaluate(told) == ["/sessions/s-1"])
+    until(pages[1], lambda: pages[1].evaluate(told) == ["/sessions/s-1"])
 
 
 def test_what_waits_comes_first_and_filters_narrow_the_list(desk: StubDesk, open_page: Callable[..., Page]) -> None:
@@ -140,6 +140,9 @@ def test_what_waits_comes_first_and_filters_narrow_the_list(desk: StubDesk, open
     page = open_page()
     shown = [row.get_attribute("data-state") for row in page.locator(".session-row").all()]
     assert shown == ["REQUESTED", "RUNNING", "CONFIRMED", "COMPLETED", "CLOSED", "CANCELLED"]
+    ringing = replace(desk.sessions["s-2"], rev=2, ringing=Ringing("code_user"))
+    desk.put(ringing)
+    expect(page.locator(".session-row").first).to_have_attribute("data-id", "s-2")
     page.locator('[data-filter="CONFIRMED"]').click()
     expect(page.locator(".session-row")).to_have_count(1)
     page.locator('[data-filter=""]').click()
@@ -322,8 +325,9 @@ def test_strokes_of_others_appear_and_fade(desk: StubDesk, open_page: Callable[.
     desk.say({"kind": "stroke-begin", "id": "stroke-1", "at": [0.2, 0.2], "by": "Halle", "colour": "#4cc9f0"})
     desk.say({"kind": "stroke-points", "id": "stroke-1", "points": [[0.8, 0.8]]})
     until(page, lambda: page.evaluate("[...window.desk.tools.strokes.values()].some((s) => s.points.length === 2)"))
-    coloured = """() => { const c = document.getElementById("overlay"), d = c.getContext("2d")
-      .getImageData(0, 0, c.width, c.height).data; let n = 0;
+    coloured = """() => { const c = document.getElementById("overlay"), o = new OffscreenCanvas(c.width, c.height);
+      const p = o.getContext("2d", { willReadFrequently: true }); p.drawImage(c, 0, 0); let n = 0;
+      const d = p.getImageData(0, 0, c.width, c.height).data;
       for (let i = 0; i < d.length; i += 4) n += d[i + 2] > 200 && d[i] < 120 && d[i + 3] > 200; return n; }"""
     until(page, lambda: page.evaluate(coloured) > 100)
     desk.say({"kind": "stroke-end", "id": "stroke-1", "fade_s": 0.2})

@@ -34,6 +34,8 @@ export class CallView {
     /** @type {"off" | "asked" | "on"} */
     this.recording = "off";
     this.cameraWanted = false;
+    /** @type {WakeLockSentinel | null} */
+    this.awake = null;
     this.kioskQuality = { loss: 0, round_trip_ms: 0, step: "", bitrate_bps: 0 };
     this.bind();
   }
@@ -87,6 +89,7 @@ export class CallView {
       for (const id of ["call-video", "call-audio"]) byId(id).play().catch(complain);
     });
     document.addEventListener("keydown", (event) => this.key(event));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && this.call?.state === "on") this.stayAwake(); });
     document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) this.fullScreen(false); });
     setInterval(() => this.showTime(), 1000);
   }
@@ -149,7 +152,15 @@ export class CallView {
     byId("call-state").textContent = words;
     byId("call-cover").hidden = state === "on";
     byId("call-cover-text").textContent = words;
+    if (state === "on") this.stayAwake();
     if (state === "ended") this.ended(error);
+  }
+
+  /** A phone must not go dark while somebody is shown something. The lock ends with the page being hidden. */
+  stayAwake() {
+    this.awake?.release().catch(() => {});
+    this.awake = null;
+    navigator.wakeLock?.request("screen").then((lock) => { this.awake = lock; }).catch(() => {}); // a comfort
   }
 
   /** @param {string} error */
@@ -158,6 +169,7 @@ export class CallView {
     this.snapshot?.stop();
     this.call = this.tools = this.snapshot = null;
     this.cameraWanted = false;
+    this.awake?.release().catch(() => {});
     Object.assign(window, { desk: undefined });
     document.body.classList.remove("in-call");
     if (document.body.classList.contains("full-screen")) this.toggleFullScreen();

@@ -20,19 +20,22 @@ import { boot, t } from "./dom.js";
 /** @type {State[]} in the order in which they wait for somebody */
 export const STATES = ["REQUESTED", "RUNNING", "CONFIRMED", "COMPLETED", "CLOSED", "CANCELLED"];
 
-/** The lists of the page, each with the states in it. @type {[string, State[]][]} */
+/** @param {Session} session somebody at the machine has pressed START and waits */
+export const isCalling = (session) => session.ringing?.by === "code_user";
+
+/** The lists of the page. @type {[string, (session: Session) => boolean][]} */
 export const GROUPS = [
-  ["Waiting for you", ["REQUESTED"]],
-  ["In progress", ["RUNNING", "CONFIRMED"]],
-  ["To be reviewed", ["COMPLETED"]],
-  ["Earlier", ["CLOSED", "CANCELLED"]],
+  ["Waiting for you", (session) => isCalling(session) || session.state === "REQUESTED"],
+  ["In progress", (session) => !isCalling(session) && ["RUNNING", "CONFIRMED"].includes(session.state)],
+  ["To be reviewed", (session) => session.state === "COMPLETED"],
+  ["Earlier", (session) => ["CLOSED", "CANCELLED"].includes(session.state)],
 ];
 
-/** Who has waited longest comes first among requests; the newest first elsewhere. @param {Session} a @param {Session} b */
+/** Who rings comes first, then who has waited longest for an answer; the newest first elsewhere. @param {Session} a @param {Session} b */
 export function byUrgency(a, b) {
-  const rank = STATES.indexOf(a.state) - STATES.indexOf(b.state);
+  const rank = (/** @type {Session} */ session) => (isCalling(session) ? -1 : STATES.indexOf(session.state));
   const older = a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0;
-  return rank || (a.state === "REQUESTED" ? older : -older);
+  return rank(a) - rank(b) || (a.state === "REQUESTED" ? older : -older);
 }
 
 /** @param {Session} session @param {string} words all must be found somewhere in what is shown of it */

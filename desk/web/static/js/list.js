@@ -3,7 +3,7 @@
 // For tests: `.session-row[data-id][data-state][data-ringing]`, `.unread`, `#search`, `#state-filter [data-filter]`, `.empty`.
 
 import { boot, byId, el, icon, keyed, t } from "./dom.js";
-import { GROUPS, STATES, ago, byUrgency, dateTime, isUnread, matches } from "./format.js";
+import { GROUPS, STATES, ago, byUrgency, dateTime, isCalling, isUnread, matches } from "./format.js";
 import { askForNotifications, notificationState } from "./notify.js";
 import { beginPage } from "./page.js";
 
@@ -21,8 +21,8 @@ const tag = (text, iconName) => el("span", { class: "tag" }, icon(iconName), tex
 /** @param {Session} session */
 function row(session) {
   const link = `/sessions/${encodeURIComponent(session.id)}`;
-  const ringing = session.ringing?.by === "code_user";
   const tags = [
+    isCalling(session) && el("strong", { class: "row-call" }, t("is calling – join")),
     session.requester && tag(session.requester, "user"),
     session.tickets.length > 0 && tag(session.tickets[0].id + (session.tickets.length > 1 ? ` +${session.tickets.length - 1}` : ""), "ticket"),
     session.artifacts.some((artifact) => artifact.kind === "recording") && tag(t("Recording"), "video"),
@@ -35,7 +35,6 @@ function row(session) {
         el("span", { class: "row-text" }, session.reason || t("No reason given")),
         el("span", { class: "row-tags" }, ...tags)),
       el("span", { class: "row-side" },
-        ringing && el("span", { class: "row-call" }, t("is calling – join")),
         el("time", { datetime: session.created_at, title: dateTime(session.created_at) }, ago(session.created_at)),
         chevron())));
 }
@@ -75,7 +74,7 @@ function nothing() {
 function paint() {
   const words = byId("search").value.trim();
   const found = [...store.sessions.values()].filter((session) => (!filter || session.state === filter) && matches(session, words)).sort(byUrgency);
-  const groups = GROUPS.map(([title, states]) => ({ title: t(title), sessions: found.slice(0, shown).filter((session) => states.includes(session.state)) }))
+  const groups = GROUPS.map(([title, holds]) => ({ title: t(title), sessions: found.slice(0, shown).filter(holds) }))
     .filter(({ sessions }) => sessions.length);
   const list = byId("session-list");
   const items = groups.map(({ title, sessions }) => ({ key: title, make: () => group(title, sessions) }));

@@ -2,6 +2,7 @@
 
 import { postJson } from "./api.js";
 import { button, byId, el, initials, t } from "./dom.js";
+import { isCalling } from "./format.js";
 import { badge, allowSound, chime, complain, dismiss, notifySystem, registerWorker, toast } from "./notify.js";
 import { Store } from "./store.js";
 
@@ -19,7 +20,7 @@ export function beginPage(here = "") {
     badge(store.waiting);
     for (const session of store.sessions.values()) {
       if (session.state !== "REQUESTED") dismiss(`asks-${session.id}`);
-      if (session.ringing?.by !== "code_user") dismiss(`rings-${session.id}`);
+      if (!isCalling(session)) dismiss(`rings-${session.id}`);
     }
   });
   store.on("asks", ({ session }) => announce(session, "request", here));

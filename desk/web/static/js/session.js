@@ -40,14 +40,16 @@ const view = new CallView({
 
 // --- what the reader does -----------------------------------------------------------------------------------------------
 
-/** @param {string} kind @param {Record<string, unknown>} [more] */
+/** @param {string} kind @param {Record<string, unknown>} [more] @returns {Promise<boolean>} whether it was done */
 async function act(kind, more = {}) {
   const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (byId("actions").querySelectorAll("button"));
   for (const one of buttons) one.disabled = true;
   try {
     await command(/** @type {Session} */ (session), { kind, ...more });
+    return true;
   } catch (error) {
     tellWinner(error);
+    return false;
   } finally {
     for (const one of buttons) one.disabled = false;
   }
@@ -62,16 +64,16 @@ async function tellWinner(error) {
   toast({ title: name ? t("{name} was faster", { name }) : t("That did not work"), text: error.message, tone: "error" });
 }
 
+/** Rings, or answers who rings; the call is joined as soon as the session runs. */
 async function start() {
   sessionStorage.setItem(wish, "1");
-  await act("start");
-  paint();
+  if (!(await act("start"))) sessionStorage.removeItem(wish);
 }
 
 function join() {
+  if (session?.state !== "RUNNING") return start().catch(complain);
   sessionStorage.setItem(wish, "1");
-  if (session?.state === "RUNNING") view.join();
-  else act("start");
+  view.join();
 }
 
 async function cancel() {

@@ -4,7 +4,7 @@
 // user has pressed START; "kiosks" after a change of presence; "gone" {session, peer, code, text}; "up" / "down" of the connection.
 
 import { getJson } from "./api.js";
-import { isNewer } from "./format.js";
+import { isCalling, isNewer } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {{id: string, online: boolean, device: {id: string, name: string} | null}} Kiosk */
@@ -84,7 +84,7 @@ export class Store extends EventTarget {
     if (!quiet) this.tell("sessions", { session });
     if (!news) return;
     if (session.state === "REQUESTED" && known?.state !== "REQUESTED") this.tell("asks", { session });
-    if (session.ringing?.by === "code_user" && known?.ringing?.by !== "code_user") this.tell("rings", { session });
+    if (isCalling(session) && !(known && isCalling(known))) this.tell("rings", { session });
   }
 
   /** @param {{kiosk: string, online: boolean, device: Kiosk["device"]}} data */
@@ -95,7 +95,7 @@ export class Store extends EventTarget {
 
   /** What waits for somebody now: requests, and code users who ring. @returns {number} */
   get waiting() {
-    return [...this.sessions.values()].filter((session) => session.state === "REQUESTED" || session.ringing?.by === "code_user").length;
+    return [...this.sessions.values()].filter((session) => session.state === "REQUESTED" || isCalling(session)).length;
   }
 
   /** @param {string} kind @param {unknown} [detail] */
