@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
+from weakref import WeakValueDictionary
 
 import av
 from msgspec import Struct
@@ -107,6 +108,7 @@ class Call:
         self._mixer = Mixer()
         self._participants: dict[str, Participant] = {}
         self._joining = 0
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._colours: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._seconds = 0
@@ -183,22 +185,27 @@ class Call:
             Full: 32 participants are there.
             Unreachable: the call ended meanwhile.
         """
-        if peer not in self._participants and len(self._participants) + self._joining >= MAX_PARTICIPANTS:
-            raise Full(f"{MAX_PARTICIPANTS} participants are in the call")
-        participant = self._make_participant(peer, person)
-        self._joining += 1
-        try:
-            answer = await participant.answer(sdp)
-        except BaseException:
-            await participant.close()
-            raise
-        finally:
-            self._joining -= 1
-        if self._ended:
-            await participant.close()
-            raise Unreachable("the call has ended")
-        self._admit(participant)
-        return answer
+        async with self._lock(peer):
+            if peer not in self._participants and len(self._participants) + self._joining >= MAX_PARTICIPANTS:
+                raise Full(f"{MAX_PARTICIPANTS} participants are in the call")
+            participant = self._make_participant(peer, person)
+            self._joining += 1
+            try:
+                answer = await participant.answer(sdp)
+            except BaseException:
+                await participant.close()
+                raise
+            finally:
+                self._joining -= 1
+            if self._ended:
+                await participant.close()
+                raise Unreachable("the call has ended")
+            self._admit(participant)
+            return answer
+
+    def _lock(self, peer: str) -> asyncio.Lock:
+        """Offer, candidates and bye of one peer are taken one after the other, in the order they came."""
+        return self._locks.setdefault(peer, asyncio.Lock())
 
     async def candidate(self, peer: str, candidate: str, mid: str) -> None:
         """A trickled candidate of a participant; one for somebody who has left is of no use and no harm.
@@ -206,13 +213,15 @@ class Call:
         Raises:
             Malformed: it is none.
         """
-        participant = self._participants.get(peer)
+        async with self._lock(peer):
+            participant = self._participants.get(peer)
         if participant is not None:
             await participant.add_candidate(candidate, mid)
 
     async def leave(self, peer: str) -> None:
         """Returns once everything of its connection is freed."""
-        participant = self._participants.get(peer)
+        async with self._lock(peer):
+            participant = self._participants.get(peer)
         if participant is not None:
             participant.drop("left")
             await asyncio.wait({self._tasks[_task_name(participant)]}, timeout=LEAVE_LIMIT_S)
@@ -368,6 +377,8 @@ class Call:
         self._summary.frames += 1
         self._summary.bytes += len(unit.data)
         self._relay.pass_on(unit)
+        if not self._encoder_bps:
+            self._follow_links()  # an encoder begins with the rate of its own settings
 
     def _picture(self, picture: Picture) -> None:
         self._on_picture(picture)

@@ -102,8 +102,8 @@ class Participant:
         connection.on("track", self._tracks.append)
         connection.on("datachannel", self.channels.adopt)
         connection.on("connectionstatechange", self._state_changed)
-        sends_video = self._add_transceivers(offer)
         try:
+            sends_video = self._add_transceivers(offer)
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             if sends_video is not None:
                 negotiate_playout_delay(connection, sends_video)

@@ -59,11 +59,11 @@ class Recorder:
         self._thread.start()
 
     def video(self, unit: AccessUnit) -> bool:
-        """Takes the unit, or leaves out all up to the next keyframe. False: a keyframe is wanted."""
+        """Takes the unit, or leaves out all up to the next keyframe. False: a keyframe is wanted, and there is room."""
         if self._wants_keyframe and not unit.keyframe:
-            return False
+            return self._queue.qsize() > MAX_WAITING // 2
         self._wants_keyframe = not self._put(unit)
-        return not self._wants_keyframe
+        return True
 
     def sound(self, block: Samples, at_s: float) -> None:
         self._put(_Block(block, at_s))

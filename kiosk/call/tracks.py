@@ -23,6 +23,9 @@ SOUND_TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
 REMEMBERED_FRAMES = 900
 """30 s: what a staff member taps on has been on his screen for less."""
 
+WAITING_FRAMES = 20
+"""0.7 s: a link that is further behind sees the present sooner from the next keyframe on."""
+
 
 class PacketTrack(MediaStreamTrack):
     """The camera's access units as av.Packet, passed through without another encoder.
@@ -55,7 +58,7 @@ class PacketTrack(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         if self._outlet is None:
-            self._outlet = self._relay.open()
+            self._outlet = self._relay.open(WAITING_FRAMES)
         try:
             unit = await self._outlet.get()
         except StopAsyncIteration:
@@ -86,6 +89,7 @@ class SoundTrack(MediaStreamTrack):
         super().__init__()
         self._blocks: Queue[tuple[int, Samples]] = Queue(10)
         self._count = 0
+        self._begun = False
 
     def put(self, block: Samples) -> None:
         """(960,) int16. A dropped block leaves a gap in the timestamps, so that time goes on for the receiver."""
@@ -95,6 +99,9 @@ class SoundTrack(MediaStreamTrack):
     async def recv(self) -> av.AudioFrame:
         if self.readyState != "live":
             raise MediaStreamError
+        if not self._begun:
+            self._begun = True
+            self._blocks.clear()  # what gathered while connecting would be heard 200 ms late for ever
         try:
             number, block = await self._blocks.get()
         except StopAsyncIteration:

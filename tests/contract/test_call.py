@@ -420,7 +420,7 @@ async def test_a_recording_follows_what_is_wanted_and_each_start_is_a_file(tmp_p
         stage.call.record(False)
         await until(lambda: len(stage.told(inputs.AddArtifact)) == 1)
         size = first.stat().st_size
-        assert [t.state for t in ann.told(channel.RecordingTold)][-1] == "off"
+        await until(lambda: ann.told(channel.RecordingTold)[-1].state == "off")
         stage.call.record(True)
         await until((tmp_path / "recording-2.mp4").exists)
         await asyncio.sleep(0.3)

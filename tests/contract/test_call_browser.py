@@ -44,6 +44,7 @@ window.offer = async () => {
   pc.addTransceiver(out.stream.getAudioTracks()[0], {direction: "sendrecv"});
   const events = window.channel = pc.createDataChannel("events");
   events.onmessage = (m) => window.events.push(JSON.parse(m.data));
+  setInterval(() => events.readyState === "open" && events.send('{"kind": "heartbeat", "n": 1}'), 1000);
   pc.createDataChannel("poses", {ordered: false, maxRetransmits: 0});
   const player = document.createElement("video");
   player.muted = true;
