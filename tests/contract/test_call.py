@@ -347,6 +347,19 @@ async def test_a_camera_that_hangs_while_closing_does_not_keep_the_call(tmp_path
     assert loop.time() - begin_s < 4  # 2 s, and a slow machine
 
 
+async def test_a_connection_that_hangs_while_closing_is_taken_its_sockets(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        connection: Any = stage.call._participants[ann.id]._connection
+        close = connection.close
+        connection.close = asyncio.Event().wait
+        await stage.call.leave(ann.id)
+        assert stage.call.people == ()
+        assert {t.transport.transport.state for t in connection.getReceivers()} != {"completed"}
+        await close()
+
+
 @pytest.mark.parametrize("sdp", ["", "hello", "v=0\r\n", "v=0\r\nm=audio\r\n", "v=0\r\n" + "m=audio 9 x 0\r\n" * 9])
 async def test_what_is_no_offer_is_refused(tmp_path: Path, sdp: str) -> None:
     async with a_call(tmp_path) as stage:
