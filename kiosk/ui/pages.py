@@ -85,10 +85,13 @@ def _banner(said: str, m: Measures) -> Items:
     w, h = m.size[0] - 2 * m.px(theme.GAP), m.px(theme.BANNER)
     rect = Rect(m.px(theme.GAP), m.px(6), w, h)
     side = m.px(34)
-    px, fitted = text.shaped(said, "medium", m.px(28), w - side - m.px(60), 1)
-    at = Rect(rect.x + side + m.px(32), rect.y + (h - text.line_height("medium", px)) // 2, w, 0)
+    room = w - side - m.px(60)
+    px, fitted = text.shaped(said, "medium", m.px(28), room, 1)
+    if fitted[0].endswith("…"):
+        px, fitted = text.shaped(said, "medium", m.px(22), room, 2)
+    at = Rect(rect.x + side + m.px(32), rect.y + (h - text.line_height("medium", px) * len(fitted)) // 2, w, 0)
     sign = Sign(Rect(rect.x + m.px(16), rect.y + (h - side) // 2, side, side), "warning", theme.ON_ALERT)
-    return [Box(rect, theme.ALERT, m.px(14)), sign, *lines(fitted, at, "medium", px, theme.ON_ALERT)[0]]
+    return [Box(rect, theme.ALERT, m.px(14)), sign, *lines(fitted, at, "medium", px, theme.ON_ALERT, lead=1.0)[0]]
 
 
 def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
@@ -107,10 +110,20 @@ def _steps(shown: Screen, right: int, middle: int, m: Measures) -> Items:
     if shown.step is None or shown.step[1] < 2:
         return []
     at, of = shown.step
-    w, h, gap = m.px(36), m.px(8), m.px(8)
+    w, h, gap = _step_width(m), m.px(8), m.px(8)
     left = right - of * w - (of - 1) * gap
     inks = [theme.ACCENT if i <= at else theme.LINE for i in range(of)]
     return [Box(Rect(left + i * (w + gap), middle - h // 2, w, h), ink, h // 2) for i, ink in enumerate(inks)]
+
+
+def _step_width(m: Measures) -> int:
+    return m.px(18 if m.portrait else 36)
+
+
+def _beside_steps(shown: Screen, box: Rect, m: Measures) -> Rect:
+    """Where a title stands, left of the steps."""
+    taken = shown.step[1] * (_step_width(m) + m.px(8)) + m.px(8) if shown.step else 0
+    return Rect(box.x, box.y, box.w - taken, 0)
 
 
 def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
@@ -162,13 +175,13 @@ def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 
 def _list(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    items, _ = _title(shown.title, Rect(at.main.x, at.main.y, at.main.w - m.px(240), 0), m)
+    items, _ = _title(shown.title, _beside_steps(shown, at.main, m), m)
     return [*items, *_steps(shown, at.main.x + at.main.w, at.main.y + m.px(27), m)]
 
 
 def _text(shown: Screen, at: Arrangement, m: Measures) -> Items:
     box = at.main
-    items, _ = _title(shown.title, Rect(box.x, box.y, box.w - m.px(200), 0), m)
+    items, _ = _title(shown.title, _beside_steps(shown, box, m), m)
     items += _steps(shown, box.x + box.w, box.y + m.px(27), m)
     px = text_measures(m.size)[1]
     step = round(text.line_height("regular", px) * 1.12)

@@ -97,12 +97,12 @@ class SimTouchscreen:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._queue:
+        if self._queue is not None:  # an empty queue is false
             self._queue.close()
 
     def feed(self, touch: Touch) -> None:
         """From any thread; nothing happens where it is not open."""
-        if self._queue:
+        if self._queue is not None:  # an empty queue is false
             self._queue.put(touch)
 
     def touches(self) -> AsyncIterator[Touch]:

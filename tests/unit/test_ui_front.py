@@ -1,0 +1,274 @@
+"""What presses and touches mean, told as stories."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from kiosk.hw.ports import ButtonName, Press, Touch
+from kiosk.session.flow import Flow, answer, begin
+from kiosk.session.record import Ringing
+from kiosk.session.states import State
+from kiosk.ui.front import react
+from kiosk.ui.gallery import sample_picture
+from kiosk.ui.gallery_views import provider, session
+from kiosk.ui.layout import arrange, picture_fit
+from kiosk.ui.local import Chosen, Draw, Front, Intent, Tick
+from kiosk.ui.screens import Screen, screen
+from kiosk.ui.view import CallView, SnapshotView, View
+
+SIZE = (1024, 600)
+BASE = View("en", "Press 7", provider("en"), online=True)
+
+
+class Kiosk:
+    """The display with somebody in front of it; `view` is set by the test, as the app would."""
+
+    def __init__(self, view: View = BASE) -> None:
+        self.view, self.front = view, Front(size=SIZE)
+
+    @property
+    def screen(self) -> Screen:
+        return screen(self.view, self.front)
+
+    def put(self, what: Press | Touch | Tick) -> tuple[Intent, ...]:
+        self.front, intents = react(self.front, self.view, what)
+        return intents
+
+    def press(self, button: ButtonName = "camera_plus", long: bool = False) -> tuple[Intent, ...]:
+        self.put(Press(button, "down"))
+        intents = self.put(Press(button, "long" if long else "short"))
+        return intents + self.put(Press(button, "up"))
+
+    def hold(self) -> tuple[Intent, ...]:
+        return self.press(long=True)
+
+    def focused(self) -> str:
+        choice = self.screen.focused
+        return choice.id if choice else ""
+
+    def go_to(self, choice: str) -> None:
+        """Short presses until the choice has the focus."""
+        for _ in range(20):
+            if self.focused() == choice:
+                return
+            assert self.press() == ()
+        raise AssertionError(f"{choice} is not reached on {self.screen.name}")
+
+    def tap(self, choice: str, arg: str | None = None) -> tuple[Intent, ...]:
+        shown = self.screen
+        at = next(i for i, c in enumerate(shown.choices) if c.id == choice and arg in (None, c.arg))
+        rect = arrange(shown, SIZE).choices[at]
+        x, y = (rect.x + rect.w / 2) / SIZE[0], (rect.y + rect.h / 2) / SIZE[1]
+        return self.put(Touch("down", x, y)) + self.put(Touch("up", x, y))
+
+    def to(self, state: State, call: CallView | None = None, **more: object) -> None:
+        self.view = replace(self.view, flow=None, session=session("en", state, **more), call=call, sent=True)
+
+
+def test_one_button_leads_from_idle_to_the_end_of_the_call() -> None:
+    kiosk = Kiosk()
+    assert kiosk.press() == (Chosen("ask"),)
+    kiosk.view = replace(BASE, flow=begin(BASE.provider))
+    assert kiosk.press() == ()
+    assert kiosk.hold() == (Chosen("answer", BASE.provider.reasons[1]),)
+    flow = answer(begin(BASE.provider), "x")
+    kiosk.view = replace(BASE, flow=flow)
+    assert kiosk.screen.name == "requester"
+    assert kiosk.hold() == (Chosen("answer", ""),)
+    kiosk.view = replace(BASE, flow=Flow(("consent",)))
+    assert kiosk.hold() == (Chosen("consent-yes"),)
+    kiosk.to(State.REQUESTED)
+    assert kiosk.focused() == "cancel"
+    kiosk.to(State.CONFIRMED)
+    assert kiosk.hold() == (Chosen("start"),)
+    kiosk.to(State.CONFIRMED, ringing=Ringing("staff", "Anna"))
+    assert kiosk.hold() == (Chosen("accept"),)
+    kiosk.to(State.RUNNING, CallView())
+    kiosk.go_to("hang-up")
+    assert kiosk.hold() == (), "asked once more first"
+    kiosk.go_to("hang-up")
+    assert kiosk.hold() == (Chosen("hang-up"),)
+    kiosk.to(State.COMPLETED)
+    assert kiosk.hold() == (Chosen("done"),)
+
+
+def test_every_choice_of_every_screen_but_keys_is_reached_with_one_button() -> None:
+    kiosk = Kiosk(replace(BASE, flow=begin(BASE.provider)))
+    for choice in ("page", "other", "leave"):
+        kiosk.go_to(choice)
+
+
+def test_a_held_button_on_the_idle_screen_leads_to_the_articles_and_back() -> None:
+    kiosk = Kiosk()
+    assert kiosk.hold() == ()
+    assert kiosk.focused() == "article"
+    kiosk.press()
+    assert kiosk.hold() == (Chosen("article", "a-1"),)
+    kiosk.go_to("browse-end")
+    kiosk.hold()
+    assert kiosk.focused() == "ask"
+
+
+def test_an_article_starts_the_flow_with_its_reason() -> None:
+    kiosk = Kiosk(replace(BASE, article="a-0"))
+    kiosk.go_to("ask-with-reason")
+    assert kiosk.hold() == (Chosen("ask-with-reason", BASE.provider.articles[0].reason),)
+
+
+def test_accept_takes_the_main_choice_and_decline_refuses() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.CONFIRMED, ringing=Ringing("staff", "Anna"))
+    assert kiosk.press("accept") == (Chosen("accept"),)
+    assert kiosk.press("decline") == (Chosen("decline"),)
+    kiosk.view = replace(BASE, flow=Flow(("consent",)))
+    assert kiosk.press("decline") == (Chosen("consent-no"),)
+    kiosk.view = replace(BASE, flow=begin(BASE.provider))
+    assert kiosk.press("decline") == (Chosen("leave"),)
+
+
+def test_hanging_up_by_decline_is_asked_once_more_and_a_second_decline_keeps_the_call() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    assert kiosk.press("decline") == ()
+    assert kiosk.screen.name == "call-confirm"
+    assert kiosk.press("decline") == ()
+    assert kiosk.screen.name == "call"
+
+
+def test_a_press_counts_only_on_the_screen_where_it_began() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.CONFIRMED)
+    kiosk.put(Press("accept", "down"))
+    kiosk.to(State.RUNNING, CallView(recording="asked"))
+    assert kiosk.put(Press("accept", "short")) == (), "a consent that was asked for under the finger is not given"
+
+
+def test_a_touch_counts_only_on_the_screen_where_it_began() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    rect = arrange(kiosk.screen, SIZE).choices[0]
+    x, y = (rect.x + 5) / SIZE[0], (rect.y + 5) / SIZE[1]
+    kiosk.put(Touch("down", x, y))
+    kiosk.to(State.RUNNING, CallView(recording="asked"))
+    assert kiosk.put(Touch("up", x, y)) == ()
+
+
+def test_the_focus_begins_anew_on_another_screen() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.CONFIRMED)
+    kiosk.press()
+    assert kiosk.focused() == "cancel"
+    kiosk.to(State.CONFIRMED, ringing=Ringing("staff", "Anna"))
+    assert kiosk.focused() == "accept"
+
+
+def test_the_hold_ring_grows_while_the_button_is_down_and_is_gone_after_it() -> None:
+    kiosk = Kiosk(replace(BASE, now_s=10.0))
+    kiosk.put(Press("camera_plus", "down"))
+    kiosk.view = replace(kiosk.view, now_s=10.4)
+    assert kiosk.screen.hold == pytest.approx(0.5)
+    kiosk.put(Press("camera_plus", "long"))
+    assert kiosk.screen.hold == 0.0
+
+
+def test_a_name_is_typed_with_fingers() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("requester",))))
+    for letter in ("O", "l", "x"):
+        kiosk.tap("type", letter)
+    kiosk.tap("erase")
+    kiosk.tap("type", "a")
+    assert kiosk.tap("answer") == (Chosen("answer", "Ola"),)
+
+
+def test_a_reason_of_ones_own_is_typed() -> None:
+    kiosk = Kiosk(replace(BASE, flow=begin(BASE.provider)))
+    assert kiosk.tap("other") == ()
+    kiosk.tap("type", "A")
+    kiosk.tap("symbols")
+    kiosk.tap("type", "7")
+    assert kiosk.tap("answer") == (Chosen("answer", "A7"),)
+    assert kiosk.tap("untype") == ()
+    assert kiosk.screen.name == "reason"
+
+
+def test_a_finger_that_slides_off_a_choice_chooses_nothing() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("consent",))))
+    rect = arrange(kiosk.screen, SIZE).choices[0]
+    kiosk.put(Touch("down", (rect.x + 9) / SIZE[0], (rect.y + 9) / SIZE[1]))
+    assert kiosk.put(Touch("up", 0.5, 0.2)) == ()
+
+
+def drag(kiosk: Kiosk, frame: tuple[int, int]) -> tuple[Intent, ...]:
+    place = picture_fit(SIZE, frame)
+    said: tuple[Intent, ...] = ()
+    for phase, x, y in (("down", 0.25, 0.5), ("move", 0.5, 0.5), ("up", 0.5, 0.75)):
+        px = place.to_display(x, y)
+        said += kiosk.put(Touch(phase, px[0] / SIZE[0], px[1] / SIZE[1]))  # type: ignore[arg-type]  # from the table
+    return said
+
+
+def rounded(intents: tuple[Intent, ...]) -> list[tuple[str, float, float]]:
+    return [(i.phase, round(i.x, 6), round(i.y, 6)) for i in intents if isinstance(i, Draw)]
+
+
+def test_a_drag_on_the_picture_draws_in_frame_coordinates() -> None:
+    for frame in ((1280, 720), (640, 480), (720, 1280)):
+        kiosk = Kiosk()
+        kiosk.to(State.RUNNING, CallView(frame=frame))
+        assert rounded(drag(kiosk, frame)) == [("begin", 0.25, 0.5), ("point", 0.5, 0.5), ("end", 0.5, 0.75)]
+
+
+def test_a_drag_on_a_snapshot_draws_in_its_own_coordinates() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
+    assert rounded(drag(kiosk, (64, 64)))[0] == ("begin", 0.25, 0.5)
+
+
+def test_nothing_is_drawn_beside_the_picture_nor_while_a_question_is_open() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    assert kiosk.put(Touch("down", 0.01, 0.4)) == ()
+    kiosk.put(Touch("up", 0.01, 0.4))
+    kiosk.to(State.RUNNING, CallView(recording="asked"))
+    assert drag(kiosk, (1280, 720)) == ()
+
+
+def test_a_second_finger_does_not_disturb_the_line_of_the_first() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    assert rounded(kiosk.put(Touch("down", 0.5, 0.4)))[0][0] == "begin"
+    assert kiosk.put(Touch("down", 0.3, 0.3, finger=1)) == ()
+    assert kiosk.put(Touch("move", 0.3, 0.4, finger=1)) == ()
+    assert rounded(kiosk.put(Touch("up", 0.5, 0.5)))[0][0] == "end"
+
+
+def test_a_line_ends_where_the_screen_changes_under_the_pen() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    kiosk.put(Touch("down", 0.5, 0.4))
+    kiosk.to(State.COMPLETED)
+    assert rounded(kiosk.put(Touch("move", 0.6, 0.4)))[0][0] == "end"
+    assert kiosk.put(Touch("up", 0.6, 0.4)) == ()
+
+
+def test_the_first_touch_of_a_sleeping_display_only_wakes_it_but_the_button_asks_at_once() -> None:
+    kiosk = Kiosk(replace(BASE, asleep=True))
+    assert kiosk.tap("ask") == ()
+    assert kiosk.press() == (Chosen("ask"),)
+
+
+def test_where_requests_are_off_the_button_asks_for_nothing() -> None:
+    off = msgspec.structs.replace(BASE.provider, requests_allowed=False)
+    kiosk = Kiosk(replace(BASE, provider=off))
+    assert kiosk.press() == ()
+    assert kiosk.press("accept") in ((), (Chosen("article", "a-0"),))
+
+
+def test_time_alone_changes_nothing() -> None:
+    kiosk = Kiosk()
+    before = kiosk.screen
+    assert kiosk.put(Tick(99.0)) == ()
+    assert kiosk.screen == before

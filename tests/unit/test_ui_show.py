@@ -1,0 +1,147 @@
+"""The painting thread: newest wins, an idle screen costs nothing, its death is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kiosk.errors import DeviceTrouble
+from kiosk.hw.ports import Layer, Pixels, Rect
+from kiosk.session.states import State
+from kiosk.ui.gallery import sample_picture
+from kiosk.ui.gallery_views import provider, session
+from kiosk.ui.local import Front
+from kiosk.ui.show import Show
+from kiosk.ui.view import CallView, View
+
+BASE = View("de", "Presse 7", provider("de"), online=True)
+FRONT = Front(size=(320, 200))
+
+
+class Screen:
+    """A display that can be held up and can fail."""
+
+    size = (320, 200)
+
+    def __init__(self) -> None:
+        self.presented: list[tuple[tuple[Layer, ...], tuple[Rect, ...]]] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.fails = False
+        self.news = threading.Condition()
+
+    async def __aenter__(self) -> Screen:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        return None
+
+    def present(self, layers: tuple[Layer, ...], overlay: Pixels, changed: tuple[Rect, ...]) -> None:
+        self.go.wait(10)
+        if self.fails:
+            raise DeviceTrouble("display: pulled out")
+        with self.news:
+            self.presented.append((layers, changed))
+            self.news.notify_all()
+
+    async def count(self, n: int) -> None:
+        """Until `n` were presented."""
+
+        def wait() -> bool:
+            with self.news:
+                return self.news.wait_for(lambda: len(self.presented) >= n, 10)
+
+        assert await asyncio.to_thread(wait)
+
+
+def call() -> View:
+    return replace(BASE, session=session("de", State.RUNNING), call=CallView(staff_camera=True))
+
+
+async def test_the_newest_view_is_shown_and_those_between_are_left_out() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        await screen.count(1)
+        screen.go.clear()
+        show.set(replace(BASE, article="a-0"), FRONT)
+        for n in range(50):
+            show.set(replace(BASE, device_name=f"Presse {n}"), FRONT)
+        screen.go.set()
+        await screen.count(2)
+        assert show.painted <= 4
+
+
+async def test_pictures_come_under_the_overlay_without_repainting_it() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        show.set(call(), FRONT)
+        await screen.count(2)
+        picture = sample_picture(64, 36, 5)
+        show.picture(picture)
+        await screen.count(3)
+        layers, changed = screen.presented[2]
+        assert [layer.picture for layer in layers] == [picture]
+        assert changed == ()
+
+
+async def test_no_picture_outlives_its_call() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        show.set(call(), FRONT)
+        await screen.count(2)
+        show.picture(sample_picture(64, 36, 5))
+        await screen.count(3)
+        show.set(BASE, FRONT)
+        await screen.count(4)
+        show.set(call(), FRONT)
+        await screen.count(5)
+        assert screen.presented[3][0] == ()
+        assert screen.presented[4][0] == ()
+
+
+async def test_the_staff_picture_comes_and_goes() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        show.set(call(), FRONT)
+        await screen.count(2)
+        show.staff_picture(sample_picture(64, 48, 5))
+        await screen.count(3)
+        assert len(screen.presented[2][0]) == 1
+        show.staff_picture(None)
+        await screen.count(4)
+        assert screen.presented[3][0] == ()
+
+
+async def test_pictures_on_a_page_wake_nobody() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        show.set(BASE, FRONT)
+        await screen.count(2)
+        for _ in range(20):
+            show.picture(sample_picture(64, 36, 5))
+        show.set(replace(BASE, device_name="Presse 8"), FRONT)
+        await screen.count(3)
+        assert all(layers == () for layers, _ in screen.presented)
+        assert len(screen.presented) <= 4
+
+
+async def test_the_death_of_the_painting_thread_is_told() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        await screen.count(1)
+        screen.fails = True
+        show.set(BASE, FRONT)
+        with pytest.raises(DeviceTrouble, match="pulled out"):
+            await show.run()
+
+
+async def test_painting_is_counted_for_the_watchdog() -> None:
+    screen = Screen()
+    async with Show(screen, clock=lambda: 5.0) as show:
+        await screen.count(1)
+        assert await asyncio.to_thread(lambda: show.painted >= 1 or screen.news.acquire())
+    assert show.painted_s == 5.0
