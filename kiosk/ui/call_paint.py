@@ -9,7 +9,7 @@ from kiosk.ui import text, theme
 from kiosk.ui.canvas import Box, Path, path
 from kiosk.ui.fit import Fit
 from kiosk.ui.layout import Measures, arrange, inset, measures, picture_area, picture_fit
-from kiosk.ui.pages import TONES
+from kiosk.ui.pages import TONES, banner
 from kiosk.ui.screen import Screen
 from kiosk.ui.view import CallView
 from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, words
@@ -36,6 +36,8 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     items += _chips(shown, right, m)
     if shown.title:
         items += _card(shown, area, m)
+    elif shown.banner:
+        items += banner(shown.banner, m, area.h - m.px(theme.BANNER + theme.GAP))
     for choice, rect in zip(shown.choices, at.choices, strict=True):
         items += button(choice, rect, m, above=True)
     return items + focus_marks(shown, at.choices, m)

@@ -64,7 +64,7 @@ def _top(shown: Screen, m: Measures) -> Items:
     """Device and network, or what is wrong."""
     margin, h = m.px(theme.MARGIN), m.px(theme.TOP_BAR)
     if shown.banner:
-        return _banner(shown.banner, m)
+        return banner(shown.banner, m, m.px(6))
     px = m.px(theme.SMALL_PX)
     items: Items = []
     x = m.size[0] - margin
@@ -81,9 +81,10 @@ def _top(shown: Screen, m: Measures) -> Items:
     return [*items, words(name, margin, at, "bold", px, theme.INK)]
 
 
-def _banner(said: str, m: Measures) -> Items:
+def banner(said: str, m: Measures, top: int) -> Items:
+    """What is wrong, across the display at `top`."""
     w, h = m.size[0] - 2 * m.px(theme.GAP), m.px(theme.BANNER)
-    rect = Rect(m.px(theme.GAP), m.px(6), w, h)
+    rect = Rect(m.px(theme.GAP), top, w, h)
     side = m.px(34)
     room = w - side - m.px(60)
     px, fitted = text.shaped(said, "medium", m.px(28), room, 1)

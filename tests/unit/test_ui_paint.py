@@ -202,8 +202,9 @@ def test_no_words_are_cut_and_none_leave_the_display(size: tuple[int, int], lang
 def test_every_trouble_is_said_in_full(trouble: str, size: tuple[int, int]) -> None:
     for language in ("de", "en"):
         view = replace(BASE, language=language, troubles=(trouble,))
-        said = " ".join(w.text for w in words_on(view, Front(size=size), size))
-        assert speaker(language)(TROUBLES[trouble]) in said
+        for told in (view, replace(in_call(CallView()), language=language, troubles=(trouble,))):
+            said = " ".join(w.text for w in words_on(told, Front(size=size), size))
+            assert speaker(language)(TROUBLES[trouble]) in said
 
 
 def test_text_is_shrunk_before_it_is_cut() -> None:

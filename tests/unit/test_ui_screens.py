@@ -144,7 +144,7 @@ def test_recording_shows_its_sign_and_can_be_withdrawn() -> None:
     assert not any(c.text == "RECORDING" for c in running(CALL).chips)
 
 
-def test_asked_for_consent_the_call_shows_the_wording_and_nothing_is_preselected_but_shown() -> None:
+def test_asked_for_consent_the_call_shows_the_wording_and_both_answers() -> None:
     asked = running(replace(CALL, recording="asked"))
     assert ids(asked) == ["consent-yes", "consent-no", "hang-up"]
     assert "recorded" in asked.lines[0]
