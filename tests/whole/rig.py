@@ -41,6 +41,7 @@ ARGUMENTS = (
     "--use-fake-ui-for-media-stream",
 )
 CORNER_CODE_JS = (Path(__file__).parent / "corner_code.js").read_text()
+SEEN_LAST = Path(__file__).parents[2] / "build" / "seen-last.png"
 Image = NDArray[np.uint8]
 
 
@@ -171,6 +172,8 @@ async def rig(folder: Path, browser: Browser, choices: Choices | None = None) ->
             desk = await frame_at(tab, system.site.desk_url)
             yield Rig(system, context, tab, kiosk, desk, troubles)
         finally:
+            SEEN_LAST.parent.mkdir(exist_ok=True)
+            await tab.screenshot(path=SEEN_LAST)  # what a person would have seen when it ended or failed
             await context.close()
 
 
