@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
-CSP = "default-src 'self'; frame-src http://127.0.0.1:*; frame-ancestors 'none'"
+CSP = "default-src 'self'; img-src 'self' data:; frame-src http://127.0.0.1:*; frame-ancestors 'none'"
 
 
 class Died(Trouble):
