@@ -23,7 +23,7 @@ from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 from desk import api, pages, people, tus, whep
 from desk.calls import Calls
 from desk.commands import Commands
-from desk.config import Config, Http, read_secret, signing_secret
+from desk.config import Config, Http, signing_secret
 from desk.files import Files
 from desk.follow import Follower
 from desk.kiosks import Kiosks
@@ -36,6 +36,7 @@ from desk.uploads import Uploads
 from desk.whep import Bridge
 from kiosk.errors import ConfigError
 from kiosk.link.client import Client, Settings
+from kiosk.settings import read_secret
 from kiosk.wire import topics
 
 GRACE_S = 2

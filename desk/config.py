@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
+from kiosk import settings
 from kiosk.errors import ConfigError
 from kiosk.session.record import Id, Text
 
@@ -113,33 +113,12 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: the file is not there, is no TOML, or a key is unknown, missing or of the wrong kind.
     """
-    try:
-        config = msgspec.toml.decode(path.read_bytes(), type=Config)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {_in_words(str(error))}") from error
+    config = settings.load(path, Config)
     ids = [p.id for p in config.people]
     twice = next((i for i in ids if ids.count(i) > 1), None)
     if twice:
         raise ConfigError(f"{path}: people: the id {twice!r} is there twice")
     return config
-
-
-def read_secret(path: str) -> str:
-    """The secret in a file, or from systemd's credentials where the name has no slash; empty for no path.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    if not path:
-        return ""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    place = Path(folder) / path if folder and "/" not in path else Path(path)
-    try:
-        return place.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"{place}: {error.strerror}") from error
 
 
 def signing_secret(path: Path) -> bytes:
@@ -174,9 +153,3 @@ def _make_secret(path: Path) -> None:
         os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _in_words(error: str) -> str:
-    """msgspec's "Expected `int`, got `str` - at `$.broker.port`" with the key first."""
-    text, at, key = error.rpartition(" - at `$")
-    return f"{key.strip('`').lstrip('.') or 'top level'}: {text}" if at else error

@@ -15,13 +15,14 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 from desk.calls import Calls, Declined, Peer, candidates_of, only_receives, ufrag_of
-from desk.config import CallSettings, IceServer, Member, read_secret
+from desk.config import CallSettings, IceServer, Member
 from desk.people import People
 from desk.problems import Problem, not_found, wrong_type
 from desk.seals import BadSeal, Seals, Viewer
 from desk.store import Store
 from kiosk.errors import NotAssigned, Unreachable
 from kiosk.session.record import Session
+from kiosk.settings import read_secret
 from kiosk.wire.codec import MAX_SDP
 from kiosk.wire.messages import Bye
 

@@ -18,7 +18,7 @@ from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review
 from kiosk.call.recording import leftovers
 from kiosk.calls import Calls, Equipment
-from kiosk.config import Config, read_secret
+from kiosk.config import Config
 from kiosk.fleet.board import Board
 from kiosk.hw.build import Parts, build
 from kiosk.link.client import Client, Settings
@@ -26,6 +26,7 @@ from kiosk.link.link import Link, presence_will
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Person, Session
 from kiosk.session.states import ENDED, State
+from kiosk.settings import read_secret
 from kiosk.stage import Stage
 from kiosk.ui.show import Show
 from kiosk.ui.texts import consent_wording

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
-from kiosk.errors import ConfigError
+from kiosk import settings
 from kiosk.session.provider import Provider
 from kiosk.session.record import Device, Id
 
-T = TypeVar("T")
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -96,40 +93,5 @@ class Config(_Section, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> Config:
-    """The settings in `path`.
-
-    Raises:
-        ConfigError: the file is not there, is no TOML, or a key is unknown, missing or of the wrong kind.
-    """
-    return load_as(path, Config)
-
-
-def load_as(path: Path, kind: type[T]) -> T:
-    try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {_in_words(str(error))}") from error
-
-
-def read_secret(path: str) -> str:
-    """The secret in a file, or from systemd's credentials where the name has no slash; empty for no path.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    if not path:
-        return ""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    place = Path(folder) / path if folder and "/" not in path else Path(path)
-    try:
-        return place.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"{place}: {error.strerror}") from error
-
-
-def _in_words(error: str) -> str:
-    """msgspec's "Expected `int`, got `str` - at `$.broker.port`" with the key first."""
-    text, at, key = error.rpartition(" - at `$")
-    return f"{key.strip('`').lstrip('.') or 'top level'}: {text}" if at else error
+    """Raises ConfigError, which names file and key."""
+    return settings.load(path, Config)

@@ -28,7 +28,7 @@ from kiosk.call.recording import Recordings, Timeline
 from kiosk.call.relay import Keyframes, Relay
 from kiosk.call.staff_camera import StaffCamera
 from kiosk.call.summary import Summary
-from kiosk.config import CallSettings, read_secret
+from kiosk.config import CallSettings
 from kiosk.errors import DeviceTrouble, Full, Trouble, Unreachable
 from kiosk.hw.ports import (
     SAMPLE_RATE_HZ,
@@ -44,6 +44,7 @@ from kiosk.hw.ports import (
 from kiosk.mailbox import Queue
 from kiosk.session import inputs
 from kiosk.session.record import Person, Session
+from kiosk.settings import read_secret
 from kiosk.wire import channel, codec
 
 log = logging.getLogger(__name__)

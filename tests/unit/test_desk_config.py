@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from desk.cli import app
-from desk.config import Rank, load, read_secret, signing_secret
+from desk.config import Rank, load, signing_secret
 from kiosk.errors import ConfigError
+from kiosk.settings import read_secret
 
 PEOPLE = '[[people]]\nid = "anna"\nname = "Anna"\nrole = "moderator"\n'
 
