@@ -6,6 +6,7 @@ What the kiosk cannot do without ends the process with its reason; systemd start
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import signal
@@ -88,7 +89,8 @@ class Kiosk:
         self._config, self._book, self._show = config, book, show
         self._began_s = time.monotonic()
         self._spool = Spool(config.data_folder / "spool")
-        self._board = Board(self._refresh)
+        self._health_changed = asyncio.Event()
+        self._board = Board(self._parts_changed)
         self._calls = Calls(
             book=book,
             equipment=Equipment(parts.camera, parts.microphone, parts.speaker),
@@ -156,6 +158,10 @@ class Kiosk:
                 for artifact in await asyncio.to_thread(leftovers, folder, known, call.id):
                     await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
 
+    def _parts_changed(self) -> None:
+        self._health_changed.set()
+        self._refresh()
+
     def _refresh(self) -> None:
         if hasattr(self, "_stage"):  # parts may speak up while the stage is still being built
             self._stage.refresh()
@@ -209,9 +215,13 @@ class Kiosk:
             await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
 
     async def _tell_health(self) -> None:
+        """Each minute and at each change."""
         while True:
+            self._health_changed.clear()
             await self._link.health(Health(time.monotonic() - self._began_s, self._board.parts))
-            await asyncio.sleep(HEALTH_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEALTH_S):
+                    await self._health_changed.wait()
 
 
 def about(config: Config) -> About:

@@ -40,9 +40,12 @@ DISMISS_S = 60.0
 DISCARDED_S = 6.0
 TICK_S = 0.25
 
+OFFLINE_S = 5.0
+"""A blip of the network is not worth a banner."""
+
 TROUBLES = {
     "camera": "no_camera",
-    "broker": "no_network",
+    "network": "no_network",
     "microphone": "no_sound",
     "speaker": "no_sound",
     "disk": "disk_full",
@@ -84,6 +87,7 @@ class Stage:
         self._shown: str | None = None
         self._shown_since_s = 0.0
         self._input_s = -PRESENT_S
+        self._online_s = now()
         self._stroke = ""
         self._edit: list[tuple[float, float]] = []
 
@@ -141,8 +145,17 @@ class Stage:
     async def _ticks(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._watch_network()
             if self._time_passes():
                 self.refresh()
+
+    def _watch_network(self) -> None:
+        now = self._now()
+        if self._online():
+            self._online_s = now
+            self._board.works("network")
+        elif now - self._online_s > OFFLINE_S:
+            self._board.fails("network", "no connection to the broker")
 
     def _time_passes(self) -> bool:
         """What a moment ended, if any."""

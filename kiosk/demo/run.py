@@ -152,8 +152,10 @@ async def page(system: Running, port: int = 0) -> AsyncIterator[str]:
     runner = web.AppRunner(app)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+        except OSError:  # taken: any other serves as well
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
         address = runner.addresses[0]
         yield f"http://127.0.0.1:{address[1]}/"
     finally:
@@ -161,7 +163,7 @@ async def page(system: Running, port: int = 0) -> AsyncIterator[str]:
 
 
 async def demo(folder: Path, choices: Choices, port: int, open_browser: bool) -> None:
-    """Runs until interrupted. Raises what `running` raises, and OSError where the port is taken."""
+    """Runs until interrupted; on another port than asked for where that one is taken. Raises what `running` raises."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
