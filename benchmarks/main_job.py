@@ -123,6 +123,9 @@ async def button_to_desk(stage: Rig) -> tuple[list[float], str]:
         if n < PRESSES - 1:
             await stage.command(session_id, "cancel")
             await stage.until_state(session_id, "CANCELLED")
+            await asyncio.sleep(0.2)
+            await stage.press("accept")  # "Done": the display is idle again
+            await asyncio.sleep(0.3)
     return times, session_id
 
 

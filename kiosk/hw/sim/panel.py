@@ -151,7 +151,7 @@ class Panel:
         """Whoever may talk here may press the buttons: pages of this server only."""
         if request.headers.get("Origin") != f"http://{request.host}":
             raise web.HTTPForbidden(text="not from this page")
-        socket = web.WebSocketResponse(max_msg_size=_MESSAGE_BYTES, heartbeat=20)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=_MESSAGE_BYTES, heartbeat=20)
         await socket.prepare(request)
         visitor = Visitor(socket, self.display.grab, self.touchscreen.feed, self.pins, self.camera, self.state)
         self._visitors.add(visitor)
