@@ -38,7 +38,8 @@ class SceneSource:
         self._began_s = 0.0
         self._n = 0
         if preload:
-            threading.Thread(target=canvas, name="scene", daemon=True).start()
+            # no daemon: a program that ends at once waits for it, where OpenCV would else be torn from under it
+            threading.Thread(target=canvas, name="scene").start()
 
     @property
     def plugged(self) -> bool:
