@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
-from kiosk.call.devices import Hearing, Kept, Seeing, Told, in_time
+from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, Told, in_time
 from kiosk.call.mixer import SILENCE, Mixer
 from kiosk.call.participant import Participant
 from kiosk.call.rate import Code, encoder_bps, quality
@@ -116,6 +116,7 @@ class Call:
         self._alone_since_s: float | None = None
         self._encoder_bps = 0
         self._ended = False
+        self._lost: set[DeviceName] = set()
 
     # --- from its beginning to its end ------------------------------------------------------------------------------
 
@@ -285,6 +286,8 @@ class Call:
         tell(channel.Hello(you=author.name, colour=author.colour, session=self._session.id, call=self._id))
         tell(self._people_event())
         tell(channel.RecordingTold(state=self._recordings.state))
+        for name in sorted(self._lost):
+            tell(channel.DeviceTold(name=name, works=False))
         for what in self.tools.greet():
             tell(what)
 
@@ -330,13 +333,11 @@ class Call:
     def _people_event(self) -> channel.People:
         return channel.People(people=self.people)
 
-    def _device(self, name: str, trouble: DeviceTrouble | None) -> None:
+    def _device(self, name: DeviceName, trouble: DeviceTrouble | None) -> None:
         self._on_device(name, trouble)
-        if trouble is None:
-            self.tell(channels.trouble("device_back", f"the {name} is back"))
-        else:
-            self._summary.camera_losses += name == "camera"
-            self.tell(channels.of(trouble))
+        self._summary.camera_losses += name == "camera" and trouble is not None
+        (self._lost.discard if trouble is None else self._lost.add)(name)
+        self.tell(channel.DeviceTold(name=name, works=trouble is None))
 
     # --- what the kiosk's display shows -----------------------------------------------------------------------------
 

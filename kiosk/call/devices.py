@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Camera, Device, Microphone, Picture, Samples
@@ -18,7 +18,9 @@ CLOSE_LIMIT_S = 1.5
 RETRY_S = 1.0
 BLOCK_S = SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ
 
-Told = Callable[[str, DeviceTrouble | None], None]
+DeviceName = Literal["camera", "microphone", "speaker"]
+
+Told = Callable[[DeviceName, DeviceTrouble | None], None]
 """(name, trouble): lost, once; (name, None): back, once."""
 
 
@@ -28,7 +30,7 @@ class Kept:
     `told` hears the edges only.
     """
 
-    def __init__(self, name: str, device: Device, told: Told) -> None:
+    def __init__(self, name: DeviceName, device: Device, told: Told) -> None:
         self.name = name
         self._device = device
         self._told = told

@@ -176,6 +176,13 @@ class People(_Event, tag="people", frozen=True, kw_only=True):
     people: tuple[tuple[Text, Colour], ...]
 
 
+class DeviceTold(_Event, tag="device", frozen=True, kw_only=True):
+    """A part of the kiosk was lost, or is back; told at the edge, and to those who join meanwhile."""
+
+    name: Literal["camera", "microphone", "speaker"]
+    works: bool
+
+
 class Trouble(_Event, tag="trouble", frozen=True, kw_only=True):
     """Something was refused or went wrong: the code of an error and a sentence."""
 
@@ -215,6 +222,7 @@ FromKiosk = (
     | RecordingTold
     | Quality
     | People
+    | DeviceTold
     | Trouble
 )
 

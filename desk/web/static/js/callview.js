@@ -183,8 +183,19 @@ export class CallView {
     if (message.kind === "people") this.showPeople(message.people);
     if (message.kind === "recording") this.showRecording(message.state);
     if (message.kind === "quality") this.kioskQuality = { ...this.kioskQuality, .../** @type {any} */ (message) };
+    if (message.kind === "hello") this.showDevice("camera", true); // what is lost is told again
+    if (message.kind === "device") this.showDevice(message.name, message.works);
     if (message.kind === "trouble") toast({ title: t("That did not work"), text: message.text, tone: "error" });
     if (message.kind === "snapshot-open" && message.by !== boot.me.name) toast({ title: t("Screenshot by {name}", { name: message.by || t("the machine") }) });
+  }
+
+  /** A part of the kiosk was lost or is back: the picture says so as long as there is none. @param {string} name @param {boolean} works */
+  showDevice(name, works) {
+    const lost = { camera: t("The camera at the machine does not answer"), microphone: t("The microphone at the machine does not answer"),
+      speaker: t("The speaker at the machine does not answer") }[name];
+    if (!lost) return;
+    if (name === "camera") byId("camera-lost").hidden = works;
+    else if (!works) toast({ title: lost, text: t("It is tried again and again."), tone: "error" });
   }
 
   /** @param {[string, string][]} people */
