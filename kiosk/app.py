@@ -176,13 +176,15 @@ class Kiosk:
         return await self._book.put(session.id, do.Close("review_over"), SYSTEM)
 
     async def _seen(self, session_id: str, person: Person) -> None:
-        await self._book.put(session_id, do.Seen(person), SYSTEM)
+        with self._board.disk():
+            await self._book.put(session_id, do.Seen(person), SYSTEM)
 
     async def _stored(self, session_id: str, artifact_id: str, sha256: str) -> None:
-        session = await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
-        artifact = next((a for a in session.artifacts if a.id == artifact_id and a.uploaded), None)
-        if artifact is not None:
-            await asyncio.to_thread(self._spool.let_go, session_id, artifact)
+        with self._board.disk():
+            session = await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
+            artifact = next((a for a in session.artifacts if a.id == artifact_id and a.uploaded), None)
+            if artifact is not None:
+                await asyncio.to_thread(self._spool.let_go, session_id, artifact)
 
     def _find(self, session_id: str, artifact_id: str) -> tuple[Path, Artifact] | None:
         session = self._book.sessions.get(session_id)
@@ -201,18 +203,14 @@ class Kiosk:
             if session.state not in ENDED or any(a.id == artifact_id for a in session.artifacts):
                 continue
             await self._calls.over()
-            newest = self._book.sessions[session.id]
+            data = encode(SessionTold(self._book.sessions[session.id]))
             name = f"session-data-{len(session.history)}.json"
-            artifact = await asyncio.to_thread(
-                self._spool.keep,
-                session.id,
-                artifact_id,
-                ArtifactKind.SESSION_DATA,
-                name,
-                "application/json",
-                encode(SessionTold(newest)),
-            )
-            await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+            kind = ArtifactKind.SESSION_DATA
+            with self._board.disk():
+                artifact = await asyncio.to_thread(
+                    self._spool.keep, session.id, artifact_id, kind, name, "application/json", data
+                )
+                await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
 
     async def _tell_health(self) -> None:
         """Each minute and at each change."""

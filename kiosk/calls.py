@@ -241,7 +241,8 @@ class Calls:
     async def _tell_book(self, session_id: str, source: AsyncIterator[do.Input]) -> None:
         async for what in source:
             try:
-                await self._book.put(session_id, what, SYSTEM)
+                with self._board.disk():
+                    await self._book.put(session_id, what, SYSTEM)
             except Refused as error:  # the session went on meanwhile: news of a call that is over
                 log.info("news of the call refused: %s", error.text)
 

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from msgspec.structs import replace
 
 from kiosk.book.store import KEEP_ENDED, Store
-from kiosk.errors import NoSuchSession, Refused, Trouble, WrongState
+from kiosk.errors import NoSuchSession, Refused, StoreTrouble, Trouble, WrongState
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
 from kiosk.session.record import SYSTEM, Actor, Device, Session
@@ -96,18 +96,28 @@ class Book:
             return await self._put(session_id, what, actor)
 
     async def command(self, command: Command) -> Answer:
-        """Applies a command once, whatever number of times it arrives, and gives the same answer each time."""
+        """Applies a command once, whatever number of times it arrives, and gives the same answer each time.
+
+        One that the disk does not take is refused with the code of StoreTrouble.
+        """
         async with self._lock:
             known = self._answers.get(command.id)
             if known is not None:
                 return known
             try:
-                self._check(command.session, command.guard)
-                answer = await self._apply_command(command)
-            except Refused as error:
-                answer = self._refusal(command, error)
-                await asyncio.to_thread(self._store.save, None, answer)
+                answer = await self._judge(command)
+            except StoreTrouble as error:
+                return self._refusal(command, error)  # not remembered: when it comes again the disk may take it
             self._answers[command.id] = answer
+            return answer
+
+    async def _judge(self, command: Command) -> Answer:
+        try:
+            self._check(command.session, command.guard)
+            return await self._apply_command(command)
+        except Refused as error:
+            answer = self._refusal(command, error)
+            await asyncio.to_thread(self._store.save, None, answer)
             return answer
 
     def follow(self) -> AsyncIterator[Session]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 
-from kiosk.errors import Refused
+from kiosk.errors import Refused, StoreTrouble
 from kiosk.session.record import Session
 from kiosk.session.states import State
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 10.0
 
 
 async def close_after_review(
@@ -25,8 +29,16 @@ async def close_after_review(
 
     async def wait_and_close(session: Session) -> None:
         await sleep(session.review_s)
-        with suppress(Refused):  # closed, cancelled or reopened in the same moment
-            await close(session)
+        while True:
+            try:
+                await close(session)
+            except StoreTrouble as error:  # the disk is full: tried again until it takes it
+                log.warning("session %s cannot be closed: %s", session.id, error.text)
+                await sleep(RETRY_S)
+            except Refused:  # closed, cancelled or reopened in the same moment
+                return
+            else:
+                return
 
     async with asyncio.TaskGroup() as group:
         async for session in sessions:

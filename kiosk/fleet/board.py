@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kiosk.errors import StoreTrouble
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,16 @@ class Board:
 
     def fails(self, part: str, text: str) -> None:
         self._say(part, text or "does not work")
+
+    @contextmanager
+    def disk(self) -> Iterator[None]:
+        """What is done inside needs the disk: where it fails that is said, and the kiosk goes on without."""
+        try:
+            yield
+        except StoreTrouble as error:
+            self.fails("disk", error.text)
+        else:
+            self.works("disk")
 
     @property
     def parts(self) -> dict[str, str]:

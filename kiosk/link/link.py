@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from kiosk.errors import Malformed, Refused, Unreachable
+from kiosk.errors import Malformed, Refused, StoreTrouble, Unreachable
 from kiosk.link.client import Client, Incoming, Message
 from kiosk.mailbox import Queue
 from kiosk.session.record import Person, Session
@@ -162,7 +162,8 @@ class Link:
         async for incoming in self._client.messages():
             try:
                 await self._take(incoming)
-            except (Malformed, Refused) as error:  # refused: of a session that was let go of in this moment
+            except (Malformed, Refused, StoreTrouble) as error:
+                # refused: of a session that was let go of in this moment; not stored: the desk says it again
                 self._refused += 1
                 log.warning("message %d refused on %s: %s", self._refused, incoming.topic[:100], error.text)
             incoming.done()

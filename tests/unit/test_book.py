@@ -126,6 +126,22 @@ async def test_nothing_changes_where_the_disk_does_not_keep_it(book: Book, monke
     assert (await book.put(session.id, do.Confirm(), staff(ANNA))).state is State.CONFIRMED
 
 
+async def test_a_command_that_a_full_disk_does_not_take_is_refused_and_may_come_again(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+    command = Command("cmd-1", staff(ANNA), do.Confirm(), session.id)
+
+    def full(self: CrashSafeStorage, data: object) -> None:
+        raise StoreTrouble("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CrashSafeStorage, "write", full)
+        refused = await book.command(command)
+    assert (refused.ok, refused.code) == (False, "store")
+    assert (await book.command(command)).ok
+
+
 async def test_a_damaged_file_gives_way_to_the_generation_before(book: Book, tmp_path: Path) -> None:
     session = await book.put(None, do.Request(), CODE_USER)
     await book.put(session.id, do.Confirm(), staff(ANNA))
