@@ -42,6 +42,7 @@ class Show:
         self._died: Slot[Exception] | None = None
         self.painted = 0
         self.painted_s = 0.0
+        self._anew_s = 0.0
 
     async def __aenter__(self) -> Self:
         self._died = Slot()
@@ -110,10 +111,18 @@ class Show:
             pause = self.painted_s + self._interval_s - self._clock()
             if pause > 0:
                 self._changed.wait_for(lambda: self._closing, pause)
-            tick = next_tick_s(replace(self._view, now_s=self._clock()), self._front) if self._view else None
-            woken = self._changed.wait_for(lambda: self._closing or self._new_view or self._new_picture, tick)
-            self._new_view |= not woken  # time has moved something
+            due_s = self._due_s()
+            left_s = None if due_s is None else max(0.0, due_s - self._clock())
+            self._changed.wait_for(lambda: self._closing or self._new_view or self._new_picture, left_s)
+            self._new_view |= due_s is not None and self._clock() >= due_s  # time has moved something
             return not self._closing
+
+    def _due_s(self) -> float | None:
+        """When what was painted last looks different by time alone, however many pictures come under it meanwhile."""
+        if self._view is None:
+            return None
+        tick = next_tick_s(replace(self._view, now_s=self._anew_s), self._front)
+        return None if tick is None else self._anew_s + tick
 
     def _paint(self, painter: Painter) -> None:
         with self._changed:
@@ -123,7 +132,8 @@ class Show:
         if view is None:
             return
         if anew:
-            self._present(painter.paint(replace(view, now_s=self._clock()), front, live, staff))
+            self._anew_s = self._clock()
+            self._present(painter.paint(replace(view, now_s=self._anew_s), front, live, staff))
         else:
             self._present(painter.same(view, live, staff))
 

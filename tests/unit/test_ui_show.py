@@ -88,6 +88,21 @@ async def test_pictures_come_under_the_overlay_without_repainting_it() -> None:
         assert changed == ()
 
 
+async def test_the_clock_goes_on_while_pictures_come() -> None:
+    screen, now = Screen(), [100.0]
+    async with Show(screen, clock=lambda: now[0]) as show:
+        show.set(call(), FRONT)
+        await screen.count(2)
+        now[0] += 0.3
+        show.picture(sample_picture(64, 36, 5))
+        await screen.count(3)
+        assert screen.presented[2][1] == ()
+        now[0] += 0.9
+        show.picture(sample_picture(64, 36, 6))
+        await screen.count(4)
+        assert screen.presented[3][1] != ()
+
+
 async def test_no_picture_outlives_its_call() -> None:
     screen = Screen()
     async with Show(screen) as show:
