@@ -244,7 +244,7 @@ class Calls:
                 with self._board.disk():
                     await self._book.put(session_id, what, SYSTEM)
             except Refused as error:  # the session went on meanwhile: news of a call that is over
-                log.info("news of the call refused: %s", error.text)
+                log.info("news of the call refused: %s", error.code)
 
     # --- signals ------------------------------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class Calls:
         except Unreachable:
             log.info("a participant cannot be answered: no link")
         except Trouble as error:
-            log.info("a participant's %s refused: %s", type(body).__name__.lower(), error.text)
+            log.info("a participant's %s refused: %s", type(body).__name__.lower(), error.code)
             if isinstance(body, Offer):
                 await self._refuse(incoming, error, answer)
 
