@@ -69,6 +69,7 @@ class Calls:
         self._on_picture, self._on_staff_picture, self._changed = on_picture, on_staff_picture, changed
         self._call: Call | None = None
         self._tools: Tools | None = None
+        self._live = False
         self._session_id = ""
         self._started_s = 0.0
         self._photograph: tuple[str, Picture] | None = None
@@ -82,7 +83,8 @@ class Calls:
 
     @property
     def camera_is_live(self) -> bool:
-        return self._call is not None
+        """From before it is opened until it is closed: nobody is seen without the lamp."""
+        return self._live
 
     @property
     def open_snapshot(self) -> str:
@@ -148,17 +150,18 @@ class Calls:
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         on: asyncio.Task[None] | None = None
         over = asyncio.Event()
+        call_id = ""  # not the session's: a follower may miss that one call ended and the next began
         async for session in self._book.follow():
-            running = session.state is State.RUNNING
-            if running and session.id != self._session_id:
+            running = session.call
+            if session.id == self._session_id and (running is None or running.id != call_id):
+                over.set()
+                self._session_id = call_id = ""
+            if running and running.id != call_id:
                 if on:
                     await on
                 over = asyncio.Event()
-                self._session_id = session.id
-                on = group.create_task(self._one_call(session, over), name=f"call {session.calls[-1].id}")
-            elif not running and session.id == self._session_id:
-                over.set()
-                self._session_id = ""
+                self._session_id, call_id = session.id, running.id
+                on = group.create_task(self._one_call(session, over), name=f"call {call_id}")
             if running:
                 self._record(session)
 
@@ -170,6 +173,8 @@ class Calls:
         files: Queue[do.Input] = Queue(1000)
         call = self._make_call(session, folder, files)
         telling: list[asyncio.Task[None]] = []
+        self._live = True
+        self._changed()
         try:
             async with call:
                 telling = [
@@ -181,6 +186,7 @@ class Calls:
                 self._call = self._tools = None
         finally:
             self._call = self._tools = None
+            self._live = False
             self._opened.clear()
             self._on_staff_picture(None)
             self._changed()
