@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kiosk.book.book import Book
-from kiosk.book.timers import close_after_review
+from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.call.recording import leftovers
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
@@ -137,6 +137,10 @@ class Kiosk:
                 group.create_task(self._calls.run(self._link.signal, self._link.signals), name="calls"),
                 group.create_task(self._courier.run(self._link.grants), name="uploads"),
                 group.create_task(close_after_review(self._book.follow(), self._close), name="reviews"),
+                group.create_task(
+                    give_up_ringing(self._book.follow(), lambda: self._book.provider.ring_s, self._give_up),
+                    name="ringing",
+                ),
                 group.create_task(self._write_session_data(), name="session data"),
                 group.create_task(self._tell_health(), name="health"),
             ]
@@ -174,6 +178,9 @@ class Kiosk:
 
     async def _close(self, session: Session) -> Session:
         return await self._book.put(session.id, do.Close("review_over"), SYSTEM)
+
+    async def _give_up(self, session: Session) -> Session:
+        return await self._book.put(session.id, do.GiveUp("no_answer"), SYSTEM)
 
     async def _seen(self, session_id: str, person: Person) -> None:
         with self._board.disk():

@@ -13,15 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from weakref import WeakSet
 
-from msgspec.structs import replace
-
-from kiosk.book.store import KEEP_ENDED, Store
-from kiosk.errors import NoSuchSession, Refused, StoreTrouble, Trouble, WrongState
+from kiosk.book.store import KEEP_ANSWERS, KEEP_ENDED, Store
+from kiosk.errors import NoSuchSession, NotAllowed, Refused, StoreTrouble, Trouble, WrongState
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
 from kiosk.session.record import SYSTEM, Actor, Device, Session
 from kiosk.session.rules import Now, apply
-from kiosk.session.states import ENDED, OPEN, State
+from kiosk.session.states import ENDED, OPEN, Role, State
 from kiosk.wire.messages import Answer, Command, Guard
 
 
@@ -73,7 +71,7 @@ class Book:
             if session.state is State.RUNNING:
                 await book.put(session.id, do.End("restart"), SYSTEM)
             elif session.ringing:
-                await book._keep(replace(session, ringing=None, rev=session.rev + 1))
+                await book.put(session.id, do.GiveUp("restart"), SYSTEM)
         return book
 
     async def close(self) -> None:
@@ -108,11 +106,18 @@ class Book:
                 answer = await self._judge(command)
             except StoreTrouble as error:
                 return self._refusal(command, error)  # not remembered: when it comes again the disk may take it
-            self._answers[command.id] = answer
+            self._remember(answer)
             return answer
+
+    def _remember(self, answer: Answer) -> None:
+        self._answers[answer.id] = answer
+        while len(self._answers) > KEEP_ANSWERS:  # as the store does
+            del self._answers[next(iter(self._answers))]
 
     async def _judge(self, command: Command) -> Answer:
         try:
+            if command.actor.role in (Role.CODE_USER, Role.SYSTEM):
+                raise NotAllowed("no message stands in for the kiosk's own buttons, or for the kiosk itself")
             self._check(command.session, command.guard)
             return await self._apply_command(command)
         except Refused as error:

@@ -52,7 +52,9 @@ class Start(_Input, tag="start", frozen=True):
 
 
 class GiveUp(_Input, tag="give-up", frozen=True):
-    """Ringing given up or declined, by either side."""
+    """Ringing given up or declined, by either side, or by time."""
+
+    cause: Text = ""
 
 
 class End(_Input, tag="end", frozen=True):

@@ -34,6 +34,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     note: LongText = ""  # what the step "note" shows to be read
     tickets: tuple[Ticket, ...] = ()  # what the step "ticket" offers
     flow_timeout_s: Annotated[float, Meta(gt=0)] = 60.0
+    ring_s: Annotated[float, Meta(gt=0)] = 60.0  # ringing that nobody answers is given up after it
     staff: tuple[Person, ...] = ()  # responsible for this device
     moderators: tuple[Person, ...] = ()
     articles: tuple[Article, ...] = ()

@@ -125,6 +125,7 @@ class Ringing(Struct, frozen=True):
 
     by: Literal["code_user", "staff"]
     name: Text = ""
+    at: str = ""  # when it began; tells one ringing from the next
 
 
 class Rating(Struct, frozen=True):
@@ -152,6 +153,7 @@ class Session(Struct, frozen=True):
     visibility: Literal["public", "internal"] = "public"
     recording: Recording = Recording()
     ringing: Ringing | None = None
+    rang_in_vain: Text = ""  # why the last ringing ended without a call; empty when it rings (again) or is answered
     calls: tuple[Call, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     rating: Rating | None = None

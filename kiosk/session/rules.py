@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kiosk.errors import (
     Busy,
+    Full,
     NoSuchSession,
     NotAllowed,
     NotAssigned,
@@ -26,6 +27,7 @@ from kiosk.session.record import Actor, Call, Change, Device, Person, Recording,
 from kiosk.session.states import ENDED, OPEN, Event, Role, State, step
 
 MAX_TICKETS = 20
+MAX_ASSIGNED = 50
 
 
 class Now(Struct, frozen=True):
@@ -120,11 +122,9 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
             return _move(s, Event.CANCEL, actor, now, cause)
         case do.Start(other_present):
             return _start(s, other_present, actor, now)
-        case do.GiveUp():
-            _require(actor, Role.CODE_USER, Role.STAFF)
-            if s.ringing is None:
-                raise WrongState("nothing is ringing")
-            return replace(s, ringing=None)
+        case do.GiveUp(cause):
+            _require(actor, Role.CODE_USER, Role.STAFF, Role.SYSTEM)
+            return _give_up(s, cause, actor)
         case do.End(cause):
             return _move(s, Event.END, actor, now, cause)
         case do.Close(cause):
@@ -132,13 +132,13 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
         case do.Reopen():
             if now.open_session_id not in (None, s.id):
                 raise Busy("another session is in progress at this kiosk")
-            return _move(s, Event.REOPEN, actor, now)
+            return _by_present_settings(_move(s, Event.REOPEN, actor, now), now.provider)
         case do.Assign(person):
             _require(actor, Role.STAFF, Role.MODERATOR)
-            return s if s.has_staff(person.id) else replace(s, assigned=(*s.assigned, person))
+            return _assign(s, person)
         case do.Unassign(person_id):
             _require(actor, Role.STAFF, Role.MODERATOR)
-            return replace(s, assigned=tuple(p for p in s.assigned if p.id != person_id))
+            return _unassign(s, person_id)
         case do.LinkTicket(ticket):
             _require(actor, Role.STAFF, Role.MODERATOR)
             others = tuple(t for t in s.tickets if t.id != ticket.id)
@@ -164,7 +164,8 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
             return replace(s, recording=replace(s.recording, consent=consent))
         case do.RecordingRuns(running):
             _require(actor, Role.SYSTEM)
-            return replace(s, recording=replace(s.recording, running=running))
+            # said late, after the call: nothing runs any more, whatever the recorder knew when it said it
+            return replace(s, recording=replace(s.recording, running=running and s.state is State.RUNNING))
         case do.Joined(person):
             _require(actor, Role.SYSTEM)
             return _joined(s, person)
@@ -204,10 +205,12 @@ def _move(s: Session, event: Event, actor: Actor, now: Now, cause: str = "") -> 
         s,
         state=target,
         ringing=None,
+        rang_in_vain="",
         history=(*s.history, Change(now.at, actor, event, source, target, cause, now.clock_ok)),
     )
     if target is State.RUNNING:
-        s = replace(s, calls=(*s.calls, Call(now.new_call_id, now.at)))
+        recording = replace(s.recording, allowed=s.recording.allowed and now.provider.recording_allowed)
+        s = replace(s, calls=(*s.calls, Call(now.new_call_id, now.at)), recording=recording)
     if source is State.RUNNING:
         ended = replace(s.calls[-1], ended_at=now.at)
         s = replace(s, calls=(*s.calls[:-1], ended), recording=replace(s.recording, running=False))
@@ -223,7 +226,40 @@ def _start(s: Session, other_present: bool, actor: Actor, now: Now) -> Session:
     answers = s.ringing is not None and s.ringing.by != side
     if other_present or answers:
         return _move(s, Event.START, actor, now)
-    return replace(s, ringing=Ringing("staff" if side == "staff" else "code_user", actor.name))
+    if s.ringing is not None:
+        return s  # pressed again: it rings already
+    return replace(s, ringing=Ringing("staff" if side == "staff" else "code_user", actor.name, now.at), rang_in_vain="")
+
+
+def _give_up(s: Session, cause: str, actor: Actor) -> Session:
+    if s.ringing is None:
+        raise WrongState("nothing is ringing")
+    caller = "code_user" if actor.role is Role.CODE_USER else "staff"
+    said = "given_up" if s.ringing.by == caller else "declined"
+    return replace(s, ringing=None, rang_in_vain=cause if actor.role is Role.SYSTEM else said)
+
+
+def _by_present_settings(s: Session, provider: Provider) -> Session:
+    """A reopened session keeps all it had, consent too; what the provider decides is decided by today's settings."""
+    allowed = provider.recording_allowed
+    asked = s.recording.asked if s.recording.allowed else provider.recording_wanted
+    recording = replace(s.recording, allowed=allowed, asked=allowed and asked)
+    return replace(s, recording=recording, review_s=provider.review_s)
+
+
+def _assign(s: Session, person: Person) -> Session:
+    if s.has_staff(person.id):
+        return s
+    if len(s.assigned) >= MAX_ASSIGNED:
+        raise Full(f"at most {MAX_ASSIGNED} people are assigned to a session")
+    return replace(s, assigned=(*s.assigned, person))
+
+
+def _unassign(s: Session, person_id: str) -> Session:
+    left = tuple(p for p in s.assigned if p.id != person_id)
+    if s.assigned and not left:
+        raise WrongState("the last of the assigned cannot leave: assign somebody else first")
+    return replace(s, assigned=left)
 
 
 def _joined(s: Session, person: Person) -> Session:

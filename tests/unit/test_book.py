@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.book.book import Book
 from kiosk.book.storage import CrashSafeStorage
-from kiosk.book.timers import close_after_review
+from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.errors import Busy, NoSuchSession, StoreTrouble
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
@@ -65,6 +65,7 @@ async def test_ringing_has_stopped_after_a_restart(book: Book, tmp_path: Path) -
     await book.put(session.id, do.Start(), staff(ANNA))
     again = await open_book(tmp_path)
     assert again.sessions[session.id].ringing is None
+    assert again.sessions[session.id].rang_in_vain == "restart"
     await again.close()
 
 
@@ -195,6 +196,39 @@ async def test_the_review_ends_by_time_and_not_after_a_reopening(book: Book) -> 
     waits[1][1].set()
     await until(lambda: book.sessions[session.id].state is State.CLOSED)
     timers.cancel()
+
+
+async def test_ringing_that_nobody_answers_is_given_up_and_a_later_ringing_has_its_own_time(book: Book) -> None:
+    waits: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append((seconds, asyncio.Event()))
+        await waits[-1][1].wait()
+
+    async def give_up(session: Session) -> Session:
+        return await book.put(session.id, do.GiveUp("no_answer"), SYSTEM)
+
+    session = await book.put(None, do.Create(), staff(ANNA))
+    await book.put(session.id, do.Start(), CODE_USER)
+    timers = asyncio.create_task(give_up_ringing(book.follow(), lambda: 45.0, give_up, sleep))
+    await until(lambda: len(waits) == 1)
+    await book.put(session.id, do.GiveUp(), CODE_USER)
+    await asyncio.sleep(0.002)  # the next ringing begins at another time
+    await book.put(session.id, do.Start(), staff(ANNA))
+    await until(lambda: len(waits) == 2)
+    waits[0][1].set()
+    waits[1][1].set()
+    await until(lambda: book.sessions[session.id].ringing is None)
+    assert (waits[0][0], book.sessions[session.id].rang_in_vain) == (45.0, "no_answer")
+    timers.cancel()
+
+
+@pytest.mark.parametrize("role", [Role.CODE_USER, Role.SYSTEM])
+async def test_no_message_stands_in_for_the_kiosks_own_buttons(book: Book, role: Role) -> None:
+    session = await book.put(None, do.Request(), CODE_USER)
+    answer = await book.command(Command("cmd-1", Actor(role, "anna"), do.Cancel(), session.id))
+    assert (answer.ok, answer.code) == (False, "not_allowed")
+    assert book.sessions[session.id] == session
 
 
 async def until(condition: object) -> None:

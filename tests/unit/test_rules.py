@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from kiosk.errors import Busy, NotAllowed, NotAssigned, RecordingOff, RequestsOff, WrongState
+from kiosk.errors import Busy, Full, NotAllowed, NotAssigned, RecordingOff, RequestsOff, WrongState
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
 from kiosk.session.record import (
@@ -21,7 +21,7 @@ from kiosk.session.record import (
     Session,
     Ticket,
 )
-from kiosk.session.rules import Now, apply
+from kiosk.session.rules import MAX_ASSIGNED, Now, apply
 from kiosk.session.states import Role, State
 
 ANNA, BEN, CLARA = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye"), Person("clara", "Clara Wolf")
@@ -117,10 +117,23 @@ def test_start_rings_where_the_other_side_is_not_there_and_is_answered_by_it() -
 
 def test_ringing_can_be_given_up_by_either_side() -> None:
     ringing = apply(confirmed(), do.Start(), staff(ANNA), NOW)
-    for actor in (CODE_USER, staff(ANNA)):
-        assert apply(ringing, do.GiveUp(), actor, NOW).ringing is None
+    for actor, why in ((CODE_USER, "declined"), (staff(ANNA), "given_up"), (SYSTEM, "no_answer")):
+        over = apply(ringing, do.GiveUp("no_answer"), actor, NOW)
+        assert (over.ringing, over.rang_in_vain) == (None, why)
     with pytest.raises(WrongState):
         apply(confirmed(), do.GiveUp(), CODE_USER, NOW)
+
+
+def test_ringing_again_or_the_call_make_the_ringing_in_vain_forgotten() -> None:
+    in_vain = apply(apply(confirmed(), do.Start(), CODE_USER, NOW), do.GiveUp("no_answer"), SYSTEM, NOW)
+    ringing = apply(in_vain, do.Start(), staff(ANNA), NOW)
+    assert (ringing.rang_in_vain, ringing.ringing and ringing.ringing.by) == ("", "staff")
+    assert apply(in_vain, do.Start(other_present=True), staff(ANNA), NOW).rang_in_vain == ""
+
+
+def test_start_pressed_again_while_it_rings_changes_nothing() -> None:
+    ringing = apply(confirmed(), do.Start(), CODE_USER, NOW)
+    assert apply(ringing, do.Start(), CODE_USER, replace(NOW, at="2026-11-22T10:00:09.000Z")) is ringing
 
 
 def test_start_on_both_sides_in_the_same_second_is_one_call() -> None:
@@ -164,6 +177,43 @@ def test_a_reopened_session_has_all_it_had_and_a_second_call() -> None:
     second = apply(again, do.Start(other_present=True), staff(ANNA), replace(NOW, new_call_id="c-2"))
     assert [c.id for c in second.calls] == ["c-1", "c-2"]
     assert second.reason == "Jam"
+
+
+def test_a_reopened_session_follows_the_providers_present_settings_and_keeps_the_consent() -> None:
+    forbids = replace(PROVIDER, recording_allowed=False, review_s=5.0)
+    again = apply(completed(), do.Reopen(), staff(ANNA), replace(NOW, provider=forbids))
+    assert (again.recording.allowed, again.recording.wanted, again.review_s) == (False, False, 5.0)
+    assert again.recording.consent == YES
+    allowed_again = apply(apply(again, do.Cancel(), staff(ANNA), NOW), do.Reopen(), staff(ANNA), NOW)
+    assert allowed_again.recording.wanted
+
+
+def test_what_staff_stopped_is_not_recorded_after_a_reopening() -> None:
+    stopped = apply(completed(), do.StopRecording(), staff(ANNA), NOW)
+    assert not apply(stopped, do.Reopen(), staff(ANNA), NOW).recording.asked
+
+
+def test_no_call_is_recorded_that_begins_after_the_provider_forbade_it() -> None:
+    forbids = replace(NOW, provider=replace(PROVIDER, recording_allowed=False))
+    assert not apply(confirmed(), do.Start(other_present=True), CODE_USER, forbids).recording.wanted
+
+
+def test_nothing_records_after_the_call_though_the_recorder_says_so_late() -> None:
+    assert not apply(completed(), do.RecordingRuns(True), SYSTEM, NOW).recording.running
+
+
+def test_the_last_of_the_assigned_cannot_leave() -> None:
+    alone = apply(requested(), do.Unassign("ben"), staff(ANNA), NOW)
+    with pytest.raises(WrongState):
+        apply(alone, do.Unassign("anna"), staff(ANNA), NOW)
+
+
+def test_only_so_many_people_are_assigned() -> None:
+    session = requested()
+    while len(session.assigned) < MAX_ASSIGNED:
+        session = apply(session, do.Assign(Person(f"p-{session.rev}-x", "")), staff(ANNA), NOW)
+    with pytest.raises(Full):
+        apply(session, do.Assign(CLARA), staff(ANNA), NOW)
 
 
 def test_reopening_waits_while_another_session_is_in_progress() -> None:
