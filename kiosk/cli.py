@@ -85,6 +85,33 @@ def demo(
         asyncio.run(run_demo(Path(folder), choices, port, browser))
 
 
+@app.command("broker-config")
+def broker_config(
+    folder: Annotated[Path, typer.Argument(help="Where everything is written; what is there stays.")],
+    kiosk: Annotated[list[str], typer.Option(help="A kiosk's id; repeat for each.")],
+    desk: Annotated[list[str] | None, typer.Option(help="A desk's account; repeat for each [desk].")] = None,
+    fleet: Annotated[list[str] | None, typer.Option(help="A fleet manager's account; repeat for each.")] = None,
+    ca: Annotated[bool, typer.Option("--ca", help="TLS, with certificates of an own small authority.")] = False,
+    host: Annotated[list[str] | None, typer.Option(help="With --ca: what the broker is reached by; repeat.")] = None,
+    port: Annotated[int | None, typer.Option(help="Kiosks' port [8883; without --ca 1883].")] = None,
+    staff_port: Annotated[int, typer.Option(help="With --ca: port of desks and fleet managers.")] = 8884,
+    user: Annotated[str, typer.Option(help="With --ca: whom Mosquitto runs as.")] = "mosquitto",
+    revoke: Annotated[list[str] | None, typer.Option(help="With --ca: a kiosk to be shut out; repeat.")] = None,
+) -> None:
+    """Write Mosquitto's configuration: accounts, rules and, with --ca, certificates for the broker and each kiosk."""
+    from kiosk.fleet.broker import Accounts, write_configuration  # noqa: PLC0415
+    from kiosk.fleet.site_broker import write_with_authority  # noqa: PLC0415
+
+    accounts = Accounts(tuple(kiosk), tuple(desk or ["desk"]), tuple(fleet or ()))
+    if ca:
+        ports = {"port": port or 8883, "staff_port": staff_port}
+        hosts, shut_out = tuple(host or ()), tuple(revoke or ())
+        path = write_with_authority(folder, accounts, hosts, **ports, user=user, revoke=shut_out)
+    else:
+        path = write_configuration(folder, port or 1883, kiosk, accounts.desks[0], accounts.fleet)
+    print(f"{path}: written; start it with  mosquitto -c {path}")
+
+
 def main() -> None:
     """Trouble is said in one sentence, with exit code 1; anything else is a bug and shows its trace."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

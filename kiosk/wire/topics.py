@@ -33,8 +33,22 @@ CONFIG_DESIRED = "down/config"
 COMMAND = "down/command"
 SIGNAL_DOWN = "down/signal"
 RECEIPT = "down/receipt"
+FLEET_COMMAND = "down/fleet"
+FLEET_ANSWER = "up/fleet"
+"""Fleet managers have command topics of their own: on the desk's they could claim to be any staff member."""
 
-_PLAIN = {PRESENCE, ABOUT, HEALTH, CONFIG_REPORTED, ANSWER, CONFIG_DESIRED, COMMAND, RECEIPT}
+_PLAIN = {
+    PRESENCE,
+    ABOUT,
+    HEALTH,
+    CONFIG_REPORTED,
+    ANSWER,
+    CONFIG_DESIRED,
+    COMMAND,
+    RECEIPT,
+    FLEET_COMMAND,
+    FLEET_ANSWER,
+}
 _WITH_SESSION = {SESSION, SIGNAL_UP, SIGNAL_DOWN}
 
 
