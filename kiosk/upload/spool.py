@@ -21,9 +21,12 @@ class Spool:
         return self._root / session_id / call_id
 
     def folder(self, session_id: str, call_id: str = "") -> Path:
-        """The same, made if need be."""
+        """The same, made if need be; then it is on disk. Raises StoreTrouble."""
         folder = self.folder_of(session_id, call_id)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _make_folder(folder)
+        except OSError as error:
+            raise StoreTrouble(f"the spool cannot be written: {error.strerror}") from error
         return folder
 
     def path(self, session_id: str, artifact: Artifact) -> Path:
@@ -32,7 +35,7 @@ class Spool:
     def keep(
         self, session_id: str, artifact_id: str, kind: ArtifactKind, name: str, content_type: str, data: bytes
     ) -> Artifact:
-        """Writes a small file. Raises StoreTrouble."""
+        """Writes a small file: it is there whole, and on disk, when this returns. Raises StoreTrouble."""
         path = self.folder(session_id) / name
         beside = path.with_suffix(path.suffix + ".new")
         try:
@@ -41,6 +44,7 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
+            _sync_folder(path.parent)  # the book will say that it is there
         except OSError as error:
             raise StoreTrouble(f"{name} cannot be written: {error.strerror}") from error
         return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
@@ -52,3 +56,20 @@ class Spool:
         for folder in (path.parent, self._root / session_id):
             if folder.exists() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _make_folder(folder: Path) -> None:
+    """With all above it that are missing; a folder is on disk only when the one above it is."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
