@@ -40,8 +40,6 @@ from kiosk.wire.messages import About, Health, SessionTold
 log = logging.getLogger(__name__)
 
 HEALTH_S = 60.0
-SLOWER_IN_A_CALL_S = 0.5
-"""Pause between pieces of an upload while a call runs: the call has the line."""
 
 
 async def run(config: Config) -> None:
@@ -111,7 +109,9 @@ class Kiosk:
             stored=self._stored,
             changed=self._refresh,
         )
-        self._courier = Courier(self._find, config.desk_url, self._upload_pause_s)
+        self._courier = Courier(
+            self._find, config.desk_url, busy=lambda: self._calls.camera_is_live, call_bps=config.upload.call_bps
+        )
         self._stage = Stage(
             config=config,
             book=book,
@@ -199,9 +199,6 @@ class Kiosk:
             if artifact.id == artifact_id and not artifact.uploaded:
                 return self._spool.path(session_id, artifact), artifact
         return None
-
-    def _upload_pause_s(self) -> float:
-        return SLOWER_IN_A_CALL_S if self._calls.camera_is_live else 0.0
 
     async def _write_session_data(self) -> None:
         """The record itself becomes a file each time a session ends, once the call's last file is there."""

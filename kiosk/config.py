@@ -76,6 +76,11 @@ class CallSettings(_Section, frozen=True, kw_only=True):
     fade_s: Annotated[float, Meta(ge=0.5, le=60)] = 4.0
 
 
+class UploadSettings(_Section, frozen=True, kw_only=True):
+    call_bps: Annotated[int, Meta(ge=10_000)] = 500_000
+    """So much of the line (bits per second) may uploads take while a call runs."""
+
+
 class Config(_Section, frozen=True, kw_only=True):
     id: Id
     device: Device
@@ -85,6 +90,7 @@ class Config(_Section, frozen=True, kw_only=True):
     broker: Broker = Broker()
     hardware: Hardware = Hardware()
     call: CallSettings = CallSettings()
+    upload: UploadSettings = UploadSettings()
     provider: Provider = Provider()
 
     @property

@@ -2,30 +2,50 @@
 
 The desk grants each artifact an address of its own over MQTT (`UploadGrant`); the broker has proven who we are, so no
 second credential is needed. Nothing is deleted here: the desk's `ArtifactStored` receipt goes to the book, and the file
-is let go of only after that.
+is let go of only after that. Nothing is remembered on disk either: which bytes have arrived is asked of the desk, and
+grants come anew for as long as the book says that something waits. So days and reboots need no code of their own.
+
+What can happen to a file:
+
+- the way or the desk fails: again after a pause of its own (with jitter), while other files go on;
+- the address is good for nothing (expired, unknown, refused): it is forgotten, and the next grant waited for;
+- it is wanted no longer (receipted, or its content is another one by now): dropped;
+- it is missing or not what its SHA-256 says, or the desk has found it wrong as a whole TRIES_WHOLE times: the log says
+  once that it is *lost*, and it is left alone until the next start. It stays in the book, not uploaded: nobody may
+  believe that the desk has it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
-from kiosk.errors import Trouble
 from kiosk.session.record import Artifact, ArtifactKind
+from kiosk.upload.pace import Pace
+from kiosk.upload.tus import Damaged, GrantSpent, Tus, UploadFailed, open_http
 from kiosk.wire.messages import UploadGrant
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1024 * 1024
-TUS = {"Tus-Resumable": "1.0.0"}
+CHUNK = (64 * 1024, 1024 * 1024)
+"""Least and most bytes in one request. What is lost when a link is cut is what was under way."""
+CHUNK_S = 0.15
+"""A chunk is made so long that it takes about this long: 3 % of the 5 s that bad links live, of which half is lost on
+average; yet long enough that the answer's way (some 50 ms) does not cost more."""
 RETRY_S = (0.5, 60.0)
+PARALLEL = 3
+TRIES_WHOLE = 3
+"""So often is a file that is whole here sent from the start because it is not whole there."""
+LOOK_S = 0.5
+"""How often waiting files look whether the call is over. It is a question, not an event, so that no one need tell."""
 IMPORTANCE = {
     kind: n
     for n, kind in enumerate(
@@ -40,105 +60,198 @@ IMPORTANCE = {
     )
 }
 
+Find = Callable[[str, str], tuple[Path, Artifact] | None]
 
-class UploadFailed(Trouble):
-    code = "upload_failed"
+
+@dataclass(slots=True, eq=False)
+class _Parcel:
+    """One artifact that has to go. `url` is empty between a spent grant and the next one."""
+
+    session: str
+    path: Path
+    artifact: Artifact
+    url: str
+    failures: int = 0
+    wrong: int = 0
+    not_before_s: float = 0.0
+    going: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.session, self.artifact.id, self.artifact.sha256
+
+    @property
+    def weight(self) -> tuple[int, int]:
+        """The least goes first."""
+        return IMPORTANCE[self.artifact.kind], self.artifact.bytes
 
 
 class Courier:
-    """`find` gives the file and record of an artifact that still has to go, None for any other."""
+    """`find` gives the file and record of an artifact that still has to go, None for any other. `busy`: a call has the
+    line, so one file at a time, and no more than `call_bps` (bits per second)."""
 
     def __init__(
         self,
-        find: Callable[[str, str], tuple[Path, Artifact] | None],
+        find: Find,
         desk_url: str,
-        pause_s: Callable[[], float] = lambda: 0.0,
+        busy: Callable[[], bool] = lambda: False,
+        call_bps: int = 500_000,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find = find
         self._desk_url = desk_url.rstrip("/") + "/"
-        self._pause_s = pause_s
-        self._grants: dict[tuple[str, str], UploadGrant] = {}
-        self._ready = asyncio.Event()
+        self._busy = busy
+        self._pace = Pace(call_bps)
+        self._now = now
+        self._parcels: dict[tuple[str, str, str], _Parcel] = {}
+        self._lost: set[tuple[str, str, str]] = set()
+        self._changed = asyncio.Event()
 
     async def run(self, grants: AsyncIterator[UploadGrant]) -> None:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)
-        async with aiohttp.ClientSession(timeout=timeout) as http, asyncio.TaskGroup() as group:
-            group.create_task(self._carry_all(http), name="upload carry")
+        async with open_http() as http, asyncio.TaskGroup() as group:
+            tus = Tus(http, self._desk_url)
+            for number in range(PARALLEL):
+                group.create_task(self._work(tus), name=f"upload {number}")
             async for grant in grants:
-                if grant.url.startswith(self._desk_url):
-                    self._grants[grant.session, grant.artifact] = grant
-                    self._ready.set()
-                else:
-                    log.warning("upload grant for another place than the desk refused")
+                self._take(grant)
 
-    async def _carry_all(self, http: aiohttp.ClientSession) -> None:
-        wait_s = RETRY_S[0]
+    def _take(self, grant: UploadGrant) -> None:
+        if not grant.url.startswith(self._desk_url):
+            log.warning("upload grant for another place than the desk refused")
+            return
+        found = self._find(grant.session, grant.artifact)
+        key = (grant.session, grant.artifact, grant.sha256)
+        if found is None or found[1].sha256 != grant.sha256 or key in self._lost:
+            return
+        parcel = self._parcels.setdefault(key, _Parcel(grant.session, *found, grant.url))
+        parcel.url = grant.url
+        self._changed.set()
+
+    # --- whose turn it is ---------------------------------------------------------------------------------------------
+
+    async def _work(self, tus: Tus) -> None:
+        """One of several who carry: the next parcel, again and again."""
         while True:
-            todo = self._most_important()
-            if todo is None:
-                self._ready.clear()
-                await self._ready.wait()
+            parcel = self._next()
+            if parcel is None:
+                await self._news()
                 continue
-            key, path, artifact = todo
-            try:
-                await self._carry(http, self._grants[key].url, path, artifact)
-                wait_s = RETRY_S[0]
-                self._grants.pop(key, None)
-            except (aiohttp.ClientError, TimeoutError, OSError, UploadFailed) as error:
-                log.warning("upload of %s interrupted: %s", artifact.name, error)
-                await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
-                wait_s = min(RETRY_S[1], 2 * wait_s)
+            parcel.going = True
+            await self._try(tus, parcel)
+            parcel.going = False
+            self._changed.set()
 
-    def _most_important(self) -> tuple[tuple[str, str], Path, Artifact] | None:
-        waiting = []
-        for key, grant in list(self._grants.items()):
-            found = self._find(*key)
-            if found is None or found[1].sha256 != grant.sha256:
-                del self._grants[key]
+    async def _news(self) -> None:
+        self._changed.clear()
+        waiting = any(p.url and not p.going for p in self._parcels.values())
+        try:
+            async with asyncio.timeout(min(LOOK_S, RETRY_S[0]) if waiting else None):
+                await self._changed.wait()
+        except TimeoutError:
+            pass  # a pause may be over, or the call
+
+    def _next(self) -> _Parcel | None:
+        for parcel in [p for p in self._parcels.values() if not self._wanted(p) and not p.going]:
+            del self._parcels[parcel.key]
+        ready = [p for p in self._parcels.values() if p.url and not p.going and p.not_before_s <= self._now()]
+        if self._busy() and any(p.going for p in self._parcels.values()):
+            return None
+        return min(ready, key=lambda p: p.weight, default=None)
+
+    def _wanted(self, parcel: _Parcel) -> bool:
+        found = self._find(parcel.session, parcel.artifact.id)
+        return found is not None and found[1].sha256 == parcel.artifact.sha256
+
+    async def _turn(self, parcel: _Parcel) -> None:
+        """While a call runs only the most important of those under way goes on."""
+        while self._busy() and self._foremost() is not parcel:  # noqa: ASYNC110 - `busy` is a question, see LOOK_S
+            await asyncio.sleep(LOOK_S)
+
+    def _foremost(self) -> _Parcel:
+        return min((p for p in self._parcels.values() if p.going), key=lambda p: p.weight)
+
+    async def _paced(self, size: int) -> None:
+        if self._busy():
+            await self._pace.take(size)
+
+    # --- one try ------------------------------------------------------------------------------------------------------
+
+    async def _try(self, tus: Tus, parcel: _Parcel) -> None:
+        """Never raises: one bad file must not hold up the others."""
+        try:
+            await self._carry(tus, parcel)
+            self._parcels.pop(parcel.key, None)
+        except GrantSpent as error:
+            parcel.url = ""
+            self._failed(parcel, error)
+        except Damaged as error:
+            parcel.wrong += 1
+            if parcel.wrong < TRIES_WHOLE and await asyncio.to_thread(_is_whole, parcel.path, parcel.artifact):
+                self._failed(parcel, error)  # it was damaged on the way
             else:
-                waiting.append((key, *found))
-        return min(waiting, key=lambda w: (IMPORTANCE[w[2].kind], w[2].bytes), default=None)
+                self._give_up(parcel)
+        except FileNotFoundError:
+            self._give_up(parcel)
+        except (aiohttp.ClientError, TimeoutError, OSError, UploadFailed) as error:
+            self._failed(parcel, error)
 
-    async def _carry(self, http: aiohttp.ClientSession, grant_url: str, path: Path, artifact: Artifact) -> None:
-        """Raises UploadFailed where the desk does not take it now, ClientError or OSError where the way is broken."""
-        url = await self._create(http, grant_url, artifact)
-        offset = await self._offset(http, url)
-        while offset < artifact.bytes:
-            chunk = await asyncio.to_thread(_read, path, offset)
+    def _failed(self, parcel: _Parcel, error: Exception) -> None:
+        """Logged once until it goes on again; the pause doubles."""
+        if not parcel.failures:
+            log.warning("upload of %s interrupted: %s", parcel.artifact.name, error or type(error).__name__)
+        pause_s = min(RETRY_S[1], RETRY_S[0] * 2 ** min(parcel.failures, 16))
+        parcel.failures += 1
+        parcel.not_before_s = self._now() + pause_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+
+    def _give_up(self, parcel: _Parcel) -> None:
+        """Unless it is simply wanted no more: the receipt came, or layers were drawn anew, while we read."""
+        self._parcels.pop(parcel.key, None)
+        if self._wanted(parcel):
+            self._lost.add(parcel.key)
+            log.error("%s of session %s is lost: missing or damaged", parcel.artifact.name, parcel.session)
+
+    async def _carry(self, tus: Tus, parcel: _Parcel) -> None:
+        """Raises what Tus raises, and OSError where the file cannot be read."""
+        length = parcel.artifact.bytes
+        if await asyncio.to_thread(_size, parcel.path) != length:
+            raise FileNotFoundError(parcel.path)
+        url = await tus.create(parcel.url, length)
+        offset, size = await tus.offset(url, length), CHUNK[0]
+        while offset < length:
+            await self._turn(parcel)
+            if not self._wanted(parcel):
+                return
+            chunk, digest = await asyncio.to_thread(_read, parcel.path, offset, size)
             if not chunk:
-                raise UploadFailed(f"{artifact.name} is shorter than it should be")
-            offset = await self._send(http, url, offset, chunk)
-            await asyncio.sleep(self._pause_s())
-
-    async def _create(self, http: aiohttp.ClientSession, grant_url: str, artifact: Artifact) -> str:
-        headers = {**TUS, "Upload-Length": str(artifact.bytes)}
-        async with http.post(grant_url, headers=headers, allow_redirects=False) as answer:
-            location = answer.headers.get("Location", "")
-            if answer.status != 201 or not location.startswith(self._desk_url):
-                raise UploadFailed(f"the desk says {answer.status}")
-            return location
-
-    async def _offset(self, http: aiohttp.ClientSession, url: str) -> int:
-        async with http.head(url, headers=TUS, allow_redirects=False) as answer:
-            if answer.status not in (200, 204):
-                raise UploadFailed(f"the desk says {answer.status}")
-            return int(answer.headers["Upload-Offset"])
-
-    async def _send(self, http: aiohttp.ClientSession, url: str, offset: int, chunk: bytes) -> int:
-        digest = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
-        headers = {
-            **TUS,
-            "Content-Type": "application/offset+octet-stream",
-            "Upload-Offset": str(offset),
-            "Upload-Checksum": f"sha256 {digest}",
-        }
-        async with http.patch(url, headers=headers, data=chunk, allow_redirects=False) as answer:
-            if answer.status != 204:
-                raise UploadFailed(f"the desk says {answer.status}")
-            return int(answer.headers["Upload-Offset"])
+                raise FileNotFoundError(parcel.path)
+            began_s = self._now()
+            offset = await tus.append(url, offset, chunk, digest, length, self._paced)
+            size = _next_size(size, len(chunk) / max(self._now() - began_s, 1e-6))
+            parcel.failures = 0
 
 
-def _read(path: Path, offset: int) -> bytes:
+def _next_size(size: int, bytes_per_s: float) -> int:
+    """Half or double at most, so that one odd answer changes little."""
+    wanted = max(size // 2, min(2 * size, int(bytes_per_s * CHUNK_S)))
+    return max(CHUNK[0], min(CHUNK[1], wanted))
+
+
+def _read(path: Path, offset: int, size: int) -> tuple[bytes, bytes]:
+    """(bytes, their SHA-256). In a thread."""
     with path.open("rb") as file:
         file.seek(offset)
-        return file.read(CHUNK)
+        chunk = file.read(size)
+    return chunk, hashlib.sha256(chunk).digest()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _is_whole(path: Path, artifact: Artifact) -> bool:
+    """Reads it all: in a thread."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+    except OSError:
+        return False
