@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from kiosk.errors import Unreachable
+from kiosk.errors import ConfigError, Unreachable
 from kiosk.mailbox import Queue, Slot
 from kiosk.wire.codec import MAX_MESSAGE
 
@@ -36,6 +36,8 @@ RECEIVE_MAXIMUM = 100
 MAX_PACKET = MAX_MESSAGE + 1024
 OPEN_TIMEOUT_S = 10.0
 RETRY_S = (0.2, 30.0)
+BROKER_TAKES_S = 6
+"""Beyond the one and a half keep-alives of MQTT until a dead client is noticed: Mosquitto looks every 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`will` is asked at each connection with its number; the broker sends it `will_delay_s` after a broken link."""
+    """`will` is asked at each connection with its number; the broker sends it `will_delay_s` after a broken link, or
+    sooner where a dead client could not be known within two keep-alives otherwise (see the function)."""
 
     host: str
     port: int
@@ -79,7 +82,10 @@ class Incoming:
 
 
 class Client:
-    """`async with`: connects, stays connected, and says so. Used from the loop it was entered in."""
+    """`async with`: connects, stays connected, and says so. Used from the loop it was entered in.
+
+    Entering raises ConfigError where the certificates named in the settings cannot be read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -87,6 +93,7 @@ class Client:
         self._count = 0
 
     async def __aenter__(self) -> Self:
+        _tls(self._settings)
         self._incoming: Queue[Incoming] = Queue(10 * RECEIVE_MAXIMUM)
         self._connections: Slot[int] = Slot()
         self._task = asyncio.create_task(self._run(), name="mqtt")
@@ -142,8 +149,9 @@ class Client:
         down_told = False
         while True:
             self._count += 1
-            connection = _Connection(self._settings, self._count, self._incoming)
+            connection = None
             try:
+                connection = _Connection(self._settings, self._count, self._incoming)
                 await connection.open()
                 log.info("connected to the broker at %s:%s", self._settings.host, self._settings.port)
                 pause_s, down_told = RETRY_S[0], False
@@ -151,13 +159,14 @@ class Client:
                 self._connections.put(self._count)
                 reason = await connection.closed
                 log.warning("connection to the broker lost: %s", reason)
-            except Unreachable as error:
+            except (Unreachable, ConfigError) as error:  # a certificate may just be being replaced
                 if not down_told:  # the edge, not each try
                     log.warning("no connection to the broker: %s", error)
                     down_told = True
             finally:
                 self._connection = None
-                await asyncio.shield(asyncio.to_thread(connection.stop))
+                if connection is not None:
+                    await asyncio.shield(asyncio.to_thread(connection.stop))
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
             pause_s = min(RETRY_S[1], 2 * pause_s)
 
@@ -169,6 +178,34 @@ def _properties(kind: int, **values: Any) -> Properties:
         if value is not None:
             setattr(properties, name, value)
     return properties
+
+
+def will_delay_s(settings: Settings) -> int:
+    """So long may a client be away without being called dead, and be called so within two keep-alives all the same.
+
+    With keep-alives under 12 s the broker alone needs longer than that; then the will is not delayed at all.
+    """
+    return max(0, min(settings.will_delay_s, settings.keepalive_s // 2 - BROKER_TAKES_S))
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """What TLS takes, read anew for each connection, so that a certificate can be replaced. None without TLS.
+
+    Raises:
+        ConfigError: a file is not there, or is no certificate or key; it is named.
+    """
+    if not settings.ca_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    place = settings.ca_file
+    try:
+        context.load_verify_locations(place)
+        if settings.certificate_file:
+            place = f"{settings.certificate_file} and {settings.key_file or 'its key'}"
+            context.load_cert_chain(settings.certificate_file, settings.key_file or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"{place}: {error.strerror or error}") from error
+    return context
 
 
 class _Connection:
@@ -194,16 +231,11 @@ class _Connection:
         )
         if s.username:
             client.username_pw_set(s.username, s.password)
-        if s.ca_file:
-            client.tls_set(
-                ca_certs=s.ca_file,
-                certfile=s.certificate_file or None,
-                keyfile=s.key_file or None,
-                tls_version=ssl.PROTOCOL_TLS_CLIENT,
-            )
+        if context := _tls(s):
+            client.tls_set_context(context)
         if s.will:
             will = s.will(self._number)
-            properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=s.will_delay_s)
+            properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s(s))
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         client.on_connect = self._on_connect
         client.on_connect_fail = lambda *_: self._fail("the broker does not answer")
