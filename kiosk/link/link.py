@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
-from kiosk.errors import Malformed, Refused, StoreTrouble, Unreachable
+from kiosk.errors import Malformed, Refused, StoreTrouble, Trouble, Unreachable
 from kiosk.link.client import Client, Incoming, Message
 from kiosk.mailbox import Queue
 from kiosk.session.record import Person, Session
@@ -40,6 +41,8 @@ from kiosk.wire.topics import Topic
 log = logging.getLogger(__name__)
 
 SIGNAL_EXPIRY_S = 30
+MAX_RESPONSE_TOPIC = 200
+MAX_REASON = 500
 RETELL_S = 10.0
 """A revision that is not receipted after so long is told again, also while the connection holds."""
 
@@ -79,7 +82,8 @@ class Link:
         self._seen, self._stored, self._changed = seen, stored, changed
         self._receipted: dict[str, int] = {}
         self._connection = 0
-        self._refused = 0
+        self.refused: Counter[tuple[str, str]] = Counter()
+        """How many messages were refused, by kind of topic and code."""
         self.signals: Queue[Signal] = Queue(200)
         self.grants: Queue[UploadGrant] = Queue(500)
 
@@ -164,9 +168,15 @@ class Link:
                 await self._take(incoming)
             except (Malformed, Refused, StoreTrouble) as error:
                 # refused: of a session that was let go of in this moment; not stored: the desk says it again
-                self._refused += 1
-                log.warning("message %d refused on %s: %s", self._refused, incoming.topic[:100], error.text)
+                self._count(incoming, error)
             incoming.done()
+
+    def _count(self, incoming: Incoming, error: Trouble) -> None:
+        """Each kind of nonsense is logged once: whoever floods us does not fill the disk as well."""
+        kind = "/".join(incoming.topic.split("/")[3:5])
+        self.refused[kind[:40], error.code] += 1
+        if self.refused[kind[:40], error.code] == 1:
+            log.warning("message refused on %r: %s (%s)", incoming.topic[:100], error.text[:200], error.code)
 
     async def _take(self, incoming: Incoming) -> None:
         topic = topics.parse(incoming.topic)
@@ -186,8 +196,29 @@ class Link:
                 raise Malformed("nothing is expected on this topic")
 
     async def _take_command(self, incoming: Incoming) -> None:
-        answer = await self._book.command(decode(incoming.payload, Command, MAX_COMMAND))
-        await self._publish(self._topic(topics.ANSWER), encode(answer))
+        try:
+            command = decode(incoming.payload, Command, MAX_COMMAND)
+        except Malformed as error:
+            await self._answer_malformed(incoming, error)
+            raise
+        await self._answer(incoming, await self._book.command(command))
+
+    async def _answer_malformed(self, incoming: Incoming, error: Malformed) -> None:
+        """Also a command that we cannot read (of a later version, say) is answered, where its id can be known."""
+        asked = incoming.correlation.decode("ascii", "replace")
+        if topics.ID.match(asked):
+            answer = Answer(asked, ok=False, code=error.code, text=error.text[:MAX_REASON])
+            await self._answer(incoming, answer)
+
+    async def _answer(self, incoming: Incoming, answer: Answer) -> None:
+        """On `up/answer`, and where the sender asked for it below that; anywhere else is not ours to write."""
+        own, asked = str(self._topic(topics.ANSWER)), incoming.response_topic
+        below = asked.startswith(own + "/") and len(asked) <= MAX_RESPONSE_TOPIC and not set("+#\0") & set(asked)
+        for topic in (own, asked) if below else (own,):
+            try:
+                await self._client.publish(topic, encode(answer), correlation=incoming.correlation)
+            except Unreachable:
+                return  # the command is repeated until it is answered
 
     async def _take_receipt(self, receipt: Receipt) -> None:
         session = self._book.sessions.get(receipt.session)

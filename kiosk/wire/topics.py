@@ -52,6 +52,11 @@ _PLAIN = {
 _WITH_SESSION = {SESSION, SIGNAL_UP, SIGNAL_DOWN}
 
 
+def takes_session(kind: str) -> bool:
+    """Whether topics of this kind name a session as well."""
+    return kind in _WITH_SESSION
+
+
 def parse(topic: str) -> Topic:
     """The topic taken apart.
 
