@@ -17,14 +17,16 @@ from pathlib import Path
 
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review, give_up_ringing
-from kiosk.call.recording import leftovers
+from kiosk.call.recording import discard, leftovers
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
+from kiosk.errors import StoreTrouble
 from kiosk.fleet.board import Board
 from kiosk.hw.build import Parts, build
 from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
 from kiosk.session import inputs as do
+from kiosk.session import receipts
 from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Person, Session
 from kiosk.session.states import ENDED, State
 from kiosk.settings import read_secret
@@ -159,8 +161,21 @@ class Kiosk:
             known = [a.name for a in session.artifacts]
             for call in session.calls:
                 folder = self._spool.folder_of(session.id, call.id)
+                if call is session.calls[-1] and session.recording.deletes:
+                    await self._delete_withdrawn(session, call.id, folder)
+                    continue
                 for artifact in await asyncio.to_thread(leftovers, folder, known, call.id):
                     await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+
+    async def _delete_withdrawn(self, session: Session, call_id: str, folder: Path) -> None:
+        """Consent was withdrawn just before the power went: what should have been deleted then is deleted now."""
+        try:
+            names = {*await asyncio.to_thread(discard, folder), *receipts.names(session, call_id)}
+        except StoreTrouble as error:
+            log.warning("%s", error.text)
+            return
+        if names:
+            await self._book.put(session.id, do.RecordingDeleted(call_id, tuple(sorted(names))), SYSTEM)
 
     def _parts_changed(self) -> None:
         self._health_changed.set()

@@ -242,7 +242,7 @@ class Calls:
 
     def _record(self, session: Session) -> None:
         if self._call:
-            self._call.record(session.recording.wanted, session.recording.asked)
+            self._call.record(session.recording.wanted, session.recording.asked, session.withdrawals)
 
     async def _tell_book(self, session_id: str, source: AsyncIterator[do.Input]) -> None:
         async for what in source:

@@ -140,7 +140,7 @@ class Call:
         )
         self._group = await asyncio.TaskGroup().__aenter__()
         self._start_tasks()
-        self.record(self._session.recording.wanted, self._session.recording.asked)
+        self.record(self._session.recording.wanted, self._session.recording.asked, self._session.withdrawals)
         return self
 
     def _start_tasks(self) -> None:
@@ -369,9 +369,10 @@ class Call:
         """Takes the kiosk's microphone out of the call, and out of the recording."""
         self._mixer.muted = on
 
-    def record(self, wanted: bool, asked: bool = False) -> None:
-        """Follows session.recording: `wanted`, and whether staff have `asked` and wait for consent."""
-        self._recordings.want(wanted, asked)
+    def record(self, wanted: bool, asked: bool = False, withdrawals: int = 0) -> None:
+        """Follows session.recording: `wanted`, whether staff have `asked` and wait for consent, and how often the code
+        user has said no so far."""
+        self._recordings.want(wanted, asked, withdrawals)
 
     # --- the streams ------------------------------------------------------------------------------------------------
 

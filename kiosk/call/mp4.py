@@ -41,47 +41,49 @@ OPTIONS = {
 
 
 class _File:
-    """What the muxer writes into: append only (nothing to seek in), counted and hashed as it grows."""
+    """What the muxer writes into: append only (nothing to seek in), counted and hashed as it grows.
+
+    A fragment is gathered and goes to the disk in one piece: killed in between, a process hardly leaves a half one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
-        self._dirty = False
+        self._gathered = bytearray()
         self._broken: OSError | None = None
-        self._size = 0
-        self._whole = (0, self._hash.hexdigest())
+        self._whole = 0
+        sync_folder(path.parent)
 
     def write(self, data: bytes) -> int:
         if self._broken is not None:  # nothing behind a hole, not even the muxer's farewell
             raise self._broken
-        view = memoryview(data)
-        try:
-            while view:
-                written = self._file.write(view)
-                self._hash.update(view[:written])
-                self._size += written
-                view = view[written:]
-        except OSError as error:
-            self._broken = error
-            raise
-        self._dirty = True
+        self._gathered += data
         return len(data)
 
     def sync(self) -> None:
         """All that was written so far is whole, and from now on safe."""
-        if self._dirty:
+        if not self._gathered or self._broken is not None:
+            return
+        data, self._gathered = self._gathered, bytearray()
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
             os.fsync(self._file.fileno())
-            self._whole = (self._size, self._hash.hexdigest())
-            self._dirty = False
+        except OSError as error:
+            self._broken = error
+            raise
+        self._hash.update(data)
+        self._whole += len(data)
 
     def close(self) -> tuple[int, str]:
         """(bytes, sha256) of what is left: a half fragment, which the disk did not take, is cut off."""
         if self._broken is not None:
             with contextlib.suppress(OSError):
-                self._file.truncate(self._whole[0])
+                self._file.truncate(self._whole)
                 os.fsync(self._file.fileno())
         self._file.close()
-        return self._whole
+        return self._whole, self._hash.hexdigest()
 
 
 class Mp4:
@@ -154,6 +156,15 @@ class Mp4:
         with contextlib.suppress(StoreTrouble), _disk_trouble():
             self._file.sync()
         return self._file.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Which names stand in it is safe from now on. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def mend(path: Path) -> None:

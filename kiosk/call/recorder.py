@@ -54,6 +54,7 @@ class Recorder:
         self._ended: Slot[Written] = Slot()
         self._began: Slot[float] = Slot()
         self._stopped = threading.Event()
+        self._discarded = False
         self.dropped = 0
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
@@ -78,6 +79,14 @@ class Recorder:
 
     def stop(self) -> None:
         """What was handed over is still written."""
+        self._end()
+
+    def discard(self) -> None:
+        """The same, but from now on nothing more is written: the file is to be deleted, or never begun."""
+        self._discarded = True
+        self._end()
+
+    def _end(self) -> None:
         self._stopped.set()
         with contextlib.suppress(queue.Full):  # then the thread looks at `_stopped` once it has emptied the queue
             self._queue.put_nowait(None)
@@ -97,6 +106,8 @@ class Recorder:
         trouble: StoreTrouble | None = None
         try:
             while (item := self._next()) is not None:
+                if self._discarded:
+                    break
                 if file is None:
                     file = self._begin(item)
                 elif isinstance(item, AccessUnit):

@@ -1,6 +1,8 @@
 """When to record: follows what is wanted, one file after the other, and tells what came of each.
 
-Nothing is on disk before recording is wanted: no recorder exists then, and no file.
+Nothing is on disk before recording is wanted: no recorder exists then, and no file. Where consent is withdrawn and the
+provider says "delete", the call's files are gone from disk before `want` returns; the recorder then still holds one
+that has no name, and gives it back when it ends.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
-from kiosk.call.mp4 import mend
+from kiosk.call.mp4 import mend, sync_folder
 from kiosk.call.recorder import Recorder, Written
 from kiosk.call.relay import Outlet, Relay
 from kiosk.errors import StoreTrouble
@@ -44,12 +46,20 @@ class Timeline(Protocol):
     async def stop(self, artifact_id: str, group: str = "") -> Artifact | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
     recorder: Recorder
     outlet: Outlet
     path: Path
     artifact_id: str
+    stopped: bool = False
+    discarded: bool = False
+
+    def stop(self) -> None:
+        """Not one more frame or block is taken."""
+        self.stopped = True
+        self.outlet.close()
+        self.recorder.stop()
 
 
 class Recordings:
@@ -72,6 +82,10 @@ class Recordings:
         self._call, self._folder, self._relay, self._tell = call_id, folder, relay, tell
         self._timeline, self._already = timeline, already
         self._names = {a.name for a in session.artifacts}
+        self._withdrawals = session.withdrawals
+        self._deleting = False
+        self._gone: set[str] = set()
+        self._deletes = session.recording.on_withdrawal == "delete"
         self._wanted = False
         self._asked = False
         self._changed = asyncio.Event()
@@ -89,13 +103,19 @@ class Recordings:
             return "on"
         return "asked" if self._asked and not self._wanted else "off"
 
-    def want(self, wanted: bool, asked: bool = False) -> None:
-        """From now on not one more frame is taken where it is no longer wanted."""
+    def want(self, wanted: bool, asked: bool = False, withdrawals: int = 0) -> None:
+        """From now on not one more frame is taken where it is no longer wanted.
+
+        withdrawals: how often the code user has said no; once more than before, and what there is was withdrawn, even
+        where he has agreed again meanwhile.
+        """
         before = self.state
         self._wanted, self._asked = wanted, asked
-        if not wanted and self._running is not None:
-            self._running.outlet.close()
-            self._running.recorder.stop()
+        withdrawn, self._withdrawals = withdrawals > self._withdrawals, max(withdrawals, self._withdrawals)
+        if self._running is not None and (withdrawn or not wanted):
+            self._running.stop()
+        if withdrawn and self._deletes:
+            self._delete()
         self._changed.set()
         if wanted:
             self._idle.clear()
@@ -104,25 +124,28 @@ class Recordings:
 
     def sound(self, block: Samples, at_s: float) -> None:
         """20 ms of everything that is heard, from `at_s` on."""
-        if self._running is not None and self._wanted:
+        if self._running is not None and not self._running.stopped:
             self._running.recorder.sound(block, at_s)
 
     async def run(self) -> None:
         """Records whenever it is wanted. Never fails: a call can do without; what went wrong is told."""
         while True:
             self._changed.clear()
-            if not self._wanted:
-                self._idle.set()
-                await self._changed.wait()
-                continue
-            self._idle.clear()
             try:
-                await self._record()
+                await self._finish_deleting()
+                if self._wanted:
+                    self._idle.clear()
+                    await self._record()
+                    continue
             except StoreTrouble as error:
                 self._give_up(error)
             except Exception:  # named place: the call goes on without a recording
                 log.exception("recording: broken")
                 self._give_up(StoreTrouble("the recording broke off"))
+            if not self._wanted:
+                if not self._changed.is_set():
+                    self._idle.set()
+                await self._changed.wait()
 
     async def finish(self) -> None:
         """The call is over: returns once the last file is whole and told."""
@@ -139,8 +162,7 @@ class Recordings:
             written = await running.recorder.ended()
         finally:
             self._running = None
-            running.recorder.stop()
-            running.outlet.close()
+            running.stop()
             for task in (feeding, noting):
                 task.cancel()
             await asyncio.wait((feeding, noting))
@@ -173,7 +195,7 @@ class Recordings:
             self._tell(channels.of(error))
 
     async def _keep(self, running: _Running, written: Written) -> None:
-        if written.bytes:
+        if written.bytes and not running.discarded:
             artifact = Artifact(
                 id=running.artifact_id,
                 kind=ArtifactKind.RECORDING,
@@ -185,12 +207,42 @@ class Recordings:
                 group=running.artifact_id,
             )
             self._tell(inputs.AddArtifact(artifact))
-        if self._timeline is not None:
-            timeline = await self._timeline.stop(secrets.token_hex(8), running.artifact_id)
-            if timeline is not None:
-                self._tell(inputs.AddArtifact(timeline))
+        timeline = await self._stop_timeline(running)
+        if timeline is not None and not running.discarded:
+            self._tell(inputs.AddArtifact(timeline))
         if written.trouble is not None:
             raise written.trouble
+
+    async def _stop_timeline(self, running: _Running) -> Artifact | None:
+        if self._timeline is None:
+            return None
+        try:
+            return await self._timeline.stop(secrets.token_hex(8), running.artifact_id)
+        except StoreTrouble as error:
+            if not (running.discarded or self._deleting):  # else it is gone already, as it should be
+                self._tell(channels.of(error))
+            return None
+
+    def _delete(self) -> None:
+        """All recordings of this call lose their names at once; `run` sees to the rest."""
+        self._deleting = True
+        self._idle.clear()
+        if self._running is not None:
+            self._running.discarded = True
+            self._running.recorder.discard()
+        with contextlib.suppress(OSError):  # `run` tries again
+            _remove(self._folder, self._gone)
+
+    async def _finish_deleting(self) -> None:
+        """No recorder runs now: what a thread had just begun goes as well, and the disk keeps it that way."""
+        if not self._deleting:
+            return
+        self._deleting = False
+        self._gone.update(await asyncio.to_thread(discard, self._folder))
+        if self._gone:
+            log.info("recording: consent withdrawn, %d files deleted", len(self._gone))
+            self._tell(inputs.RecordingDeleted(self._call, tuple(sorted(self._gone))))
+            self._gone.clear()
 
     def _give_up(self, trouble: StoreTrouble) -> None:
         """Until it is switched off and on again: a full disk is not tried again by itself."""
@@ -205,6 +257,27 @@ class Recordings:
             here = set()
         taken = (NAME.match(name) for name in self._names | here)
         return f"recording-{max((int(m[1]) for m in taken if m), default=0) + 1}.mp4"
+
+
+def discard(folder: Path) -> tuple[str, ...]:
+    """Deletes the recordings in `folder` with their timelines, for good; the names of what went. For a thread.
+
+    Raises StoreTrouble: some are still there.
+    """
+    gone: set[str] = set()
+    try:
+        _remove(folder, gone)
+        if folder.exists():
+            sync_folder(folder)
+    except OSError as error:
+        raise StoreTrouble(f"withdrawn recordings cannot be deleted: {error.strerror}") from error
+    return tuple(sorted(gone))
+
+
+def _remove(folder: Path, gone: set[str]) -> None:
+    for path in folder.glob("recording-*"):
+        path.unlink()
+        gone.add(path.name)
 
 
 def leftovers(folder: Path, known: Iterable[str], call: str) -> tuple[Artifact, ...]:

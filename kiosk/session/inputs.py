@@ -124,6 +124,13 @@ class AddArtifact(_Input, tag="add-artifact", frozen=True):
     artifact: Artifact
 
 
+class RecordingDeleted(_Input, tag="recording-deleted", frozen=True):
+    """Consent was withdrawn, and these files of the call are gone from disk."""
+
+    call: str
+    names: tuple[str, ...]
+
+
 class Uploaded(_Input, tag="uploaded", frozen=True):
     """The desk has verified and receipted the artifact."""
 
@@ -158,4 +165,16 @@ Command = (
 )
 """What may come from staff through the desk."""
 
-Input = Command | Request | GiveConsent | RecordingRuns | Joined | CallSummary | AddArtifact | Uploaded | Seen | Rate
+Input = (
+    Command
+    | Request
+    | GiveConsent
+    | RecordingRuns
+    | Joined
+    | CallSummary
+    | AddArtifact
+    | RecordingDeleted
+    | Uploaded
+    | Seen
+    | Rate
+)

@@ -27,6 +27,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     requests_allowed: bool = True
     recording_allowed: bool = False
     recording_wanted: bool = True  # ask for a recording in every call, so that staff need not press
+    on_withdrawal: Literal["keep", "delete"] = "delete"  # what becomes of a call's recordings when consent is withdrawn
     review_s: Annotated[float, Meta(ge=0)] = 600.0
     visibility: Literal["public", "internal"] = "public"
     steps: tuple[StepKind, ...] = ("reason", "consent")

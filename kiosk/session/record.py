@@ -82,11 +82,17 @@ class Recording(Struct, frozen=True):
     asked: bool = False
     consent: Consent | None = None
     running: bool = False
+    on_withdrawal: Literal["keep", "delete"] = "delete"
 
     @property
     def wanted(self) -> bool:
         """Whether frames may be kept now: all three must have said yes."""
         return self.allowed and self.asked and self.consent is not None and self.consent.given
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the code user has said no, and nothing of the call may stay."""
+        return self.on_withdrawal == "delete" and self.consent is not None and not self.consent.given
 
 
 class Call(Struct, frozen=True):
@@ -118,6 +124,24 @@ class Artifact(Struct, frozen=True):
     call: str = ""
     group: str = ""
     uploaded: bool = False  # the desk has receipted it
+
+
+class FileHash(Struct, frozen=True):
+    name: str
+    sha256: str  # empty: it never became whole
+    call: str = ""
+
+
+class Receipt(Struct, frozen=True):
+    """A line of the chain about consent (see receipts.py): what was said, or what became of files made under it."""
+
+    n: int
+    at: str
+    what: Literal["said", "kept", "deleted"]
+    consent: Consent | None = None
+    files: tuple[FileHash, ...] = ()
+    previous: str = ""
+    hash: str = ""
 
 
 class Ringing(Struct, frozen=True):
@@ -159,6 +183,12 @@ class Session(Struct, frozen=True):
     rating: Rating | None = None
     review_s: float = 600.0
     history: tuple[Change, ...] = ()
+    consents: tuple[Receipt, ...] = ()
+
+    @property
+    def withdrawals(self) -> int:
+        """How often the code user has said no to being recorded."""
+        return sum(r.consent is not None and not r.consent.given for r in self.consents)
 
     @property
     def call(self) -> Call | None:

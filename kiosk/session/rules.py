@@ -22,6 +22,7 @@ from kiosk.errors import (
     WrongState,
 )
 from kiosk.session import inputs as do
+from kiosk.session import receipts
 from kiosk.session.provider import Provider
 from kiosk.session.record import Actor, Call, Change, Device, Person, Recording, Ringing, Session
 from kiosk.session.states import ENDED, OPEN, Event, Role, State, step
@@ -87,7 +88,7 @@ def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:
     assigned = provider.staff
     if by_staff and all(p.id != by_staff.id for p in assigned):
         assigned = (*assigned, by_staff)
-    return Session(
+    session = Session(
         id=now.new_session_id,
         epoch=now.epoch,
         rev=1,
@@ -107,11 +108,12 @@ def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:
         recording=Recording(
             allowed=provider.recording_allowed,
             asked=provider.recording_allowed and provider.recording_wanted,
-            consent=consent if provider.recording_allowed else None,
+            on_withdrawal=provider.on_withdrawal,
         ),
         review_s=provider.review_s,
         history=(Change(now.at, actor, event, None, state, clock_ok=now.clock_ok),),
     )
+    return receipts.said(session, consent, now.at) if consent and provider.recording_allowed else session
 
 
 def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # noqa: PLR0911, PLR0912, PLR0915 - a line per input
@@ -161,7 +163,7 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
         case do.GiveConsent(consent):
             _require(actor, Role.CODE_USER)
             _open_for_recording(s)
-            return replace(s, recording=replace(s.recording, consent=consent))
+            return receipts.said(s, consent, now.at)
         case do.RecordingRuns(running):
             _require(actor, Role.SYSTEM)
             # said late, after the call: nothing runs any more, whatever the recorder knew when it said it
@@ -174,8 +176,13 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
             return replace(s, calls=tuple(replace(c, summary=figures) if c.id == call else c for c in s.calls))
         case do.AddArtifact(artifact):
             _require(actor, Role.SYSTEM)
+            if receipts.was_deleted(s, artifact):
+                return s
             others_ = tuple(a for a in s.artifacts if a.id != artifact.id)
-            return replace(s, artifacts=(*others_, artifact))
+            return receipts.kept(replace(s, artifacts=(*others_, artifact)), artifact, now.at)
+        case do.RecordingDeleted(call, names):
+            _require(actor, Role.SYSTEM)
+            return receipts.deleted(s, call, names, now.at)
         case do.Uploaded(artifact_id, sha256):
             _require(actor, Role.SYSTEM)
             return replace(
