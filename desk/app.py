@@ -79,6 +79,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 yield desk
             finally:
                 desk.hub.close()
+                await desk.uploads.close()
                 following.cancel()
     finally:
         await store.close()
@@ -86,7 +87,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
 
 def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks) -> Desk:
     hub = Hub()
-    files = Files(Path(config.data))
+    files = Files(Path(config.data), config.files)
     uploads = Uploads(store, files, kiosks, seals, url)
     commands = Commands(kiosks, store)
     calls = Calls(kiosks, hub)

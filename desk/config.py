@@ -79,6 +79,19 @@ class CallSettings(_Section, frozen=True, kw_only=True):
     ice_servers: tuple[IceServer, ...] = ()
 
 
+class FileSettings(_Section, frozen=True, kw_only=True):
+    """Where whole, verified files are kept; partial ones grow on the desk's own disk, in `data`."""
+
+    url: Annotated[str, Meta(pattern=r"^((s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9/._-]*)?)|(file:///.+))?$")] = ""
+    """s3://bucket/prefix or file:///folder; left out: `files` in `data`."""
+    endpoint: Annotated[str, Meta(pattern=r"^(https?://\S+)?$")] = ""
+    """Of an S3 that is not Amazon's."""
+    region: str = "us-east-1"
+    key_id_file: str = ""
+    """With `key_file`; both left out: what the machine's environment gives (a role)."""
+    key_file: str = ""
+
+
 class Config(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     broker: Broker = Broker()
@@ -90,6 +103,7 @@ class Config(_Section, frozen=True, kw_only=True):
     """Left out: `secret` in `data`."""
     people: tuple[Member, ...] = ()
     call: CallSettings = CallSettings()
+    files: FileSettings = FileSettings()
 
     @property
     def database_url(self) -> str:

@@ -1,4 +1,4 @@
-"""The desk's files: whole and verified ones in a store (a folder now, any object store later), partial ones on disk.
+"""The desk's files: whole and verified ones in a store (a folder or S3, by one setting), partial ones on disk.
 
 All names are made here, of ids and digests whose patterns were checked; nothing of a name that a client sends is used.
 """
@@ -9,18 +9,25 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast
 
 import obstore
-from obstore.store import LocalStore
+from obstore.store import LocalStore, S3Store
 
-from kiosk.errors import StoreTrouble
+from desk.config import FileSettings
+from kiosk.errors import ConfigError, StoreTrouble
+from kiosk.settings import read_secret
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK = 1 << 20
+RETRY_S = timedelta(seconds=30)
 
 MAGIC: dict[str, tuple[int, bytes]] = {
     "image/jpeg": (0, b"\xff\xd8"),
@@ -38,13 +45,21 @@ class _Found(Protocol):
 
 
 class Files:
-    """`folder/files` and `folder/partial`; both are made where they are missing."""
+    """`folder/partial`, and what `settings` names (left out: `folder/files`); folders are made where they are missing.
 
-    def __init__(self, folder: Path) -> None:
-        self._kept = folder / "files"
+    Raises:
+        ConfigError: a key cannot be read, or the store cannot be had at all.
+    """
+
+    def __init__(self, folder: Path, settings: FileSettings | None = None) -> None:
+        settings = settings or FileSettings()
         self._partial = folder / "partial"
         self._partial.mkdir(parents=True, exist_ok=True)
-        self._store = LocalStore(self._kept, mkdir=True)
+        self._kept = None if settings.url.startswith("s3:") else _folder(settings, folder)
+        try:
+            self._store = LocalStore(self._kept, mkdir=True) if self._kept else _s3(settings)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise ConfigError(f"files: {error}") from error
 
     def partial(self, session: str, artifact: str, sha256: str) -> Path:
         """Where a file grows."""
@@ -65,7 +80,10 @@ class Files:
         return name
 
     def _sync(self, name: str) -> None:
-        """obstore does not fsync; what we receipt must survive a power cut. In a thread."""
+        """obstore does not fsync; what we receipt must survive a power cut. (S3 keeps what it has answered for.) In a
+        thread."""
+        if self._kept is None:
+            return
         place = self._kept / name
         for path in (place, place.parent, self._kept):
             sync(path)
@@ -84,6 +102,28 @@ class Files:
                 yield bytes(piece)
         except (OSError, obstore.exceptions.BaseError) as error:
             raise StoreTrouble(f"the file store does not give the file back: {error}") from error
+
+
+def _folder(settings: FileSettings, folder: Path) -> Path:
+    return Path(settings.url.removeprefix("file://")) if settings.url else folder / "files"
+
+
+def _s3(settings: FileSettings) -> S3Store:
+    """Tried again for RETRY_S at most: the kiosk comes back by itself, and its file is here until then."""
+    bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
+    config: S3Config = {"region": settings.region}
+    if settings.endpoint:
+        config["endpoint"] = settings.endpoint
+    if settings.key_id_file or settings.key_file:
+        config["access_key_id"] = read_secret(settings.key_id_file)
+        config["secret_access_key"] = read_secret(settings.key_file)
+    return S3Store(
+        bucket,
+        prefix=prefix.strip("/") or None,
+        config=config,
+        client_options={"allow_http": settings.endpoint.startswith("http:")},
+        retry_config={"max_retries": 3, "retry_timeout": RETRY_S},
+    )
 
 
 def sync(path: Path) -> None:

@@ -31,6 +31,8 @@ PATCH_TYPE = "application/offset+octet-stream"
 ALGORITHMS = ("sha1", "sha256")
 IDLE_S = 30.0
 """So long may a sender say nothing within a request."""
+FINISH_S = 15.0
+"""So long is a sender kept waiting while a whole file is verified and kept; then it may ask again."""
 PIECE = 1 << 20
 CHECKSUM_MISMATCH = 460
 ADDRESS = "/uploads/{token:str}"
@@ -64,7 +66,7 @@ async def create_upload(request: AnyRequest, token: FromPath[str], uploads: Name
             status = 413 if length > upload.grant.bytes else 400
             raise Problem(status, "wrong_length", f"this upload has {upload.grant.bytes} bytes", _TUS)
         if not await uploads.is_here(upload.grant):
-            await uploads.begin(upload)
+            await _begin(uploads, upload)
             if upload.whole:
                 await _finish(uploads, upload)
     return _said(201, {"Location": uploads.address(token)})
@@ -101,6 +103,8 @@ async def append_to_upload(
             if upload.whole:
                 _renew(limit, None)
                 await _finish(uploads, upload)
+            else:
+                await uploads.progressed(upload)
         return _said(204, {"Upload-Offset": str(offset)})
 
 
@@ -110,6 +114,8 @@ async def end_upload(request: AnyRequest, token: FromPath[str], uploads: NamedDe
         if await uploads.is_here(upload.grant):
             raise Problem(403, "not_allowed", "the file is kept already", _TUS)
         await _offset(uploads, upload)
+        if upload.finishing:
+            raise _busy()
         await uploads.discard(upload)
         return _said(204, {})
 
@@ -191,7 +197,7 @@ async def _append(request: AnyRequest, upload: Upload, start: int, limit: asynci
             raise Problem(CHECKSUM_MISMATCH, "wrong_checksum", "these bytes are not what was sent", _TUS)
         keep = True
     except OSError as error:
-        raise Problem(507, "store", "the desk's disk takes no more", _TUS) from error
+        raise _full() from error
     finally:
         await in_thread(disk.cut_to, upload.path, None if keep else start)
 
@@ -214,10 +220,31 @@ async def _pieces(request: AnyRequest, limit: asyncio.Timeout) -> AsyncIterator[
         raise _Cut
 
 
+async def _begin(uploads: Uploads, upload: Upload) -> None:
+    try:
+        await uploads.begin(upload)
+    except OSError as error:
+        raise _full() from error
+
+
 async def _finish(uploads: Uploads, upload: Upload) -> None:
-    if not await uploads.finish(upload):
+    try:
+        async with asyncio.timeout(FINISH_S):
+            kept = await uploads.finish(upload)
+    except TimeoutError:
+        raise _busy() from None
+    if not kept:
         text = "the file as a whole is not what was announced; it starts again at 0"
         raise Problem(CHECKSUM_MISMATCH, "wrong_checksum", text, _TUS | {"Upload-Offset": "0"})
+
+
+def _busy() -> Problem:
+    text = "all of it is here and is being verified; ask again"
+    return Problem(423, "verifying", text, _TUS | {"Retry-After": "5"})
+
+
+def _full() -> Problem:
+    return Problem(507, "store", "the desk's disk takes no more", _TUS)
 
 
 def _checksum(request: AnyRequest) -> tuple[str, bytes]:

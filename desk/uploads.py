@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,34 +30,38 @@ log = logging.getLogger(__name__)
 
 GRANT_S = 24 * 3600
 MAX_BYTES = 16 << 30
+TELL_S = 1.0
 MAX_NAMES = 500
 """Of so many artifacts in one document are grants made: more is no session."""
 
 
 class ArtifactView(Struct, frozen=True):
-    """Where an artifact is to be had; `url` is empty while it is not here."""
+    """Where an artifact is to be had; `url` is empty while it is not here. `received`: so many bytes of it are."""
 
     url: str
     uploaded: bool
+    received: int = 0
 
 
 @dataclass(slots=True)
 class Upload:
-    """One artifact on its way. `lock` is held while bytes are written; `holder` is whoever writes them now."""
+    """One artifact on its way. `lock` is held while bytes are written; `holder` is whoever writes them now.
+
+    `finishing`: all bytes are here and are being verified and kept. That goes on when the sender is cut off meanwhile,
+    or every link that breaks sooner than a large file is read would make it begin anew.
+    """
 
     grant: Grant
     path: Path
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     holder: asyncio.Timeout | None = None
     users: int = 0
+    finishing: asyncio.Task[bool] | None = None
 
     @property
     def offset(self) -> int | None:
         """How much is here; None before it was begun."""
-        try:
-            return self.path.stat().st_size
-        except FileNotFoundError:
-            return None
+        return _length(self.path)
 
     @property
     def whole(self) -> bool:
@@ -63,15 +69,25 @@ class Upload:
 
 
 class Uploads:
-    def __init__(self, store: Store, files: Files, kiosks: Kiosks, seals: Seals, url: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        kiosks: Kiosks,
+        seals: Seals,
+        url: str,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._files = files
         self._kiosks = kiosks
         self._seals = seals
         self._url = url
         self._on_way: dict[tuple[str, str, str], Upload] = {}
+        self._now = now
+        self._told_s: OrderedDict[str, float] = OrderedDict()
         self.followers: list[Callable[[str], Awaitable[None]]] = []
-        """Told the session's id when one of its files is here."""
+        """Told the session's id when one of its files is here, and at most each TELL_S while they come."""
 
     # --- what kiosks are asked for ------------------------------------------------------------------------------------
 
@@ -103,7 +119,13 @@ class Uploads:
         if not session.artifacts:
             return {}
         here = await self._store.files(session.id)
-        return {a.id: view(session.id, a, (a.id, a.sha256) in here) for a in session.artifacts}
+        coming = await in_thread(self._coming, session, here) if session.state in ENDED else {}
+        return {a.id: view(session.id, a, (a.id, a.sha256) in here, coming.get(a.id, 0)) for a in session.artifacts}
+
+    def _coming(self, session: Session, here: Container[tuple[str, str]]) -> dict[str, int]:
+        """Of each artifact that is not here, how much of it is. In a thread."""
+        missing = [a for a in session.artifacts if (a.id, a.sha256) not in here][:MAX_NAMES]
+        return {a.id: _length(self._files.partial(session.id, a.id, a.sha256)) or 0 for a in missing}
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -139,13 +161,37 @@ class Uploads:
         """An empty file, unless it has grown already."""
         await in_thread(upload.path.touch)
 
+    async def progressed(self, upload: Upload) -> None:
+        """More of it is here: said at most each TELL_S for all files of a session together."""
+        session, now_s = upload.grant.session, self._now()
+        if now_s - self._told_s.get(session, -TELL_S) < TELL_S:
+            return
+        self._told_s[session] = now_s
+        self._told_s.move_to_end(session)
+        if len(self._told_s) > MAX_NAMES:
+            self._told_s.popitem(last=False)
+        await self._tell(session)
+
     async def finish(self, upload: Upload) -> bool:
         """Verifies and keeps a file that has its length; False (and all of it is discarded) where it is not what it
-        should be. Holds `upload.lock`.
+        should be. Goes on by itself where the caller is cancelled; whoever comes meanwhile waits for the same end.
 
         Raises:
             StoreTrouble: the store does not take it now; the partial file stays.
         """
+        if upload.finishing is None:
+            upload.users += 1
+            upload.finishing = asyncio.create_task(self._finish(upload), name="upload finish")
+            upload.finishing.add_done_callback(lambda task: self._finished(upload, task))
+        return await asyncio.shield(upload.finishing)
+
+    def _finished(self, upload: Upload, task: asyncio.Task[bool]) -> None:
+        upload.finishing = None
+        self.leave(upload)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("session %s: an upload could not be kept: %s", upload.grant.session, error)
+
+    async def _finish(self, upload: Upload) -> bool:
         grant = upload.grant
         if not await in_thread(_verified, upload.path, grant):
             log.warning("session %s: an upload of %d bytes is not what was granted", grant.session, grant.bytes)
@@ -156,9 +202,19 @@ class Uploads:
         await self._store.add_file(file)
         await self.discard(upload)
         await self._receipt(grant.kiosk, grant.session, grant.artifact, grant.sha256)
-        for follower in self.followers:
-            await follower(grant.session)
+        await self._tell(grant.session)
         return True
+
+    async def close(self) -> None:
+        """What is being verified is left as it is: all of its bytes are on disk, and it begins anew when asked for."""
+        tasks = [u.finishing for u in self._on_way.values() if u.finishing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _tell(self, session: str) -> None:
+        for follower in self.followers:
+            await follower(session)
 
     async def discard(self, upload: Upload) -> None:
         await in_thread(upload.path.unlink, missing_ok=True)
@@ -168,10 +224,17 @@ class Uploads:
         await tell_if_possible(self._kiosks.receipt(kiosk, told))
 
 
-def view(session_id: str, artifact: Artifact, here: bool) -> ArtifactView:
+def view(session_id: str, artifact: Artifact, here: bool, received: int = 0) -> ArtifactView:
     """The digest in the address lets browsers keep the picture until it is another one."""
     url = f"/api/sessions/{session_id}/artifacts/{artifact.id}?v={artifact.sha256[:12]}"
-    return ArtifactView(url if here else "", here)
+    return ArtifactView(url if here else "", here, artifact.bytes if here else received)
+
+
+def _length(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _verified(path: Path, grant: Grant) -> bool:

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import aiohttp
 
+from kiosk.errors import Trouble
 from kiosk.session.record import Artifact, ArtifactKind
 from kiosk.upload.pace import Pace
 from kiosk.upload.tus import Damaged, GrantSpent, Tus, UploadFailed, open_http
@@ -198,7 +199,7 @@ class Courier:
     def _failed(self, parcel: _Parcel, error: Exception) -> None:
         """Logged once until it goes on again; the pause doubles."""
         if not parcel.failures:
-            log.warning("upload of %s interrupted: %s", parcel.artifact.name, error or type(error).__name__)
+            log.warning("upload of %s interrupted: %s", parcel.artifact.name, _why(error))
         pause_s = min(RETRY_S[1], RETRY_S[0] * 2 ** min(parcel.failures, 16))
         parcel.failures += 1
         parcel.not_before_s = self._now() + pause_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
@@ -228,6 +229,13 @@ class Courier:
             offset = await tus.append(url, offset, chunk, digest, length, self._paced)
             size = _next_size(size, len(chunk) / max(self._now() - began_s, 1e-6))
             parcel.failures = 0
+
+
+def _why(error: Exception) -> str:
+    """Never aiohttp's own words: they name the address, and with it the token."""
+    if isinstance(error, Trouble):
+        return error.text
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
 
 
 def _next_size(size: int, bytes_per_s: float) -> int:
