@@ -23,7 +23,7 @@ STAFF = (Person("anna", "Anna"), Person("ben", "Ben"), Person("cem", "Cem"))
 PROVIDER = Provider(staff=STAFF)
 DEVICE = Device("press-7", "Press 7")
 
-STEPS = 60
+STEPS = 120
 ROUNDS_TO_HEAL = 12
 
 
@@ -203,7 +203,7 @@ class World:
         if command and before and command.state is not before.state:
             self.wrongs.append("obeyed in a state that its sender had not seen")
         answer = Answer(command.id, ok=True) if command else None
-        steps = [
+        steps: list[Callable[[], None]] = [
             lambda: self._keep(after, answer, command),
             lambda: self._tell(after, answer, command),
         ]
