@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def beside(path: Path) -> Path:
     return path.with_name("book.json.new")
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",
     "torn": lambda data: data[: len(data) // 2],
     "without its last byte": lambda data: data[:-1],
