@@ -40,6 +40,8 @@ def decode(data: bytes | str, kind: type[T] | UnionType, limit: int = MAX_MESSAG
     raw = data.encode() if isinstance(data, str) else data
     if len(raw) > limit:
         raise TooLarge(f"{len(raw)} bytes, at most {limit} are allowed")
+    if b"\\u0000" in raw:
+        raise Malformed("a NUL is no text: not every database takes it")
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -12,6 +12,10 @@ from kiosk.session.states import State
 from kiosk.wire.codec import MAX_SDP, VERSION
 
 V = Literal[1]
+Count = Annotated[int, Meta(ge=0, lt=2**31)]
+"""What every database holds in a plain integer: a larger one from outside must not reach any."""
+
+MAX_BYTES = 2**53
 Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
 
 
@@ -20,7 +24,7 @@ class Presence(Struct, frozen=True):
 
     online: bool
     boot: Id
-    connection: int
+    connection: Count
     v: V = VERSION
 
 
@@ -47,12 +51,17 @@ class SessionTold(Struct, frozen=True):
     session: Session
     v: V = VERSION
 
+    def __post_init__(self) -> None:
+        """Refuses what no store could hold: decoding takes integers of any size."""
+        if not 0 <= self.session.rev < 2**31 or any(a.bytes >= MAX_BYTES for a in self.session.artifacts):
+            raise ValueError("a number is out of range")
+
 
 class Guard(Struct, frozen=True):
     """What the sender saw; a command whose guard does not fit (any more) is refused and changes nothing."""
 
     state: State | None = None
-    rev: int | None = None
+    rev: Count | None = None
 
 
 class Command(Struct, frozen=True):
@@ -72,7 +81,7 @@ class Answer(Struct, frozen=True):
     id: Id
     ok: bool
     session: str = ""
-    rev: int = 0
+    rev: Count = 0
     state: State | None = None
     code: str = ""
     text: LongText = ""
@@ -122,7 +131,7 @@ class Stored(_Receipt, tag="stored", frozen=True, kw_only=True):
     """The desk has this revision in its database."""
 
     epoch: str
-    rev: int
+    rev: Count
 
 
 class UploadGrant(_Receipt, tag="upload-grant", frozen=True, kw_only=True):
