@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -208,6 +209,11 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
+def _at_once(sock: Any) -> None:
+    """Small packets do not wait for an acknowledgement (Nagle): 40 ms of each message there and back were that."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class _Connection:
     """One paho client from CONNECT to the end of its connection. Callbacks run in paho's thread."""
 
@@ -237,6 +243,7 @@ class _Connection:
             will = s.will(self._number)
             properties = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will_delay_s(s))
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
+        client.on_socket_open = lambda _client, _data, sock: _at_once(sock)
         client.on_connect = self._on_connect
         client.on_connect_fail = lambda *_: self._fail("the broker does not answer")
         client.on_subscribe = self._on_subscribe
