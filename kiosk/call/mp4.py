@@ -1,7 +1,7 @@
 """A recording on disk: fragmented MP4 of the camera's own packets and Opus. For one thread; blocks.
 
-Each second a fragment is whole on disk (fsync): whatever happens to the power or the process, everything up to the
-last fragment plays (measured: 14.0 of 15 s after SIGKILL). Nothing is encoded but the sound.
+A fragment of 0.6 s is whole on disk (fsync) as soon as it is over: whatever happens to the power or the process,
+everything but the last second at most plays. Nothing is encoded but the sound.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 
+from kiosk.call.in_step import InStep
 from kiosk.errors import StoreTrouble
-from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Samples
+from kiosk.hw.ports import SAMPLE_RATE_HZ, AccessUnit, Samples
 
 VIDEO_TIME_BASE = Fraction(1, 90_000)
 SOUND_TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
 SOUND_BPS = 48_000
-FRAGMENT_US = 1_000_000
-SLIP_S = 0.06
-"""Sound further than this from where the clock says is put right: it was lost before it came here."""
+FRAGMENT_US = 600_000
+HELD_BACK_US = 300_000
+"""A stream that has stopped keeps the other from the disk for so long: less than a second together with a fragment."""
 OPUS_LEAD = 312
 """Samples that libopus begins before the sound. A time before 0 would make the muxer move the picture instead."""
 OPTIONS = {
@@ -36,7 +38,7 @@ OPTIONS = {
     "frag_duration": str(FRAGMENT_US),
     "min_frag_duration": "300000",  # keyframes on request may come close together
     "flush_packets": "1",
-    "max_interleave_delta": str(FRAGMENT_US),  # a stream that has stopped must not keep the other from the disk
+    "max_interleave_delta": str(HELD_BACK_US),
 }
 
 
@@ -95,7 +97,9 @@ class Mp4:
     def __init__(self, path: Path, keyframe: AccessUnit) -> None:
         self._begin_s = keyframe.captured_s
         self._last_pts = -1
-        self._sound_pts: int | None = None
+        self._in_step = InStep()
+        self._heard = False
+        self._held: dict[int, Packet[Any]] = {}
         with _disk_trouble():
             self._file = _File(path)
             self._container = av.open(self._file, "w", format="mp4", options=OPTIONS)
@@ -122,26 +126,36 @@ class Mp4:
         self._mux(packet)
 
     def sound(self, block: Samples, at_s: float) -> None:
-        """(960,) int16 mono whose first sample was heard at `at_s`. Blocks follow each other without gaps."""
+        """(960,) int16 mono whose first sample was heard at `at_s`, as well as the caller knows."""
         due = round((at_s - self._begin_s) * SAMPLE_RATE_HZ)
         if due < 0:
             return
-        slip = due - self._sound_pts if self._sound_pts is not None else None
-        if slip is None or slip > SLIP_S * SAMPLE_RATE_HZ:
-            self._sound_pts = due
-        elif slip < -SLIP_S * SAMPLE_RATE_HZ:
-            return
-        assert self._sound_pts is not None
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
+        for at, whole in self._in_step.put(block, due):
+            self._encode(whole, at)
+
+    def _encode(self, block: Samples, at: int) -> None:
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block).reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.time_base = SAMPLE_RATE_HZ, SOUND_TIME_BASE
-        frame.pts = self._sound_pts + OPUS_LEAD
-        self._sound_pts += SAMPLES_PER_BLOCK
+        frame.pts = at + OPUS_LEAD
+        self._heard = True
         with _disk_trouble():
             packets = self._sound.encode(frame)
         for packet in packets:
             self._mux(packet)
 
     def _mux(self, packet: Packet[Any]) -> None:
+        """Writes the one before it in its stream, whose duration is known now.
+
+        Where a fragment ends in a gap (no camera for a while), the muxer guesses the length of its last frame, and puts
+        what comes after the gap right behind it: too early.
+        """
+        held, self._held[packet.stream_index] = self._held.get(packet.stream_index), packet
+        if held is None:
+            return
+        held.duration = (packet.pts or 0) - (held.pts or 0)
+        self._write(held)
+
+    def _write(self, packet: Packet[Any]) -> None:
         with _disk_trouble():
             self._container.mux_one(packet)
             self._file.sync()
@@ -149,8 +163,10 @@ class Mp4:
     def close(self) -> tuple[int, str]:
         """(bytes, sha256) of the file. A disk that is full by now costs the last second, no more."""
         with contextlib.suppress(StoreTrouble), _disk_trouble():
-            for packet in self._sound.encode(None) if self._sound_pts is not None else ():
-                self._container.mux_one(packet)
+            for packet in self._sound.encode(None) if self._heard else ():
+                self._mux(packet)
+            for packet in self._held.values():
+                self._write(packet)
         with contextlib.suppress(StoreTrouble), _disk_trouble():
             self._container.close()
         with contextlib.suppress(StoreTrouble), _disk_trouble():
