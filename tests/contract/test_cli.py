@@ -26,6 +26,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ["kiosk", "config"],
         ["kiosk", "doctor"],
         ["kiosk", "demo"],
+        ["kiosk", "broker-config"],
         ["desk"],
         ["desk", "run"],
         ["desk", "config"],
