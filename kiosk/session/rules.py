@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from msgspec import Struct
+from msgspec import Struct, json
 from msgspec.structs import replace
 
 from kiosk.errors import (
@@ -29,6 +29,14 @@ from kiosk.session.states import ENDED, OPEN, Event, Role, State, step
 
 MAX_TICKETS = 20
 MAX_ASSIGNED = 50
+MAX_DOCUMENT = 60 * 1024
+"""Bytes of the session as JSON. The wire takes 64 kB: what grew beyond could never be told, and would take the
+connection down with it."""
+
+ROOM_FOR_THE_END = 12 * 1024
+"""Kept free for the call's files, and for what must always be possible."""
+
+ALWAYS = (do.End, do.Cancel, do.Close, do.GiveUp, do.StopRecording, do.RecordingRuns, do.Uploaded)
 
 
 class Now(Struct, frozen=True):
@@ -71,7 +79,21 @@ def apply(session: Session | None, what: do.Input, actor: Actor, now: Now) -> Se
     if session is None:
         raise NoSuchSession("the kiosk holds no such session")
     changed = _apply(session, what, actor, now)
-    return session if changed == session else replace(changed, rev=session.rev + 1)
+    if changed == session:
+        return session
+    _fits(session, changed, what, actor)
+    return replace(changed, rev=session.rev + 1)
+
+
+def _fits(before: Session, after: Session, what: do.Input, actor: Actor) -> None:
+    """Raises Full where `after` has grown to more than can be told."""
+    withdrawn = isinstance(what, do.GiveConsent) and before.recording.wanted and not what.consent.given
+    if withdrawn or isinstance(what, ALWAYS):
+        return
+    limit = MAX_DOCUMENT if actor.role is Role.SYSTEM else MAX_DOCUMENT - ROOM_FOR_THE_END
+    size = len(json.encode(after))
+    if size > limit and size > len(json.encode(before)):
+        raise Full("the session holds as much as can be told; please begin a new one")
 
 
 def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from msgspec.structs import replace
 
@@ -23,6 +25,8 @@ from kiosk.session.record import (
 )
 from kiosk.session.rules import MAX_ASSIGNED, Now, apply
 from kiosk.session.states import Role, State
+from kiosk.wire.codec import MAX_MESSAGE, encode
+from kiosk.wire.messages import SessionTold
 
 ANNA, BEN, CLARA = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye"), Person("clara", "Clara Wolf")
 PROVIDER = Provider(staff=(ANNA, BEN), moderators=(CLARA,), recording_allowed=True, reasons=("Jam",))
@@ -214,6 +218,20 @@ def test_only_so_many_people_are_assigned() -> None:
         session = apply(session, do.Assign(Person(f"p-{session.rev}-x", "")), staff(ANNA), NOW)
     with pytest.raises(Full):
         apply(session, do.Assign(CLARA), staff(ANNA), NOW)
+
+
+def test_a_session_never_grows_beyond_what_can_be_told_and_can_always_be_ended() -> None:
+    session = completed()
+    files = [Artifact(f"art-{n}", ArtifactKind.SNAPSHOT, f"{n}.jpg", "image/jpeg", 3, "a" * 64) for n in range(1000)]
+    with contextlib.suppress(Full):
+        for file in files:
+            session = apply(session, do.AddArtifact(file), SYSTEM, NOW)
+    assert 100 < len(session.artifacts) < 1000
+    with pytest.raises(Full):
+        apply(session, do.Reopen(), staff(ANNA), NOW)
+    closed = apply(session, do.Close("x" * 200), staff(ANNA), NOW)
+    assert closed.state is State.CLOSED
+    assert len(encode(SessionTold(closed))) < MAX_MESSAGE
 
 
 def test_reopening_waits_while_another_session_is_in_progress() -> None:
