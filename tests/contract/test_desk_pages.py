@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from babel.messages.pofile import read_po
 from msgspec.structs import replace
@@ -253,6 +254,34 @@ def test_files_say_where_they_are_until_they_are_here(desk: StubDesk, open_page:
     assert page.locator('.artifact[data-kind="snapshot"] img').get_attribute("src") == "/files/flat.jpg"
     desk.put(replace(desk.sessions["s-1"], rev=9, artifacts=(replace(files[0], uploaded=True), *files[1:])))
     expect(page.locator('.artifact[data-kind="recording"] video')).to_have_attribute("src", "/files/call-1.mp4")
+
+
+def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    files = (
+        artifact("a-1", "recording", "call-1.mp4", uploaded=False, size=1000),
+        artifact("a-2", "session_data", "session.json", uploaded=False, size=1000),
+    )
+    desk.put(session(state=State.CLOSED, artifacts=files))
+    page = open_page("/sessions/s-1")
+    recording, data = (page.locator(f'.artifact[data-kind="{kind}"]') for kind in ("recording", "session_data"))
+    expect(recording).to_contain_text("Still at the kiosk")
+    expect(recording.locator("progress")).to_be_hidden()
+
+    def received(film: int, line: int) -> None:
+        places = {"a-1": film, "a-2": line}
+        views = {i: {"url": "", "uploaded": False, "received": n} for i, n in places.items()}
+        desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+
+    received(604, 0)
+    expect(recording).to_contain_text("On its way: 60 %")
+    expect(recording.locator("progress")).to_have_attribute("value", "60")
+    expect(data.locator("progress")).to_be_hidden()
+    received(1000, 250)
+    expect(recording).to_contain_text("Here, being verified")
+    expect(data).to_contain_text("On its way: 25 %")
+    views = {"a-1": {"url": "/files/call-1.mp4", "uploaded": True, "received": 1000}}
+    desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+    expect(recording.locator("video")).to_be_visible()
 
 
 def test_somebody_who_is_not_assigned_looks_and_cannot_act(desk: StubDesk, open_page: Callable[..., Page]) -> None:

@@ -1,12 +1,12 @@
 // What a session leaves behind: recordings, snapshots with their layers, session data. Each says where it is until it is here.
 //
-// For tests: `.artifact[data-kind][data-id]`, `.artifact video`, `.artifact img`, `.artifact .waiting`.
+// For tests: `.artifact[data-kind][data-id]`, `.artifact video`, `.artifact img`, `.artifact .waiting`, `.artifact progress`.
 
 import { el, icon, keyed, t } from "./dom.js";
 import { dateTime, size } from "./format.js";
 
 /** @typedef {import("./format.js").Artifact} Artifact */
-/** @typedef {Record<string, {url: string, uploaded: boolean}>} Places */
+/** @typedef {Record<string, {url: string, uploaded: boolean, received?: number}>} Places `received`: so many bytes are here */
 
 /** @param {Places} places @param {Artifact | undefined} artifact @returns {string} "" while it is not here; only paths of the desk itself are taken */
 function urlOf(places, artifact) {
@@ -21,9 +21,30 @@ function fileLink(url, text, iconName, download) {
   return el("a", { href: url, class: "tag", download: download || null, target: download ? null : "_blank", rel: "noopener" }, icon(iconName), text);
 }
 
-/** @param {Artifact} artifact */
-const waiting = (artifact) => el("div", { class: "waiting" }, icon("clock"), el("span", {}, t("Still at the kiosk")),
+/** What is not here: where it is, and how much of it has come. `paintProgress` fills it in. @param {Artifact} artifact */
+const waiting = (artifact) => el("div", { class: "waiting", "data-of": artifact.id }, icon("clock"), ...progress(artifact),
   el("span", { class: "small" }, t("{size}, comes when the session is closed and the network allows it", { size: size(artifact.bytes) })));
+
+/** @param {Artifact} artifact */
+const progress = (artifact) => [el("span", { class: "where" }, t("Still at the kiosk")),
+  el("progress", { max: 100, value: 0, hidden: true, "aria-label": t("Upload of {name}", { name: artifact.name }) })];
+
+/** In place, so that a video that plays beside it is left alone. @param {Artifact[]} artifacts @param {Places} places @param {Element} parent */
+function paintProgress(artifacts, places, parent) {
+  for (const place of parent.querySelectorAll("[data-of]")) {
+    const artifact = artifacts.find((one) => one.id === /** @type {HTMLElement} */ (place).dataset.of);
+    if (!artifact) continue;
+    const received = places[artifact.id]?.received ?? 0;
+    const percent = Math.floor((100 * received) / Math.max(1, artifact.bytes));
+    const text = percent >= 100 ? t("Here, being verified") : received ? t("On its way: {percent} %", { percent }) : t("Still at the kiosk");
+    const [where, bar] = [/** @type {HTMLElement} */ (place.querySelector(".where")), /** @type {HTMLProgressElement} */ (place.querySelector("progress"))];
+    if (where.textContent !== text) where.textContent = text;
+    bar.hidden = !received;
+    bar.value = percent;
+    const hint = /** @type {HTMLElement | null} */ (place.querySelector(".small"));
+    if (hint) hint.hidden = received > 0;
+  }
+}
 
 /** @param {Artifact} artifact @param {string} url @param {string} timeline @param {string} title */
 function recording(artifact, url, timeline, title) {
@@ -51,7 +72,7 @@ function snapshot(parts, places, number) {
 function data(artifact, url) {
   return el("div", { class: "artifact artifact-line", "data-kind": "session_data", "data-id": artifact.id }, icon("data"), t("Session data"),
     el("span", { class: "muted small" }, size(artifact.bytes)),
-    url ? fileLink(url, t("Download"), "download", artifact.name) : el("span", { class: "muted small" }, t("Still at the kiosk")));
+    url ? fileLink(url, t("Download"), "download", artifact.name) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
 }
 
 /** @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
@@ -76,4 +97,5 @@ export function paintArtifacts(session, places, parent) {
     keyed(parent.children[place], items);
     /** @type {HTMLElement} */ (parent.children[place]).hidden = !items.length;
   });
+  paintProgress(session.artifacts, places, parent);
 }

@@ -23,7 +23,7 @@ const store = beginPage(id);
 
 /** @type {Session | null} */
 let session = null;
-/** @type {Record<string, {url: string, uploaded: boolean}>} */
+/** @type {import("./artifacts.js").Places} */
 let places = {};
 let reloading = 0;
 
@@ -224,6 +224,11 @@ store.on("sessions", ({ session: one }) => {
   if (!one && firstList) firstList = false;
   else if (!one) loadSoon(); // the connection was away: what belongs to the session may have changed as well
   else if (one.id === id) take(one);
+});
+store.on("places", ({ session: one, artifacts }) => {
+  if (one !== id) return;
+  places = artifacts;
+  paint();
 });
 store.on("kiosks", paint);
 store.on("gone", (event) => {

@@ -1,7 +1,8 @@
 // The sessions and devices as the desk knows them, kept up to date by server-sent events. One per page.
 //
 // Emits (CustomEvent): "sessions" {session?: Session} after any change; "asks" {session} a new request; "rings" {session} the code
-// user has pressed START; "kiosks" after a change of presence; "gone" {session, peer, code, text}; "up" / "down" of the connection.
+// user has pressed START; "kiosks" after a change of presence; "gone" {session, peer, code, text}; "up" / "down" of the connection;
+// "places" {session: its id, artifacts} where its files are, and how much of them has come.
 
 import { getJson } from "./api.js";
 import { isCalling, isNewer } from "./format.js";
@@ -49,7 +50,10 @@ export class Store extends EventTarget {
       take(JSON.parse(/** @type {MessageEvent} */ (event).data || "{}"));
     });
     on("hello", () => {});
-    on("session", ({ session }) => this.take(session, true));
+    on("session", ({ session, artifacts }) => {
+      if (artifacts) this.tell("places", { session: session.id, artifacts });
+      this.take(session, true);
+    });
     on("presence", (data) => this.takePresence(data));
     on("gone", (data) => this.tell("gone", data));
   }
