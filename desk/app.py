@@ -20,8 +20,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-from desk import api, pages, people, tus, whep
+from desk import api, code_user, pages, people, tus, whep
 from desk.calls import Calls
+from desk.code_user import CodeUser
 from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.files import Files
@@ -55,6 +56,7 @@ class Desk:
     calls: Calls
     files: Files
     uploads: Uploads
+    code_user: CodeUser
     people: People
     bridge: Bridge
     pages: Pages
@@ -93,10 +95,14 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     calls = Calls(kiosks, hub)
     members = People(config, url, seals, store)
     bridge = Bridge(calls, store, members, seals, config.call, url)
+    guests = CodeUser(store, uploads, kiosks, seals, url)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
+    follower.stored.append(guests.invite)
     uploads.followers.append(follower.tell_session_again)
     page_maker = Pages(members, bridge.ice)
-    return Desk(config, store, hub, kiosks, commands, calls, files, uploads, members, bridge, page_maker, follower)
+    return Desk(
+        config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower
+    )
 
 
 def _mqtt(config: Config) -> Settings:
@@ -114,8 +120,20 @@ def _mqtt(config: Config) -> Settings:
 
 
 def build_app(desk: Desk) -> Litestar:
-    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *pages.routes()]
-    names = ("store", "hub", "kiosks", "commands", "calls", "files", "uploads", "people", "bridge", "pages")
+    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *code_user.ROUTES, *pages.routes()]
+    names = (
+        "store",
+        "hub",
+        "kiosks",
+        "commands",
+        "calls",
+        "files",
+        "uploads",
+        "code_user",
+        "people",
+        "bridge",
+        "pages",
+    )
     parts = {name: _given(getattr(desk, name)) for name in names}
     return Litestar(
         route_handlers=routes,

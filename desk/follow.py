@@ -67,6 +67,8 @@ class Follower:
         self._calls = calls
         self._uploads = uploads
         self._sleep = sleep
+        self.stored: list[Callable[[Session], Awaitable[None]]] = []
+        """Told each session once it is in the database."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """How many messages were refused, by kiosk and kind."""
         self._takers: dict[str, Callable[[Topic, bytes], Awaitable[None]]] = {
@@ -150,6 +152,8 @@ class Follower:
         )
         if outcome is not Told.PAST:
             await self._uploads.ask_for(told)
+            for stored in self.stored:
+                await stored(told)
 
     # --- whom it concerns ---------------------------------------------------------------------------------------------
 

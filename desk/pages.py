@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -43,11 +44,18 @@ class Pages:
         self._people = people
         self._ice = msgspec.to_builtins(ice)
         self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(folder / "templates"), autoescape=True)
-        self._texts = {language: texts(language, folder / "locale") for language in get_args(Language)}
+        self._texts: dict[str, NullTranslations] = {
+            language: texts(language, folder / "locale") for language in get_args(Language)
+        }
 
-    def show(self, template: str, me: Member | None, status: int = 200, **more: Any) -> Response[str]:
-        """A page. Context: `me` (id, name, role) or nothing, `language`, `_`, `texts`, `boot`, `status`, and `more`."""
-        language = self._people.language(me)
+    def show(
+        self, template: str, me: Member | None, status: int = 200, *, language: str = "", **more: Any
+    ) -> Response[str]:
+        """A page, in the person's language unless another is asked for.
+
+        Context: `me` (id, name, role) or nothing, `language`, `_`, `texts`, `boot`, `status`, and `more`.
+        """
+        language = language if language in self._texts else self._people.language(me)
         catalogue = self._texts[language]
         context = {
             "me": {"id": me.id, "name": me.name, "role": me.role.value} if me else None,

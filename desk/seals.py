@@ -20,7 +20,7 @@ from msgspec import Struct
 from kiosk.session.record import ArtifactKind
 
 T = TypeVar("T", bound=Struct)
-Purpose = Literal["enter", "cookie", "upload", "viewer"]
+Purpose = Literal["enter", "cookie", "upload", "viewer", "guest"]
 MAX_TOKEN = 900
 
 
@@ -56,6 +56,13 @@ class Viewer(Struct, frozen=True, array_like=True):
 
     session: str
     person: str
+    expires_s: int
+
+
+class Guest(Struct, frozen=True, array_like=True):
+    """Lets whoever has it see what is public of one session."""
+
+    session: str
     expires_s: int
 
 

@@ -107,6 +107,7 @@ class Kiosk:
             kiosk=config.id,
             boot=boot,
             about=about(config),
+            desk_url=config.desk_url,
             seen=self._seen,
             stored=self._stored,
             changed=self._refresh,
@@ -127,6 +128,7 @@ class Kiosk:
             wording=consent_wording,
             is_sent=self._link.is_sent,
             online=lambda: self._link.online,
+            public_link=self._link.public_link,
         )
         book.code_user_present = self._stage.code_user_present
 

@@ -74,11 +74,13 @@ class Stage:
         wording: Callable[[str], str],
         is_sent: Callable[[Session], bool],
         online: Callable[[], bool],
+        public_link: Callable[[Session], str],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._book, self._calls, self._display = config, book, calls, display
         self._buttons, self._touchscreen, self._lamp, self._board = buttons, touchscreen, lamp, board
         self._wording, self._is_sent, self._online, self._now = wording, is_sent, online, now
+        self._public_link = public_link
         self._front = Front(size=size, long_press_s=config.hardware.gpio.long_press_s)
         self._flow: flows.Flow | None = None
         self._flow_touched_s = 0.0
@@ -204,10 +206,17 @@ class Stage:
         await self._go_on(flow)
 
     async def _go_on(self, flow: flows.Flow) -> None:
-        """To the next step; with none left the request is made."""
-        self._flow = flow if flow.step else None
+        """To the next step; with none left the request is made.
+
+        Where the disk does not take it, the last step stays: what was answered is not lost, and may be sent again.
+        """
         if flow.step is None:
-            await self._book.put(None, flow.request, CODE_USER)
+            try:
+                await self._book.put(None, flow.request, CODE_USER)
+            except Refused:
+                self._flow = None
+                raise
+        self._flow = flow if flow.step else None
 
     async def _act_outside_flow(self, intent: Chosen) -> None:
         match intent.id:
@@ -315,6 +324,7 @@ class Stage:
             call=self._calls.view(session),
             troubles=tuple(dict.fromkeys(TROUBLES[p] for p in TROUBLES if p in self._board.failing())),
             article=self._article,
+            qr=self._public_link(session) if session and session.state not in OPEN else "",
             now_s=self._now(),
         )
 

@@ -28,6 +28,7 @@ from kiosk.wire.messages import (
     Command,
     Health,
     Presence,
+    PublicLink,
     Receipt,
     SeenBy,
     SessionTold,
@@ -73,6 +74,7 @@ class Link:
         kiosk: str,
         boot: str,
         about: About,
+        desk_url: str = "",
         seen: Callable[[str, Person], Awaitable[None]],
         stored: Callable[[str, str, str], Awaitable[None]],
         changed: Callable[[], None],
@@ -80,6 +82,8 @@ class Link:
         self._client, self._book = client, book
         self._kiosk, self._boot, self._about = kiosk, boot, about
         self._seen, self._stored, self._changed = seen, stored, changed
+        self._desk_url = desk_url.rstrip("/") + "/"
+        self._public_links: dict[str, str] = {}
         self._receipted: dict[str, int] = {}
         self._connection = 0
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -94,6 +98,10 @@ class Link:
     def is_sent(self, session: Session) -> bool:
         """The desk has this revision."""
         return self._book.is_settled(session) or self._receipted.get(session.id, -1) >= session.rev
+
+    def public_link(self, session: Session) -> str:
+        """Where the code user finds what is public of the session; empty where nobody has said so yet."""
+        return self._public_links.get(session.id, "") if session.visibility == "public" else ""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -234,6 +242,10 @@ class Link:
                 self.grants.put(receipt)
             case ArtifactStored(artifact=artifact, sha256=sha256):
                 await self._stored(session.id, artifact, sha256)
+            case PublicLink(url=url) if url.startswith(self._desk_url):
+                self._public_links[session.id] = url
+            case PublicLink():
+                raise Malformed("a public link to another place than the desk")
             case SeenBy(person=person):
                 await self._seen(session.id, person)
         self._changed()

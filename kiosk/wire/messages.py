@@ -149,8 +149,14 @@ class ArtifactStored(_Receipt, tag="artifact-stored", frozen=True, kw_only=True)
     sha256: Sha256
 
 
+class PublicLink(_Receipt, tag="public-link", frozen=True, kw_only=True):
+    """Where the code user finds what is public of the session, for a limited time; shown as a QR code."""
+
+    url: Annotated[str, Meta(max_length=1000, pattern=r"^https?://")]
+
+
 class SeenBy(_Receipt, tag="seen-by", frozen=True, kw_only=True):
     person: Person
 
 
-Receipt = Stored | UploadGrant | ArtifactStored | SeenBy
+Receipt = Stored | UploadGrant | ArtifactStored | PublicLink | SeenBy

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from playwright.async_api import Page
@@ -26,7 +27,7 @@ from kiosk.session.provider import Provider
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.ui.layout import inset, picture_fit
 from kiosk.ui.view import View
-from tests.whole.rig import CORNER_CODE_JS, Rig, chromium, code_on, has_colour, rig, shows, until
+from tests.whole.rig import CORNER_CODE_JS, SEEN_LAST, Rig, chromium, code_on, has_colour, rig, shows, until
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(240)]
 
@@ -366,11 +367,32 @@ class Story:
             })"""
         )
         assert width == 1280
+        await self.the_code_user_gets_theirs()
         picture = desk.locator(".artifact[data-kind=snapshot] img")
         await picture.scroll_into_view_if_needed()
         await until(
             lambda: picture.evaluate("(image) => image.naturalWidth >= 1280"), "the snapshot on the details page"
         )
+
+    async def the_code_user_gets_theirs(self) -> None:
+        """The QR code on the display, read by a phone that has no account."""
+
+        async def scanned() -> str:
+            address, *_ = cv2.QRCodeDetector().detectAndDecode(await self.stage.display())
+            return address
+
+        address = await until(scanned, "a QR code on the display")
+        browser = self.stage.context.browser
+        assert browser
+        phone = await browser.new_context(viewport={"width": 360, "height": 740})
+        try:
+            tab = await phone.new_page()
+            await tab.goto(address)
+            await tab.locator(".artifact[data-kind=recording] video").wait_for()
+            await tab.locator(".artifact[data-kind=flattened] img").wait_for()
+            await tab.screenshot(path=SEEN_LAST.with_name("code-user.png"), full_page=True)
+        finally:
+            await phone.close()
 
     async def all_is_uploaded(self) -> bool:
         artifacts = (await self.stage.session(self.session_id)).artifacts

@@ -1,0 +1,108 @@
+"""The code user's page behind the QR code: no account, nothing to guess, one session's public recordings and pictures,
+for a limited time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.types import ControllerRouterHandler
+from msgspec import Struct
+
+from desk.files import Files
+from desk.kiosks import Kiosks, tell_if_possible
+from desk.pages import PUBLIC, AnyRequest, Pages
+from desk.problems import Problem
+from desk.seals import BadSeal, Guest, Seals
+from desk.serve import file_response
+from desk.store import Store
+from desk.uploads import Uploads
+from kiosk.session.record import Artifact, ArtifactKind, Session
+from kiosk.session.states import OPEN
+from kiosk.wire.messages import PublicLink
+
+LINK_S = 7 * 24 * 3600
+SHOWN = (ArtifactKind.RECORDING, ArtifactKind.FLATTENED)
+"""Originals, layers, timelines and session data are for staff."""
+
+
+class Item(Struct, frozen=True):
+    """One file on the page. `url` is empty while it is on its way; `percent` says how far."""
+
+    kind: str
+    url: str
+    percent: int
+
+
+class CodeUser:
+    def __init__(self, store: Store, uploads: Uploads, kiosks: Kiosks, seals: Seals, url: str) -> None:
+        self._store, self._uploads, self._kiosks, self._seals, self._url = store, uploads, kiosks, seals, url
+
+    async def invite(self, session: Session) -> None:
+        """Tells the kiosk the address for its QR code, once the call is over and as long as the session is public."""
+        if session.state in OPEN or not session.calls or session.visibility != "public":
+            return
+        link = PublicLink(session=session.id, url=f"{self._url}/s/{self.token(session)}")
+        await tell_if_possible(self._kiosks.receipt(session.kiosk, link))
+
+    def token(self, session: Session) -> str:
+        return self._seals.seal("guest", Guest(session.id, self._seals.until(LINK_S)))
+
+    async def session(self, token: str) -> Session:
+        """The session that the token opens.
+
+        Raises:
+            Problem: 404, whatever the reason: forged, over, or no longer public.
+        """
+        try:
+            session = await self._store.session(self._seals.open("guest", token, Guest).session)
+        except BadSeal:
+            session = None
+        if session is None or session.visibility != "public":
+            raise Problem(404, "not_found", "there is nothing here (any more)")
+        return session
+
+    async def items(self, token: str, session: Session) -> list[Item]:
+        views = await self._uploads.views(session)
+        return [self._item(token, a, views[a.id].uploaded, views[a.id].received) for a in shown(session)]
+
+    @staticmethod
+    def _item(token: str, artifact: Artifact, here: bool, received: int) -> Item:
+        url = f"/s/{token}/{artifact.id}" if here else ""
+        return Item(artifact.kind.value, url, 100 * received // max(1, artifact.bytes))
+
+
+def shown(session: Session) -> list[Artifact]:
+    return [a for a in session.artifacts if a.kind in SHOWN]
+
+
+@get("/s/{token:str}", opt={**PUBLIC, "page": True})
+async def code_user_page(
+    pages: NamedDependency[Pages], code_user: NamedDependency[CodeUser], token: FromPath[str]
+) -> Response[Any]:
+    session = await code_user.session(token)
+    items = await code_user.items(token, session)
+    waiting = any(not item.url for item in items) or not shown(session)
+    return pages.show("code_user.html", None, language=session.language, session=session, items=items, waiting=waiting)
+
+
+@get("/s/{token:str}/{artifact_id:str}", opt=PUBLIC)
+async def code_user_file(
+    request: AnyRequest,
+    code_user: NamedDependency[CodeUser],
+    store: NamedDependency[Store],
+    files: NamedDependency[Files],
+    token: FromPath[str],
+    artifact_id: FromPath[str],
+) -> Response[Any]:
+    session = await code_user.session(token)
+    artifact = next((a for a in shown(session) if a.id == artifact_id), None)
+    file = await store.file(session.id, artifact_id, artifact.sha256) if artifact else None
+    if artifact is None or file is None:
+        raise Problem(404, "not_found", "there is no such file (any more)")
+    return file_response(request, files, file, artifact, False)
+
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (code_user_page, code_user_file)

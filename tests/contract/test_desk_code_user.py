@@ -1,0 +1,121 @@
+"""The code user's page: what is public of one session, behind an address that nobody guesses, for a limited time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from desk.code_user import LINK_S
+from desk.config import signing_secret
+from desk.seals import Guest, Seals
+from kiosk.session.record import ArtifactKind, Call, Session
+from kiosk.session.states import State
+from kiosk.wire.messages import PublicLink
+from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
+CALL = Call("c-1", "2026-11-22T10:00:00Z", "2026-11-22T10:05:00Z")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(tmp_path) as site, site.desk():
+        yield site
+
+
+@pytest.fixture
+async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
+    async with site.kiosk() as kiosk:
+        yield kiosk
+
+
+@pytest.fixture
+async def guest(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody with a phone: no cookie, no account."""
+    async with httpx.AsyncClient(base_url=site.url, timeout=20) as http:
+        yield http
+
+
+def over(**more: object) -> Session:
+    picture = an_artifact(JPEG, "a-flat", kind=ArtifactKind.FLATTENED, content_type="image/jpeg")
+    data = an_artifact(b"{}", "a-data", kind=ArtifactKind.SESSION_DATA, content_type="application/json")
+    return a_session(state=State.CLOSED, calls=(CALL,), artifacts=(picture, data), **more)
+
+
+async def invited(kiosk: Kiosk, session: Session) -> str:
+    """The path of the address that the kiosk is told for its QR code."""
+    await kiosk.told(session)
+    links = await until(lambda: kiosk.of(PublicLink))
+    return urlsplit(links[-1].url).path
+
+
+async def upload(kiosk: Kiosk, guest: httpx.AsyncClient, content: bytes) -> None:
+    grants = await until(lambda: [g for g in kiosk.grants if g.artifact == "a-flat"])
+    tus = {"Tus-Resumable": "1.0.0"}
+    begun = await guest.post(grants[0].url, headers={**tus, "Upload-Length": str(len(content))})
+    headers = {**tus, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    await guest.patch(begun.headers["Location"], content=content, headers=headers)
+    await until(lambda: kiosk.stored)
+
+
+async def test_the_page_shows_what_has_arrived_and_what_is_on_its_way(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    path = await invited(kiosk, over())
+    waiting = await guest.get(path)
+    assert waiting.status_code == 200
+    assert "<progress" in waiting.text
+    assert 'http-equiv="refresh"' in waiting.text
+    await upload(kiosk, guest, JPEG)
+    there = await guest.get(path)
+    assert f'src="{path}/a-flat"' in there.text
+    assert 'http-equiv="refresh"' not in there.text
+    picture = await guest.get(f"{path}/a-flat")
+    assert (picture.content, picture.headers["content-type"]) == (JPEG, "image/jpeg")
+
+
+async def test_nothing_but_recordings_and_finished_pictures_is_shown(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    path = await invited(kiosk, over())
+    assert (await guest.get(f"{path}/a-data")).status_code == 404
+    assert "a-data" not in (await guest.get(path)).text
+
+
+async def test_an_internal_session_is_shown_to_nobody_even_with_an_old_address(
+    kiosk: Kiosk, guest: httpx.AsyncClient
+) -> None:
+    session = over()
+    path = await invited(kiosk, session)
+    await kiosk.told(next_rev(session, visibility="internal"))
+    assert (await guest.get(path)).status_code == 404
+    assert (await guest.get(f"{path}/a-flat")).status_code == 404
+
+
+async def test_an_address_is_good_for_its_session_and_its_time_only(
+    site: Site, kiosk: Kiosk, guest: httpx.AsyncClient
+) -> None:
+    path = await invited(kiosk, over())
+    token = path.rpartition("/")[2]
+    assert len(token.partition(".")[2]) >= 43, "256 bits that nobody guesses"
+    secret = signing_secret(site.folder / "secret")
+    late = Seals(secret, now=lambda: 0.0)
+    for bad in (
+        token[:-1] + ("A" if token[-1] != "A" else "B"),
+        token.partition(".")[0],
+        late.seal("guest", Guest("s-1", LINK_S)),
+        Seals(secret).seal("viewer", Guest("s-1", Seals(secret).until(60))),
+        Seals(secret).seal("guest", Guest("s-other", Seals(secret).until(60))),
+    ):
+        assert (await guest.get(f"/s/{bad}")).status_code == 404
+
+
+async def test_no_address_is_told_before_there_was_a_call(kiosk: Kiosk) -> None:
+    await kiosk.told(a_session(state=State.CANCELLED))
+    await kiosk.told(a_session("s-2", state=State.REQUESTED))
+    assert kiosk.of(PublicLink) == []
+
+
+async def test_what_comes_from_outside_stays_text(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    path = await invited(kiosk, over(reason='"><script>alert(1)</script>'))
+    assert "<script>" not in (await guest.get(path)).text
