@@ -37,6 +37,9 @@ RECEIVE_MAXIMUM = 100
 MAX_PACKET = MAX_MESSAGE + 1024
 OPEN_TIMEOUT_S = 10.0
 RETRY_S = (0.2, 30.0)
+_NO_ANSWER = "the broker does not answer"
+_NO_ANSWER_TLS = f"{_NO_ANSWER}, or is not the one that ca_file vouches for under this host name"
+_CERTIFICATE = " (our certificate is missing, revoked, out of date, or of another authority?)"
 BROKER_TAKES_S = 6
 """Beyond the one and a half keep-alives of MQTT until a dead client is noticed: Mosquitto looks every 5 s."""
 
@@ -245,7 +248,7 @@ class _Connection:
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         client.on_socket_open = lambda _client, _data, sock: _at_once(sock)
         client.on_connect = self._on_connect
-        client.on_connect_fail = lambda *_: self._fail("the broker does not answer")
+        client.on_connect_fail = lambda *_: self._fail(_NO_ANSWER_TLS if s.ca_file else _NO_ANSWER)
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
@@ -261,7 +264,7 @@ class _Connection:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 await self._opened
         except TimeoutError:
-            raise Unreachable("the broker does not answer") from None
+            raise Unreachable(_NO_ANSWER) from None
 
     def stop(self) -> None:
         """Says goodbye where there is somebody to say it to, and ends the thread. May block: not in the loop."""
@@ -300,7 +303,8 @@ class _Connection:
         )
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-        self._fail(str(code))
+        tls = self._settings.ca_file and not self._opened.done()
+        self._fail(f"{code}{_CERTIFICATE if tls else ''}")
 
     def _fail(self, reason: str) -> None:
         self._call(self._opened, Unreachable(reason))

@@ -42,6 +42,12 @@ def test_the_command_that_makes_it_prints_it() -> None:
     assert said.stdout == asyncapi.text()
 
 
+def test_any_broker_can_carry_it() -> None:
+    """Managed brokers count: at most 7 slashes in a topic, 8 filters for a client, no QoS 2."""
+    assert all(said.address.count("/") <= 7 and said.qos <= 1 for said in asyncapi.MQTT)
+    assert len(topics.DESK_FILTERS) <= 8
+
+
 def everything_in(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, dict):
         yield node
@@ -316,6 +322,19 @@ async def test_a_command_that_nobody_heard_is_not_obeyed_later(mosquitto: Mosqui
         await desk.client.publish(COMMANDS, encode(confirm("cmd-2", session)), expiry_s=10)
         await until(lambda: answers(desk))
         assert [decode(a.payload, Answer).id for a in answers(desk)] == ["cmd-2"]
+
+
+async def test_a_retained_command_is_not_obeyed(mosquitto: Mosquitto, desk: Ear, tmp_path: Path) -> None:
+    """It would be obeyed again at each connect, whenever it was meant."""
+    settings = mosquitto.settings(KIOSK, ())
+    connection = {"host": settings.host, "port": settings.port, "username": KIOSK, "password": settings.password}
+    await desk.client.publish(COMMANDS, encode(confirm("cmd-1", "s-none")), retain=True)
+    async with running_kiosk(tmp_path, connection) as kiosk:
+        await until(lambda: kiosk.link.refused)
+        await desk.client.publish(COMMANDS, encode(confirm("cmd-2", "s-none")))
+        await until(lambda: answers(desk))
+    assert [decode(a.payload, Answer).id for a in answers(desk)] == ["cmd-2"]
+    assert kiosk.link.refused == {(topics.COMMAND, "malformed"): 1}
 
 
 @pytest.mark.parametrize("role", [Role.CODE_USER, Role.SYSTEM, Role.FLEET])
