@@ -3,14 +3,17 @@ for a limited time."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import Any, get_args
 
+from babel.dates import format_date
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
+from desk.config import Language
 from desk.files import Files
 from desk.kiosks import Kiosks, tell_if_possible
 from desk.pages import PUBLIC, AnyRequest, Pages
@@ -85,7 +88,9 @@ async def code_user_page(
     session = await code_user.session(token)
     items = await code_user.items(token, session)
     waiting = any(not item.url for item in items) or not shown(session)
-    return pages.show("code_user.html", None, language=session.language, session=session, items=items, waiting=waiting)
+    language = session.language if session.language in get_args(Language) else "en"
+    day = format_date(date.fromisoformat(session.created_at[:10]), "long", locale=language)
+    return pages.show("code_user.html", None, language=language, session=session, day=day, items=items, waiting=waiting)
 
 
 @get("/s/{token:str}/{artifact_id:str}", opt=PUBLIC)
