@@ -18,7 +18,7 @@ class BadLink:
 
     def __init__(self, port: int, bytes_per_s: float = 0.0) -> None:
         self._port = port
-        self._bytes_per_s = bytes_per_s
+        self.bytes_per_s = bytes_per_s
         self._free_at_s = 0.0
         self._writers: set[asyncio.StreamWriter] = set()
         self.budgets: list[int] = []
@@ -97,9 +97,9 @@ class BadLink:
         raise ConnectionResetError
 
     async def _pace(self, size: int) -> None:
-        if not self._bytes_per_s:
+        if not self.bytes_per_s:
             return
         now_s = asyncio.get_running_loop().time()
-        self._free_at_s = max(now_s, self._free_at_s) + size / self._bytes_per_s
+        self._free_at_s = max(now_s, self._free_at_s) + size / self.bytes_per_s
         if self._free_at_s - now_s > 0.005:  # the loop's timers are no finer
             await asyncio.sleep(self._free_at_s - now_s)

@@ -8,14 +8,16 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from msgspec.structs import replace
 
 from desk.config import signing_secret
+from desk.files import Files
 from desk.seals import Grant, Seals
+from desk.uploads import Uploads
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State
 from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
@@ -110,6 +112,35 @@ async def test_a_cut_upload_goes_on_where_it_broke_off(kiosk: Kiosk, http: httpx
     assert await begin(http, kiosk.grants[0].url, len(JPEG)) == url
     assert (await append(http, url, offset, JPEG[offset:])).status_code == 204
     await until(lambda: kiosk.stored)
+
+
+async def test_how_much_has_come_is_told(site: Site, kiosk: Kiosk, http: httpx.AsyncClient) -> None:
+    await ended(kiosk, JPEG)
+    url = await begin(http, kiosk.grants[0].url, len(JPEG))
+    async with site.person("anna") as anna:
+        for end in (4000, 9000, len(JPEG)):
+            assert (await append(http, url, start := await offset_of(http, url), JPEG[start:end])).status_code == 204
+            view = (await anna.get("/api/sessions/s-1")).json()["artifacts"]["a-1"]
+            assert (view["received"], view["uploaded"]) == (end, end == len(JPEG))
+
+
+async def test_pages_are_told_at_most_once_a_second_of_what_comes(tmp_path: Path) -> None:
+    clock, told = 50.0, list[tuple[str, float]]()
+    seals = Seals(b"x" * 32)
+    uploads = Uploads(cast(Any, None), Files(tmp_path), cast(Any, None), seals, "http://desk", lambda: clock)
+
+    async def follow(session: str) -> None:
+        told.append((session, clock))
+
+    uploads.followers.append(follow)
+    for session in ("s-1", "s-2"):
+        grant = Grant("k", session, "a-1", "0" * 64, 9, ArtifactKind.SNAPSHOT, "image/jpeg", int(time.time()) + 60)
+        upload = uploads.enter(seals.seal("upload", grant))
+        clock = 50.0
+        for _ in range(25):
+            await uploads.progressed(upload)
+            clock += 0.125
+    assert told == [(s, t) for s in ("s-1", "s-2") for t in (50.0, 51.0, 52.0, 53.0)]
 
 
 async def test_somebody_who_comes_back_takes_over_from_his_dead_link(kiosk: Kiosk, http: httpx.AsyncClient) -> None:
