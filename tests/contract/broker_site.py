@@ -63,6 +63,7 @@ class Mosquitto:
         own = self.folder / "kiosks" / name
         values: dict[str, Any] = {
             "client_id": name,
+            "username": name,  # as kiosk.app has it; the certificate's counts
             "ca_file": str(own / "ca.pem"),
             "certificate_file": str(own / "certificate.pem"),
             "key_file": str(own / "key.pem"),

@@ -154,6 +154,8 @@ async def test_anothers_client_id_is_of_no_use(mosquitto: Mosquitto) -> None:
         mosquitto.heard_by(VICTIM, will=lambda _: gone, will_delay_s=0) as victim,
     ):
         thief = replace(mosquitto.settings(ATTACKER, EVERYTHING), client_id=VICTIM)
+        if mosquitto.tls:
+            thief = replace(thief, username=VICTIM)
         guesser = Settings("127.0.0.1", mosquitto.port, VICTIM, EVERYTHING, username=VICTIM, password="guessed")
         nobody = Settings("127.0.0.1", mosquitto.port, VICTIM, EVERYTHING)
         async with Client(thief) as client, Client(guesser), Client(nobody):
