@@ -24,7 +24,7 @@ from kiosk.errors import (
 from kiosk.session import inputs as do
 from kiosk.session import receipts
 from kiosk.session.provider import Provider
-from kiosk.session.record import Actor, Call, Change, Device, Person, Recording, Ringing, Session
+from kiosk.session.record import Actor, ArtifactKind, Call, Change, Device, Person, Recording, Ringing, Session
 from kiosk.session.states import ENDED, OPEN, Event, Role, State, step
 
 MAX_TICKETS = 20
@@ -36,7 +36,7 @@ connection down with it."""
 ROOM_FOR_THE_END = 12 * 1024
 """Kept free for the call's files, and for what must always be possible."""
 
-ALWAYS = (do.End, do.Cancel, do.Close, do.GiveUp, do.StopRecording, do.RecordingRuns, do.Uploaded)
+ALWAYS = (do.End, do.Cancel, do.Close, do.GiveUp, do.StopRecording, do.RecordingRuns, do.RecordingDeleted, do.Uploaded)
 
 
 class Now(Struct, frozen=True):
@@ -81,19 +81,23 @@ def apply(session: Session | None, what: do.Input, actor: Actor, now: Now) -> Se
     changed = _apply(session, what, actor, now)
     if changed == session:
         return session
-    _fits(session, changed, what, actor)
+    if not _fits(session, changed, what, actor):
+        if actor.role is Role.SYSTEM:
+            return session  # the kiosk's own news: nobody asked, so there is nobody to refuse it to
+        raise Full("the session holds as much as can be told; please begin a new one")
     return replace(changed, rev=session.rev + 1)
 
 
-def _fits(before: Session, after: Session, what: do.Input, actor: Actor) -> None:
-    """Raises Full where `after` has grown to more than can be told."""
-    withdrawn = isinstance(what, do.GiveConsent) and before.recording.wanted and not what.consent.given
-    if withdrawn or isinstance(what, ALWAYS):
-        return
+def _fits(before: Session, after: Session, what: do.Input, actor: Actor) -> bool:
+    """Whether `after` can still be told, or must be possible anyway."""
+    said_no = before.recording.consent is not None and not before.recording.consent.given
+    withdrawn = isinstance(what, do.GiveConsent) and not what.consent.given and not said_no
+    record = isinstance(what, do.AddArtifact) and what.artifact.kind is ArtifactKind.SESSION_DATA
+    if withdrawn or record or isinstance(what, ALWAYS):
+        return True
     limit = MAX_DOCUMENT if actor.role is Role.SYSTEM else MAX_DOCUMENT - ROOM_FOR_THE_END
     size = len(json.encode(after))
-    if size > limit and size > len(json.encode(before)):
-        raise Full("the session holds as much as can be told; please begin a new one")
+    return size <= limit or size <= len(json.encode(before))
 
 
 def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:

@@ -1,0 +1,206 @@
+"""The code user's side: what a press leads to, also when the disk is full, time passes or others were faster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from kiosk.book.book import Book
+from kiosk.book.storage import CrashSafeStorage
+from kiosk.calls import Calls, Equipment
+from kiosk.config import Config
+from kiosk.errors import StoreTrouble
+from kiosk.fleet.board import Board
+from kiosk.hw.ports import LampState, Press, Touch
+from kiosk.mailbox import Queue
+from kiosk.session import inputs as do
+from kiosk.session.provider import Provider
+from kiosk.session.record import Actor, Device, Person
+from kiosk.session.states import Role, State
+from kiosk.stage import Stage
+from kiosk.ui.local import Front
+from kiosk.ui.view import View
+from kiosk.upload.spool import Spool
+
+ANNA = Person("anna", "Anna Berg")
+PROVIDER = Provider(language="en", staff=(ANNA,), recording_allowed=True, reasons=("Jam", "Question"))
+
+
+class Hardware:
+    """Buttons, touch, lamp and display in one: pressed by the test, looked at by the test."""
+
+    def __init__(self) -> None:
+        self._presses: Queue[Press] = Queue(50)
+        self._touches: Queue[Touch] = Queue(50)
+        self.lamp: LampState = "idle"
+        self.view: View | None = None
+
+    async def __aenter__(self) -> Hardware:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def presses(self) -> AsyncIterator[Press]:
+        return aiter(self._presses)
+
+    def touches(self) -> AsyncIterator[Touch]:
+        return aiter(self._touches)
+
+    def show(self, state: LampState) -> None:
+        self.lamp = state
+
+    def set(self, view: View, front: Front) -> None:
+        self.view = view
+
+    def press(self, phase: str = "short") -> None:
+        for part in ("down", phase, "up"):
+            self._presses.put(Press("camera_plus", cast(Any, part)))
+
+
+class Kiosk:
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        self.folder, self.provider = folder, provider
+        self.hardware, self.board = Hardware(), Board()
+        self.now_s = 1000.0
+
+    async def open(self) -> None:
+        device = Device("press-7", "Press 7")
+        self.book = await Book.open(self.folder / "book.json", "kiosk-1", device, self.provider)
+        config = Config(id="kiosk-1", device=device, provider=self.provider)
+        nothing = cast(Any, None)
+        calls = Calls(
+            book=self.book,
+            equipment=Equipment(nothing, nothing, nothing),  # no call is made here
+            settings=config.call,
+            spool=Spool(self.folder / "spool"),
+            board=self.board,
+            on_picture=lambda _: None,
+            on_staff_picture=lambda _: None,
+            changed=lambda: None,
+        )
+        self.stage = Stage(
+            config=config,
+            book=self.book,
+            calls=calls,
+            display=self.hardware,
+            size=(1024, 600),
+            buttons=self.hardware,
+            touchscreen=self.hardware,
+            lamp=self.hardware,
+            board=self.board,
+            wording=lambda language: f"May we record? ({language})",
+            is_sent=lambda _: False,
+            online=lambda: True,
+            public_link=lambda _: "",
+            now=lambda: self.now_s,
+        )
+        self.stage.refresh()
+
+    @property
+    def view(self) -> View:
+        assert self.hardware.view is not None
+        return self.hardware.view
+
+    @property
+    def step(self) -> str | None:
+        return self.view.flow.step if self.view.flow else None
+
+
+@contextlib.asynccontextmanager
+async def kiosk_with(folder: Path, provider: Provider = PROVIDER) -> AsyncIterator[Kiosk]:
+    kiosk = Kiosk(folder, provider)
+    await kiosk.open()
+    task = asyncio.create_task(kiosk.stage.run())
+    yield kiosk
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await kiosk.book.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def full(self: CrashSafeStorage, data: object) -> None:
+    raise StoreTrouble("no space left")
+
+
+async def to_consent(kiosk: Kiosk) -> None:
+    kiosk.hardware.press()
+    await until(lambda: kiosk.step == "reason")
+    kiosk.hardware.press("long")
+    await until(lambda: kiosk.step == "consent")
+
+
+async def test_one_button_leads_through_the_steps_to_one_request(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        await to_consent(kiosk)
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.session)
+        session = kiosk.book.open_session
+        assert session is not None
+        assert (session.state, session.reason) == (State.REQUESTED, "Jam")
+        assert session.recording.consent is not None
+        assert session.recording.consent.wording == "May we record? (en)"
+        await until(lambda: kiosk.hardware.lamp == "waiting")
+
+
+async def test_with_no_steps_the_press_is_the_request_and_pressed_often_it_is_one(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path, Provider(steps=(), staff=(ANNA,))) as kiosk:
+        for _ in range(3):
+            kiosk.hardware.press()
+        await until(lambda: kiosk.view.session)
+        assert len(kiosk.book.sessions) == 1
+
+
+async def test_a_kiosk_that_may_not_request_does_nothing_when_pressed(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path, Provider(requests_allowed=False, staff=(ANNA,))) as kiosk:
+        kiosk.hardware.press()
+        await asyncio.sleep(0.05)
+        assert kiosk.book.sessions == {}
+        assert kiosk.view.flow is None
+
+
+async def test_walking_away_discards_what_was_begun_and_says_so(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        await to_consent(kiosk)
+        kiosk.now_s += PROVIDER.flow_timeout_s + 1
+        await until(lambda: kiosk.view.flow_discarded)
+        assert kiosk.view.flow is None
+        assert kiosk.book.sessions == {}
+
+
+async def test_a_request_that_a_full_disk_does_not_take_is_not_lost_but_sent_when_pressed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        await to_consent(kiosk)
+        with monkeypatch.context() as broken:
+            broken.setattr(CrashSafeStorage, "write", full)
+            kiosk.hardware.press("long")
+            await until(lambda: "disk_full" in kiosk.view.troubles)
+        assert kiosk.step == "consent"
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.session)
+        session = kiosk.book.open_session
+        assert session is not None
+        assert session.reason == "Jam"
+        assert kiosk.view.flow is None
+
+
+async def test_staff_who_were_faster_end_the_flow_and_their_session_is_shown(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        await to_consent(kiosk)
+        session = await kiosk.book.put(None, do.Create(), Actor(Role.STAFF, "anna", "Anna Berg"))
+        await until(lambda: kiosk.view.session == session)
+        assert kiosk.view.flow is None
+        assert len(kiosk.book.sessions) == 1
