@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 MAX_WAITING = 400
 """Frames and blocks: five seconds, for a card that stalls."""
+GATHER_S = 0.2
+"""The thread wakes so often and writes what has gathered: waking for each frame and block cost four times the CPU."""
+BEGIN_S = 0.02
 KEPT_FREE = 256 * 1024 * 1024
 """Bytes that recordings leave on the disk: the session itself must still be written when a recording fills it."""
 FREE_LOOKED_AT_EACH = 200
@@ -49,7 +52,7 @@ class Recorder:
     def __init__(self, path: Path, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free) -> None:
         self._path = path
         self._free = free
-        self._queue: queue.Queue[AccessUnit | _Block | None] = queue.Queue(MAX_WAITING)
+        self._queue: queue.Queue[AccessUnit | _Block] = queue.Queue(MAX_WAITING)
         self._wants_keyframe = True
         self._ended: Slot[Written] = Slot()
         self._began: Slot[float] = Slot()
@@ -88,8 +91,6 @@ class Recorder:
 
     def _end(self) -> None:
         self._stopped.set()
-        with contextlib.suppress(queue.Full):  # then the thread looks at `_stopped` once it has emptied the queue
-            self._queue.put_nowait(None)
 
     def _put(self, item: AccessUnit | _Block) -> bool:
         try:
@@ -126,19 +127,22 @@ class Recorder:
     def _next(self) -> AccessUnit | _Block | None:
         self._look_at_disk()
         while True:
-            try:
-                return self._queue.get(timeout=0.5)
-            except queue.Empty:
-                if self._stopped.is_set():
-                    return None
+            stopped = self._stopped.is_set()  # before the look: what was handed over until then is in the queue
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get_nowait()
+            if stopped:
+                return None
+            self._stopped.wait(GATHER_S if self._has_begun else BEGIN_S)
 
     def _begin(self, item: AccessUnit | _Block) -> Mp4 | None:
         if not isinstance(item, AccessUnit):
             return None  # sound before the first picture
         file = Mp4(self._path, item)
         self._began.put(item.captured_s)
+        self._has_begun = True
         return file
 
+    _has_begun = False
     _items = 0
 
     def _look_at_disk(self) -> None:
