@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review, give_up_ringing
+from kiosk.call.left_behind import left_behind
 from kiosk.call.recording import discard, leftovers
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
@@ -90,6 +91,7 @@ class Kiosk:
         self._began_s = time.monotonic()
         self._spool = Spool(config.data_folder / "spool")
         self._health_changed = asyncio.Event()
+        self._adopted = asyncio.Event()
         self._board = Board(self._parts_changed)
         self._calls = Calls(
             book=book,
@@ -149,7 +151,7 @@ class Kiosk:
                 group.create_task(self._tell_health(), name="health"),
             ]
             self._stage.refresh()
-            await self._adopt_recordings()
+            await self._adopt_leftovers()
             await stop.wait()
             log.info("stopping")
             await self._end_call()
@@ -157,17 +159,27 @@ class Kiosk:
             for task in tasks:
                 task.cancel()
 
-    async def _adopt_recordings(self) -> None:
-        """Recordings that were running when the power went are whole up to their last second: they are kept."""
-        for session in self._book.sessions.values():
-            known = [a.name for a in session.artifacts]
-            for call in session.calls:
-                folder = self._spool.folder_of(session.id, call.id)
-                if call is session.calls[-1] and session.recording.deletes:
-                    await self._delete_withdrawn(session, call.id, folder)
-                    continue
+    async def _adopt_leftovers(self) -> None:
+        """Files that were written or written on when the power went, and are not in the book as they are: kept."""
+        for session in self._book.sessions.values():  # as they were before any task ran: no call of theirs is on
+            with self._board.disk():
+                await self._adopt(session)
+        self._adopted.set()
+
+    async def _adopt(self, session: Session) -> None:
+        known = [a.name for a in session.artifacts]
+        for call in session.calls:
+            folder = self._spool.folder_of(session.id, call.id)
+            if call is session.calls[-1] and session.recording.deletes:
+                await self._delete_withdrawn(session, call.id, folder)
+            else:
                 for artifact in await asyncio.to_thread(leftovers, folder, known, call.id):
-                    await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+                    session = await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+            for artifact in await asyncio.to_thread(left_behind, folder, session.artifacts, call.id):
+                await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+        for artifact in session.artifacts:
+            if artifact.uploaded:  # receipted, and the power went before its file did
+                await asyncio.to_thread(self._spool.let_go, session.id, artifact)
 
     async def _delete_withdrawn(self, session: Session, call_id: str, folder: Path) -> None:
         """Consent was withdrawn just before the power went: what should have been deleted then is deleted now."""
@@ -219,6 +231,7 @@ class Kiosk:
 
     async def _write_session_data(self) -> None:
         """The record itself becomes a file each time a session ends, once the call's last file is there."""
+        await self._adopted.wait()
         async for session in self._book.follow():
             artifact_id = f"data-{len(session.history)}"
             if session.state not in ENDED or any(a.id == artifact_id for a in session.artifacts):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from pathlib import Path
 
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
+
+log = logging.getLogger(__name__)
 
 
 class Spool:
@@ -50,12 +53,18 @@ class Spool:
         return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
 
     def let_go(self, session_id: str, artifact: Artifact) -> None:
-        """Deletes the copy of what the desk has receipted; folders go with their last file."""
+        """Deletes the copy of what the desk has receipted; folders go with their last file.
+
+        What cannot be deleted now (a read-only disk) is deleted at a later start.
+        """
         path = self.path(session_id, artifact)
-        path.unlink(missing_ok=True)
-        for folder in (path.parent, self._root / session_id):
-            if folder.exists() and not any(folder.iterdir()):
-                folder.rmdir()
+        try:
+            path.unlink(missing_ok=True)
+            for folder in (path.parent, self._root / session_id):
+                if folder.exists() and not any(folder.iterdir()):
+                    folder.rmdir()
+        except OSError as error:
+            log.warning("%s cannot be deleted: %s", artifact.name, error.strerror)
 
 
 def _make_folder(folder: Path) -> None:
