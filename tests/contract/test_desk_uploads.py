@@ -14,10 +14,11 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from desk.config import signing_secret
+from desk.config import FileSettings, load, signing_secret
 from desk.files import Files
 from desk.seals import Grant, Seals
 from desk.uploads import Uploads
+from kiosk.errors import ConfigError
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State
 from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
@@ -303,6 +304,22 @@ async def test_an_empty_file_is_whole_when_it_is_begun(kiosk: Kiosk, http: httpx
     await ended(kiosk, b"", content_type="application/x-ndjson", name="timeline.ndjson")
     await begin(http, kiosk.grants[0].url, 0)
     await until(lambda: kiosk.stored)
+
+
+async def test_files_may_lie_in_a_folder_elsewhere(tmp_path: Path) -> None:
+    files = Files(tmp_path / "data", FileSettings(url=f"file://{tmp_path}/elsewhere"))
+    partial = files.partial("s-1", "a-1", "0" * 64)
+    partial.write_bytes(JPEG)
+    name = await files.keep(partial, "s-1", "0" * 64)
+    assert b"".join([piece async for piece in files.read(name, 2, 500)]) == JPEG[2:500]
+    assert (tmp_path / "elsewhere" / "s-1" / ("0" * 64)).read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("url", ["s3:bucket", "s3://", "s3://BAD_", "http://x", "file://relative", "folder"])
+def test_a_place_for_files_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(f'[files]\nurl = "{url}"\n')
+    with pytest.raises(ConfigError, match=r"files\.url"):
+        load(tmp_path / "desk.toml")
 
 
 async def kept(site: Site, kiosk: Kiosk, http: httpx.AsyncClient, content: bytes, **more: Any) -> str:
