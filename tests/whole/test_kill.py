@@ -9,7 +9,7 @@ import pytest
 
 from tests.whole.kills import PROGRAMS, deadly
 
-pytestmark = [pytest.mark.whole, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(300)]
 
 KILLS = 6
 RIGHT_S = 5.0
