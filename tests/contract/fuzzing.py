@@ -1,6 +1,6 @@
 """Messages that are almost right, and some that are not at all: for tests, and for a coverage-guided fuzzer.
 
-python -m tests.contract.fuzzing -max_total_time=60        with the package `atheris`, which is not in our lock
+python -m tests.contract.fuzzing -max_total_time=60        with the package `atheris`
 """
 
 from __future__ import annotations

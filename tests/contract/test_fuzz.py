@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import logging
 import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -195,3 +198,13 @@ async def test_the_desk_goes_on_whatever_kiosks_tell(tmp_path: Path, caplog: pyt
         refused = desk.follower.refused
         assert sum(refused.values()) > n / 5
         assert len([r for r in caplog.records if "refused a message" in r.message]) == len(refused)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is made for x86-64 Linux only")
+@pytest.mark.timeout(150)
+def test_a_fuzzer_that_watches_which_code_runs_finds_no_crash() -> None:
+    seconds = os.environ.get("FUZZ_SECONDS", "30")
+    command = [sys.executable, "-m", "tests.contract.fuzzing", f"-max_total_time={seconds}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=float(seconds) + 60, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "DONE" in done.stderr, "it ran to its end"
