@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -40,7 +41,7 @@ async def guest(site: Site) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-def over(**more: object) -> Session:
+def over(**more: Any) -> Session:
     picture = an_artifact(JPEG, "a-flat", kind=ArtifactKind.FLATTENED, content_type="image/jpeg")
     data = an_artifact(b"{}", "a-data", kind=ArtifactKind.SESSION_DATA, content_type="application/json")
     return a_session(state=State.CLOSED, calls=(CALL,), artifacts=(picture, data), **more)
@@ -50,7 +51,7 @@ async def invited(kiosk: Kiosk, session: Session) -> str:
     """The path of the address that the kiosk is told for its QR code."""
     await kiosk.told(session)
     links = await until(lambda: kiosk.of(PublicLink))
-    return urlsplit(links[-1].url).path
+    return str(urlsplit(links[-1].url).path)
 
 
 async def upload(kiosk: Kiosk, guest: httpx.AsyncClient, content: bytes) -> None:
