@@ -49,7 +49,13 @@ def names(s: Session, call: str) -> tuple[str, ...]:
     return tuple(a.name for a in s.artifacts if a.call == call and a.kind in MADE_UNDER_CONSENT)
 
 
-def was_deleted(s: Session, artifact: Artifact) -> bool:
+def must_go(s: Session, artifact: Artifact) -> bool:
+    """Whether it was deleted, or is of the call whose recordings are just being deleted: news that came late."""
+    withdrawn = s.recording.deletes and bool(s.calls) and artifact.call == s.calls[-1].id
+    return (withdrawn and artifact.kind in MADE_UNDER_CONSENT) or _was_deleted(s, artifact)
+
+
+def _was_deleted(s: Session, artifact: Artifact) -> bool:
     return any(
         r.what == "deleted" and (f.call, f.name) == (artifact.call, artifact.name) for r in s.consents for f in r.files
     )

@@ -128,7 +128,7 @@ class Artifact(Struct, frozen=True):
 
 class FileHash(Struct, frozen=True):
     name: str
-    sha256: str  # empty: it never became whole
+    sha256: str  # empty: it was gone before it was told
     call: str = ""
 
 

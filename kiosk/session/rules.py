@@ -202,7 +202,7 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
             return replace(s, calls=tuple(replace(c, summary=figures) if c.id == call else c for c in s.calls))
         case do.AddArtifact(artifact):
             _require(actor, Role.SYSTEM)
-            if receipts.was_deleted(s, artifact):
+            if receipts.must_go(s, artifact):
                 return s
             others_ = tuple(a for a in s.artifacts if a.id != artifact.id)
             return receipts.kept(replace(s, artifacts=(*others_, artifact)), artifact, now.at)

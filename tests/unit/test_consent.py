@@ -319,6 +319,13 @@ def test_a_deleted_file_told_late_does_not_come_back() -> None:
     assert apply(session, do.RecordingDeleted("c-1", ("recording-1.mp4",)), SYSTEM, now(provider(), 3)) is session
 
 
+def test_what_is_told_between_withdrawal_and_deletion_is_not_taken_and_an_earlier_calls_files_are() -> None:
+    session = apply(running(provider(), answer(True)), do.GiveConsent(answer(False, 1)), CODE_USER, now(provider(), 1))
+    assert apply(session, do.AddArtifact(recording(1)), SYSTEM, now(provider(), 2)) is session
+    earlier = replace(recording(2), call="c-0")
+    assert apply(session, do.AddArtifact(earlier), SYSTEM, now(provider(), 2)).artifacts == (earlier,)
+
+
 @st.composite
 def tampered(draw: st.DrawFn) -> Session:  # noqa: PLR0911 - a line per kind of change
     """One later change of what the receipts speak of."""
