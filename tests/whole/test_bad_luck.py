@@ -81,7 +81,7 @@ async def test_a_kiosk_that_loses_power_comes_back_with_the_call_over_and_its_re
     await moving(stage)
     await stage.system.kill("kiosk")
     await stage.system.start("kiosk")
-    completed = await stage.until_state(session_id, "COMPLETED", 40)
+    completed = await stage.until_state(session_id, "COMPLETED", 90)
     assert completed.history[-1].cause == "restart"
     await stage.command(session_id, "close")
 
@@ -90,7 +90,7 @@ async def test_a_kiosk_that_loses_power_comes_back_with_the_call_over_and_its_re
         recording = [a for a in session.artifacts if a.kind is ArtifactKind.RECORDING]
         return session if recording and all(a.uploaded for a in session.artifacts) else None
 
-    session = await until(uploaded, "the recording that was cut off, at the desk", 40)
+    session = await until(uploaded, "the recording that was cut off, at the desk", 90)
     video = stage.desk.locator(".artifact[data-kind=recording] video")
     await video.wait_for()
     length_s = await video.evaluate(
