@@ -67,6 +67,8 @@ class Follower:
         self._calls = calls
         self._uploads = uploads
         self._sleep = sleep
+        self._telling = asyncio.Lock()
+        """Pages are told one after the other: nothing read earlier is told after what was read later."""
         self.stored: list[Callable[[Session], Awaitable[None]]] = []
         """Told each session once it is in the database."""
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -159,6 +161,17 @@ class Follower:
 
     async def tell_session(self, session: Session) -> None:
         """To the open pages of those who may see it, and to whoever waits for this revision."""
+        async with self._telling:
+            await self._tell_session(session)
+
+    async def tell_session_again(self, session_id: str) -> None:
+        """One of its files is here now."""
+        async with self._telling:
+            session = await self._store.session(session_id)
+            if session:
+                await self._tell_session(session)
+
+    async def _tell_session(self, session: Session) -> None:
         if session.state not in OPEN:
             self._calls.session_ended(session.id)
         people = people_of(session)
@@ -168,12 +181,6 @@ class Follower:
 
         self._hub.tell("session", SessionEvent(session, await self._uploads.views(session)), may_see)
         self._commands.caught_up(session)
-
-    async def tell_session_again(self, session_id: str) -> None:
-        """One of its files is here now."""
-        session = await self._store.session(session_id)
-        if session:
-            await self.tell_session(session)
 
     async def _tell_kiosk(self, kiosk: str) -> None:
         view = await self._store.kiosk(kiosk)

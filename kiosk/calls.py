@@ -21,7 +21,7 @@ from kiosk.call.snapshot import SnapshotState
 from kiosk.call.timeline import Timeline
 from kiosk.call.tools import Tools
 from kiosk.config import CallSettings
-from kiosk.errors import DeviceTrouble, NotAssigned, Refused, Trouble, Unreachable, WrongState
+from kiosk.errors import DeviceTrouble, NotAssigned, Refused, StoreTrouble, Trouble, Unreachable, WrongState
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Camera, Microphone, Picture, Speaker
 from kiosk.link.link import Signal
@@ -167,9 +167,14 @@ class Calls:
 
     async def _one_call(self, session: Session, over: asyncio.Event) -> None:
         """From START until `over`; returns when all that the call leaves behind has come to the book."""
-        self._idle.clear()
         call_id = session.calls[-1].id
-        folder = await asyncio.to_thread(self._spool.folder, session.id, call_id)
+        try:
+            folder = await asyncio.to_thread(self._spool.folder, session.id, call_id)
+        except StoreTrouble as error:
+            self._board.fails("disk", error.text)
+            await self._put(session.id, do.End("disk_full"))
+            return
+        self._idle.clear()
         files: Queue[do.Input] = Queue(1000)
         call = self._make_call(session, folder, files)
         telling: list[asyncio.Task[None]] = []
@@ -246,11 +251,14 @@ class Calls:
 
     async def _tell_book(self, session_id: str, source: AsyncIterator[do.Input]) -> None:
         async for what in source:
-            try:
-                with self._board.disk():
-                    await self._book.put(session_id, what, SYSTEM)
-            except Refused as error:  # the session went on meanwhile: news of a call that is over
-                log.info("news of the call refused: %s", error.code)
+            await self._put(session_id, what)
+
+    async def _put(self, session_id: str, what: do.Input) -> None:
+        try:
+            with self._board.disk():
+                await self._book.put(session_id, what, SYSTEM)
+        except Refused as error:  # the session went on meanwhile: news of a call that is over
+            log.info("news of the call refused: %s", error.code)
 
     # --- signals ------------------------------------------------------------------------------------------------------
 
