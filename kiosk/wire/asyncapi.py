@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any, Final, Literal, get_args
 
 import msgspec
@@ -256,6 +257,8 @@ def _draft_7(schema: Any) -> Any:
     kept = {key: _draft_7(value) for key, value in schema.items() if key not in ("prefixItems", "discriminator")}
     if "prefixItems" in schema:
         kept |= {"items": _draft_7(schema["prefixItems"]), "additionalItems": False}
+    if isinstance(kept.get("description"), str):
+        kept["description"] = cleandoc(kept["description"])  # Python 3.13 does it to docstrings, 3.11 does not
     return kept
 
 
