@@ -25,7 +25,8 @@ from kiosk.call.mixer import Mixer, Voice
 from kiosk.call.offer import Offer, h264_only, read_offer
 from kiosk.call.rate import Figures, LinkRate
 from kiosk.call.relay import Relay
-from kiosk.call.tracks import PacketTrack, SoundReader, SoundTrack
+from kiosk.call.sound_tracks import SoundReader, SoundTrack
+from kiosk.call.tracks import PacketTrack
 from kiosk.config import CallSettings
 from kiosk.errors import Malformed
 from kiosk.mailbox import Queue
