@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import msgspec
 from msgspec import Struct
 from tinydb.storages import Storage
 
+from kiosk.disk import make_folder, sync_folder, write_through
 from kiosk.errors import StoreTrouble
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ class CrashSafeStorage(Storage):
         self._number = 0
         self._whole = False  # the file in place can be read: only then may it take the place of `.previous`
         self.fell_back = False
-        _make_folder(path.parent)
 
     def read(self) -> Tables | None:
         """The newest whole generation; None where there is none yet.
@@ -72,7 +71,8 @@ class CrashSafeStorage(Storage):
     def write(self, data: Tables) -> None:
         """Raises StoreTrouble; the generation before is then still in force."""
         try:
-            _write_through(self._beside, _encode(self._number + 1, data))
+            make_folder(self._path.parent)
+            write_through(self._beside, _encode(self._number + 1, data))
             self._keep_previous()
             self._beside.replace(self._path)
         except OSError as error:
@@ -139,28 +139,3 @@ def _read(path: Path) -> tuple[int, Tables] | None:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         log.error("%s is damaged: %s", path.name, error)
         return None
-
-
-def _write_through(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _make_folder(folder: Path) -> None:
-    """With all above it that are missing; on disk when this returns."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """A rename is on disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,6 +22,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from kiosk.call.in_step import InStep
+from kiosk.disk import demand_spare, sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import SAMPLE_RATE_HZ, AccessUnit, Samples
 
@@ -71,6 +72,7 @@ class _File:
         data, self._gathered = self._gathered, bytearray()
         view = memoryview(data)
         try:
+            demand_spare(self._file.fileno(), len(data))  # a recording never takes the room that the book needs
             while view:
                 view = view[self._file.write(view) :]
             os.fsync(self._file.fileno())
@@ -174,15 +176,6 @@ class Mp4:
         with contextlib.suppress(StoreTrouble), _disk_trouble():
             self._file.sync()
         return self._file.close()
-
-
-def sync_folder(folder: Path) -> None:
-    """Which names stand in it is safe from now on. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def mend(path: Path) -> None:

@@ -21,9 +21,10 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
-from kiosk.call.mp4 import mend, sync_folder
+from kiosk.call.mp4 import mend
 from kiosk.call.recorder import Recorder, Written
 from kiosk.call.relay import Outlet, Relay
+from kiosk.disk import sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import Samples
 from kiosk.session import inputs

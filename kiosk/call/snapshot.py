@@ -6,7 +6,6 @@ The original is never touched; edits are layers over it. Points are 0..1 of the 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk import disk
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import Still
 from kiosk.session.record import Artifact, ArtifactKind
@@ -110,25 +110,12 @@ def _save(folder: Path, name: str, data: bytes, kind: ArtifactKind, state: Snaps
 
 def write_whole(path: Path, data: bytes) -> None:
     """The old content or the new one, whatever happens. Blocks. Raises StoreTrouble."""
-    beside = path.with_name(path.name + ".new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        disk.make_folder(path.parent)
+        disk.demand_spare(path.parent, len(data))
+        disk.write_whole(path, data)
     except OSError as error:
         raise StoreTrouble(f"The picture could not be saved: {error.strerror}.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from pathlib import Path
 
+from kiosk.disk import make_folder, write_whole
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
 
@@ -27,7 +27,7 @@ class Spool:
         """The same, made if need be; then it is on disk. Raises StoreTrouble."""
         folder = self.folder_of(session_id, call_id)
         try:
-            _make_folder(folder)
+            make_folder(folder)
         except OSError as error:
             raise StoreTrouble(f"the spool cannot be written: {error.strerror}") from error
         return folder
@@ -40,14 +40,8 @@ class Spool:
     ) -> Artifact:
         """Writes a small file: it is there whole, and on disk, when this returns. Raises StoreTrouble."""
         path = self.folder(session_id) / name
-        beside = path.with_suffix(path.suffix + ".new")
         try:
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            _sync_folder(path.parent)  # the book will say that it is there
+            write_whole(path, data)  # the book will say that it is there
         except OSError as error:
             raise StoreTrouble(f"{name} cannot be written: {error.strerror}") from error
         return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
@@ -65,20 +59,3 @@ class Spool:
                     folder.rmdir()
         except OSError as error:
             log.warning("%s cannot be deleted: %s", artifact.name, error.strerror)
-
-
-def _make_folder(folder: Path) -> None:
-    """With all above it that are missing; a folder is on disk only when the one above it is."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
