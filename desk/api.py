@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from desk.commands import Commands, may_see
 from desk.config import Member
+from desk.consents import ConsentCheck
 from desk.files import Files
 from desk.kiosks import Kiosks
 from desk.live import Hub
@@ -62,6 +63,7 @@ class Details(Struct, frozen=True):
     kiosk: KioskView
     earlier: list[Earlier]
     artifacts: dict[str, ArtifactView]
+    consents: ConsentCheck = ConsentCheck()
 
 
 class NewSession(Struct, frozen=True):
@@ -111,7 +113,8 @@ async def session_details(
     if kiosk.device is None:
         kiosk = msgspec.structs.replace(kiosk, device=session.device)
     earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in await store.earlier(session, EARLIER)]
-    return Details(session, kiosk, earlier, await uploads.views(session))
+    consents = await store.consent_check(session_id)
+    return Details(session, kiosk, earlier, await uploads.views(session), consents)
 
 
 @post("/api/sessions")

@@ -147,7 +147,9 @@ class Follower:
             raise Malformed("a session of this id belongs to another kiosk")
         if outcome is Told.OLD:
             return
-        if outcome is Told.NEW:
+        if outcome is Told.DOUBTED:
+            log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)
+        if outcome in (Told.NEW, Told.DOUBTED):
             await self.tell_session(told)
         await tell_if_possible(
             self._kiosks.receipt(told.kiosk, Stored(session=told.id, epoch=told.epoch, rev=told.rev))

@@ -19,7 +19,8 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from desk.tables import ArtifactRow, AuditRow, Base, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from desk.consents import FINE, ConsentCheck, check
+from desk.tables import ArtifactRow, AuditRow, Base, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, Presence
@@ -35,6 +36,7 @@ class Told(Enum):
     """What became of a session document that a kiosk told."""
 
     NEW = "new"
+    DOUBTED = "doubted"  # new, and its consent receipts contradict what is known, as those before it did not
     KNOWN = "known"  # this revision is here
     PAST = "past"  # a later one is here
     OLD = "old"  # of a life of the kiosk's store that is over
@@ -122,6 +124,7 @@ class Store:
         """Projects a document that its own kiosk told; only a higher revision, or a new epoch, changes anything."""
         async with self._begin() as db:
             row = await db.get(SessionRow, told.id, with_for_update=True)
+            before = _document(row) if row else None
             if row is None:
                 row = SessionRow(id=told.id, kiosk=told.kiosk, old_epochs="", created_s=_created_s(told, self._now()))
                 db.add(row)
@@ -138,7 +141,7 @@ class Store:
             await db.flush()
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
             db.add_all(SessionPersonRow(session=told.id, person=p) for p in sorted(people_of(told)))
-            return Told.NEW
+            return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
 
     def _fill(self, row: SessionRow, told: Session) -> None:
         row.device_id, row.epoch, row.rev = told.device.id, told.epoch, told.rev
@@ -148,6 +151,10 @@ class Store:
         async with self._read() as db:
             row = await db.get(SessionRow, session_id)
             return _document(row) if row else None
+
+    async def consent_check(self, session_id: str) -> ConsentCheck:
+        async with self._read() as db:
+            return _found(await db.get(ConsentRow, session_id))
 
     async def sessions(
         self, *, seen_by: str | None, states: Iterable[str] = (), kiosk: str = "", limit: int = 100
@@ -268,6 +275,19 @@ async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
     return row
 
 
+async def _check_consents(db: AsyncSession, told: Session, before: Session | None) -> bool:
+    """Whether something does not fit that did before."""
+    row = await db.get(ConsentRow, told.id)
+    known = _found(row)
+    found = check(told, before, known)
+    if row:
+        await db.delete(row)
+        await db.flush()
+    if found != FINE:
+        db.add(ConsentRow(session=told.id, found=encode(found)))
+    return found not in (known, FINE)
+
+
 def _is_late(row: KioskRow, told: Presence) -> bool:
     if told.boot == row.boot:
         return told.connection < row.connection
@@ -290,6 +310,10 @@ def _created_s(session: Session, now_s: float) -> float:
 
 def _document(row: SessionRow) -> Session:
     return msgspec.json.decode(row.document, type=Session)
+
+
+def _found(row: ConsentRow | None) -> ConsentCheck:
+    return msgspec.json.decode(row.found, type=ConsentCheck) if row else FINE
 
 
 def _file(row: ArtifactRow) -> StoredFile:

@@ -54,6 +54,15 @@ class SessionPersonRow(Base):
     person: Mapped[str] = mapped_column(IdText, primary_key=True, index=True)
 
 
+class ConsentRow(Base):
+    """What does not fit of a session's consent receipts (desk.consents.ConsentCheck); no row: everything does."""
+
+    __tablename__ = "session_consents"
+
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
+    found: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class ArtifactRow(Base):
     """A file that is here, whole and verified. One artifact may have had several contents (layers change)."""
 

@@ -8,13 +8,33 @@ tells the desk (`faults(session, head)`).
 from __future__ import annotations
 
 import hashlib
+from typing import Literal
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kiosk.session.record import Artifact, ArtifactKind, Consent, FileHash, Receipt, Session
 
 MADE_UNDER_CONSENT = (ArtifactKind.RECORDING, ArtifactKind.TIMELINE)
+
+
+class Fault(Struct, frozen=True):
+    """What contradicts what. `code` and what it speaks of are for pages in any language, `text` is for a log."""
+
+    code: Literal["changed", "other_consent", "no_receipt", "not_there", "missing"]
+    receipt: int = 0
+    file: str = ""
+
+    @property
+    def text(self) -> str:
+        return {
+            "changed": f"receipt {self.receipt} was changed, or stood elsewhere",
+            "other_consent": "the consent is not the last receipted",
+            "no_receipt": f"{self.file} has no receipt",
+            "not_there": f"{self.file} is receipted and not there",
+            "missing": "a receipt told earlier is missing",
+        }[self.code]
 
 
 def said(s: Session, consent: Consent, at: str) -> Session:
@@ -61,40 +81,41 @@ def _was_deleted(s: Session, artifact: Artifact) -> bool:
     )
 
 
-def faults(s: Session, head: str = "") -> tuple[str, ...]:
-    """What contradicts what, in words for a log; empty: nothing was changed later.
+def faults(s: Session, head: str = "") -> tuple[Fault, ...]:
+    """What contradicts what; empty: nothing was changed later.
 
     head: the hash of some receipt as it was told earlier, if known; it must still be in the chain.
     """
     return (*_broken_links(s), *_contradictions(s), *_missing(s, head))
 
 
-def _broken_links(s: Session) -> list[str]:
-    found, previous = [], _root(s)
+def _broken_links(s: Session) -> list[Fault]:
+    found: list[Fault] = []
+    previous = _root(s)
     for n, receipt in enumerate(s.consents, 1):
         if receipt.n != n or receipt.previous != previous or receipt.hash != _hash(receipt):
-            found.append(f"receipt {n} was changed, or stood elsewhere")
+            found.append(Fault("changed", receipt=n))
         previous = receipt.hash
     return found
 
 
-def _contradictions(s: Session) -> list[str]:
+def _contradictions(s: Session) -> list[Fault]:
     answers = [r.consent for r in s.consents if r.what == "said"]
-    found = (
-        [] if (answers[-1] if answers else None) == s.recording.consent else ["the consent is not the last receipted"]
-    )
+    same = (answers[-1] if answers else None) == s.recording.consent
     kept_: set[tuple[str, str, str]] = set()
     for receipt in s.consents:
         files = {(f.call, f.name, f.sha256) for f in receipt.files}
-        gone = {(call, name) for call, name, _ in files}
-        kept_ = kept_ | files if receipt.what == "kept" else {f for f in kept_ if f[:2] not in gone}
+        names_ = {f[:2] for f in files}
+        # kept once more: with another content, the last word counts
+        kept_ = {f for f in kept_ if f[:2] not in names_} | (files if receipt.what == "kept" else set())
     here = {(a.call, a.name, a.sha256) for a in s.artifacts if a.kind in MADE_UNDER_CONSENT}
-    found += [f"{name} has no receipt" for _, name, _ in sorted(here - kept_)]
-    return found + [f"{name} is receipted and not there" for _, name, _ in sorted(kept_ - here)]
+    found = [] if same else [Fault("other_consent")]
+    found += [Fault("no_receipt", file=name) for _, name, _ in sorted(here - kept_)]
+    return found + [Fault("not_there", file=name) for _, name, _ in sorted(kept_ - here)]
 
 
-def _missing(s: Session, head: str) -> list[str]:
-    return ["a receipt told earlier is missing"] if head and all(r.hash != head for r in s.consents) else []
+def _missing(s: Session, head: str) -> list[Fault]:
+    return [Fault("missing")] if head and all(r.hash != head for r in s.consents) else []
 
 
 def _receipt(s: Session, receipt: Receipt) -> Session:

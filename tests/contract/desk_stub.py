@@ -19,6 +19,7 @@ import jinja2
 import msgspec
 from aiohttp import web
 
+from desk.consents import ConsentCheck
 from desk.texts import WEB, texts
 from kiosk.errors import Refused
 from kiosk.session import inputs, rules
@@ -60,6 +61,8 @@ class StubDesk:
         """Whether somebody stands at the machine: START then begins the call at once."""
         self.race: Session | None = None
         """What the kiosk has made of the session by the time the next command reaches it; no page was told."""
+        self.consents: dict[str, ConsentCheck] = {}
+        """Of sessions whose receipts do not fit."""
         self.provider = Provider(recording_allowed=True, staff=(ME, COLLEAGUE))
         self.peers: dict[str, StubCall] = {}
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
@@ -209,7 +212,8 @@ class StubDesk:
             a.id: {"url": f"/files/{a.name}" if a.uploaded else "", "uploaded": a.uploaded} for a in session.artifacts
         }
         kiosk = self.kiosks.get(session.kiosk, {"id": session.kiosk, "online": False, "device": None})
-        return _json({"session": session, "kiosk": kiosk, "earlier": earlier, "artifacts": artifacts})
+        body = {"session": session, "kiosk": kiosk, "earlier": earlier, "artifacts": artifacts}
+        return _json(body | {"consents": self.consents.get(session.id, ConsentCheck())})
 
     async def _kiosks(self, _: web.Request) -> web.Response:
         return _json({"kiosks": list(self.kiosks.values())})

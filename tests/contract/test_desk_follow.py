@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from kiosk.session import receipts
+from kiosk.session.record import Consent
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.messages import About, Health, Presence, SessionTold, Stored
@@ -75,6 +77,23 @@ async def test_a_new_epoch_replaces_and_the_old_one_does_not_come_back(kiosk: Ki
     await kiosk.told(a_session("s-2"))  # what was told before is dealt with by now
     found = next(s for s in await listed(clara) if s["id"] == "s-1")
     assert (found["epoch"], found["rev"]) == ("e2", 1)
+
+
+async def test_a_chain_of_receipts_that_was_cut_is_shown_and_logged_once_also_by_the_next_desk(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    consent = Consent(True, "2026-11-22T10:01:00.000Z", "May we record?", "en", "call")
+    told = receipts.said(a_session(), consent, consent.at)
+    cut = next_rev(told, consents=())
+    async with site.kiosk() as kiosk:
+        for sessions in ((told, cut), (next_rev(cut),)):
+            async with site.desk(), site.person("clara") as clara:
+                for session in sessions:
+                    await kiosk.told(session)
+                found = (await clara.get("/api/sessions/s-1")).json()["consents"]
+                assert [fault["code"] for fault in found["faults"]] == ["other_consent"]
+                assert ([r["n"] for r in found["lost"]], found["restored"]) == ([1], False)
+    assert caplog.text.count("they were cut or changed") == 1
 
 
 async def test_a_session_of_another_kiosk_or_topic_is_refused(

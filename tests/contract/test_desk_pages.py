@@ -12,9 +12,22 @@ from babel.messages.pofile import read_po
 from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from desk.consents import ConsentCheck
 from desk.texts import WEB
 from kiosk.session import inputs
-from kiosk.session.record import CODE_USER, Actor, Change, Recording, Ringing, Session, Ticket
+from kiosk.session.receipts import Fault
+from kiosk.session.record import (
+    CODE_USER,
+    Actor,
+    Change,
+    Consent,
+    FileHash,
+    Receipt,
+    Recording,
+    Ringing,
+    Session,
+    Ticket,
+)
 from kiosk.session.states import Event, Role, State
 from kiosk.wire import channel
 from tests.contract.desk_stub import COLLEAGUE, DEVICE, ME, StubDesk, artifact
@@ -184,6 +197,44 @@ def test_a_device_that_goes_offline_says_so(desk: StubDesk, open_page: Callable[
     expect(page.locator(".device [data-new-session]")).to_be_enabled()
     desk.presence("k-presse-3", False)
     expect(page.locator(".device [data-new-session]")).to_be_disabled()
+
+
+def lost_receipts() -> tuple[Receipt, ...]:
+    no = Consent(False, "2026-11-23T08:04:00Z", "words", "de", "call")
+    files = (FileHash("recording-1.mp4", "f" * 64, "c-1"),)
+    return (
+        Receipt(3, "2026-11-23T08:04:00Z", "said", no),
+        Receipt(4, "2026-11-23T08:04:01Z", "deleted", files=files),
+    )
+
+
+def test_receipts_that_the_kiosk_lost_stand_on_the_details_page_in_words(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    desk.put(session(state=State.CLOSED))
+    desk.consents["s-1"] = ConsentCheck(lost=lost_receipts(), restored=True)
+    page = open_page("/sessions/s-1")
+    panel = page.locator("#consents-panel")
+    expect(panel).to_contain_text("The kiosk has lost receipts about consent")
+    expect(panel).to_contain_text("Receipts known here that the kiosk no longer has:")
+    expect(panel.locator('[data-n="3"]')).to_contain_text("said no to the recording")
+    expect(panel.locator('[data-n="4"]')).to_contain_text("deleted: recording-1.mp4")
+
+
+def test_receipts_that_were_changed_are_an_alert_in_the_readers_language_and_news_of_it_need_no_reload(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    told = session(state=State.CLOSED)
+    desk.put(told)
+    page = open_page("/sessions/s-1?language=de")
+    panel = page.locator("#consents-panel")
+    expect(panel).to_be_hidden()
+    desk.consents["s-1"] = ConsentCheck((Fault("changed", receipt=2), Fault("no_receipt", file=NASTY)))
+    desk.put(replace(told, rev=9, consents=lost_receipts()))
+    expect(panel).to_have_attribute("data-tone", "alert")
+    expect(panel).to_contain_text("Die Belege zur Zustimmung stimmen nicht")
+    expect(panel).to_contain_text("Beleg 2 wurde verändert")
+    expect(panel).to_contain_text(f"Zu {NASTY} gibt es keinen Beleg")
 
 
 # --- one session ------------------------------------------------------------------------------------------------------

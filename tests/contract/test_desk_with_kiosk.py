@@ -16,14 +16,14 @@ from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
-from kiosk.session.record import CODE_USER, SYSTEM, Artifact, Person
+from kiosk.session.record import CODE_USER, SYSTEM, Artifact, Consent, Person
 from kiosk.session.states import State
 from kiosk.upload.courier import Courier
 from kiosk.wire import topics
 from kiosk.wire.messages import About
 from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, Site, an_artifact, open_site, until
 
-PROVIDER = Provider(staff=(ANNA, BEN), moderators=(Person("clara", "Clara Wolf"),))
+PROVIDER = Provider(recording_allowed=True, staff=(ANNA, BEN), moderators=(Person("clara", "Clara Wolf"),))
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2000
 
 
@@ -90,6 +90,15 @@ async def wish(http: httpx.AsyncClient, session: str, **what: Any) -> httpx.Resp
     return await http.post(f"/api/sessions/{session}/commands", json={"do": what})
 
 
+def agreed(given: bool, minute: int) -> do.GiveConsent:
+    return do.GiveConsent(Consent(given, f"2026-11-22T10:{minute:02}:00.000Z", "May we record?", "en", "call"))
+
+
+async def consents_of(http: httpx.AsyncClient, session: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await http.get(f"/api/sessions/{session}")).json()["consents"]
+    return found
+
+
 async def state_of(http: httpx.AsyncClient, session: str) -> str:
     answer = await http.get(f"/api/sessions/{session}")
     return str(answer.json()["session"]["state"]) if answer.status_code == 200 else ""
@@ -146,3 +155,27 @@ async def test_what_happened_while_the_desk_was_away_is_there_when_it_is_back(si
         async with site.desk(), site.person("anna") as anna:
             await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[session]))
             assert await state_of(anna, session) == State.CANCELLED
+
+
+async def test_a_kiosk_that_lost_its_newest_file_comes_back_with_fewer_receipts_and_the_desk_says_which(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site.desk(), site.person("anna") as anna:
+        async with real_kiosk(site) as kiosk:
+            session = (await kiosk.book.put(None, do.Request(), CODE_USER)).id
+            await kiosk.book.put(session, agreed(True, 1), CODE_USER)
+            withdrawn = await kiosk.book.put(session, agreed(False, 2), CODE_USER)
+            await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[session]))
+            assert await consents_of(anna, session) == {"faults": [], "lost": [], "restored": False}
+        book = site.folder / "book.json"
+        book.write_bytes(bytes(book.stat().st_size))  # as a power cut may leave it
+        async with real_kiosk(site) as kiosk:
+            assert kiosk.book.epoch != withdrawn.epoch
+            await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[session]))
+            found = await consents_of(anna, session)
+            assert ([r["n"] for r in found["lost"]], found["restored"], found["faults"]) == ([2], True, [])
+            assert found["lost"][0]["consent"]["given"] is False
+            await kiosk.book.put(session, do.Seen(ANNA), SYSTEM)
+            await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[session]))
+            assert await consents_of(anna, session) == found
+    assert caplog.text.count("receipts known here that the kiosk no longer has: 2") == 1

@@ -64,6 +64,48 @@ function consentText({ allowed, consent }) {
   return consent.given ? t("Given {way}, {when}", { way, when: dateTime(consent.at) }) : t("Refused {way}, {when}", { way, when: dateTime(consent.at) });
 }
 
+/**
+ * @typedef {{code: string, receipt: number, file: string}} Fault
+ * @typedef {{n: number, at: string, what: "said" | "kept" | "deleted", consent: {given: boolean, way: string} | null, files: {name: string}[]}} Receipt
+ * @typedef {{faults: Fault[], lost: Receipt[], restored: boolean}} Consents
+ */
+
+/** What of the receipts about consent does not fit; nothing where everything does. @param {Consents} consents */
+export function paintConsents({ faults, lost, restored }) {
+  const panel = byId("consents-panel");
+  panel.hidden = !faults.length && !lost.length;
+  if (panel.hidden) return;
+  const harmless = restored && !faults.length;
+  panel.dataset.tone = harmless ? "" : "alert";
+  byId("consents-title").replaceChildren(icon("alert"), harmless ? t("The kiosk has lost receipts about consent") : t("The receipts about consent do not fit"));
+  byId("consents-text").textContent = restored
+    ? t("Its memory was damaged, and it came back with an earlier state. What it had told before stands here.")
+    : t("They were cut or changed after they had been told, or do not fit what they speak of. Please ask who looks after the kiosk.");
+  const items = faults.map((fault) => ({ key: JSON.stringify(fault), make: () => el("li", { "data-code": fault.code }, faultText(fault)) }));
+  if (lost.length) items.push({ key: "lost", make: () => el("li", { "data-code": "lost" }, t("Receipts known here that the kiosk no longer has:")) });
+  items.push(...lost.map((one) => ({ key: JSON.stringify(one), make: () => el("li", { class: "lost", "data-n": one.n }, receiptText(one)) })));
+  keyed(byId("consents"), items);
+}
+
+/** @param {Fault} fault */
+function faultText({ code, receipt, file }) {
+  switch (code) {
+    case "changed": return t("Receipt {n} was changed, or stood elsewhere", { n: receipt });
+    case "other_consent": return t("The consent is not the one that was receipted last");
+    case "no_receipt": return t("{file} has no receipt", { file });
+    case "not_there": return t("{file} has a receipt, and is not among the files", { file });
+    default: return t("A receipt told earlier is missing");
+  }
+}
+
+/** @param {Receipt} receipt */
+function receiptText({ n, at, what, consent, files }) {
+  const names = files.map((file) => file.name).join(", ");
+  const said = consent?.given ? t("agreed to the recording") : t("said no to the recording");
+  const text = what === "said" ? said : what === "kept" ? t("kept: {names}", { names }) : t("deleted: {names}", { names });
+  return `${n} · ${dateTime(at)} · ${text}`;
+}
+
 /** @param {Session} session */
 function paintTickets(session) {
   byId("tickets-panel").hidden = !session.tickets.length;

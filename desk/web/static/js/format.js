@@ -14,7 +14,7 @@ import { boot, t } from "./dom.js";
  *   created_at: string, language: string, reason: string, requester: string, note: string, tickets: {id: string, title: string, link: string}[],
  *   asked: Person[], assigned: Person[], seen_by: Person[], visibility: string, recording: Recording,
  *   ringing: {by: "code_user" | "staff", name: string} | null, calls: Call[], artifacts: Artifact[],
- *   rating: {stars: number, text: string} | null, review_s: number, history: Change[]}} Session
+ *   rating: {stars: number, text: string} | null, review_s: number, history: Change[], consents?: unknown[]}} Session
  */
 
 /** @type {State[]} in the order in which they wait for somebody */

@@ -9,7 +9,7 @@ import { CallView } from "./callview.js";
 import { ago, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
-import { paintDetails, paintEarlier } from "./details.js";
+import { paintConsents, paintDetails, paintEarlier } from "./details.js";
 import { paintArtifacts } from "./artifacts.js";
 
 /** @typedef {import("./format.js").Session} Session */
@@ -195,14 +195,18 @@ function take(next) {
     sessionStorage.removeItem(wish);
     view.leave(false);
   }
-  if (before && JSON.stringify(before.artifacts) !== JSON.stringify(next.artifacts)) loadSoon();
+  if (before && JSON.stringify(kept(before)) !== JSON.stringify(kept(next))) loadSoon();
   paint();
 }
+
+/** What the desk has something of its own to say about. @param {Session} s */
+const kept = ({ epoch, artifacts, consents }) => [epoch, artifacts, consents];
 
 async function load() {
   const details = await getJson(sessionPath(id));
   places = details.artifacts;
   paintEarlier(details.earlier);
+  paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
   store.take(details.session, false, true);
   take(store.sessions.get(id) ?? details.session);
   seen();
