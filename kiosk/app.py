@@ -32,8 +32,8 @@ from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Person, Session
 from kiosk.session.states import ENDED, State
 from kiosk.settings import read_secret
 from kiosk.stage import Stage
+from kiosk.ui.consent import consent_shown
 from kiosk.ui.show import Show
-from kiosk.ui.texts import consent_wording
 from kiosk.upload.courier import Courier
 from kiosk.upload.spool import Spool
 from kiosk.wire import topics
@@ -127,7 +127,7 @@ class Kiosk:
             touchscreen=parts.touchscreen,
             lamp=parts.lamp,
             board=self._board,
-            wording=consent_wording,
+            wording=consent_shown,
             is_sent=self._link.is_sent,
             online=lambda: self._link.online,
             public_link=self._link.public_link,

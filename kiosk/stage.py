@@ -71,7 +71,7 @@ class Stage:
         touchscreen: Touchscreen,
         lamp: Lamp,
         board: Board,
-        wording: Callable[[str], str],
+        wording: Callable[[View], str],
         is_sent: Callable[[Session], bool],
         online: Callable[[], bool],
         public_link: Callable[[Session], str],
@@ -292,12 +292,12 @@ class Stage:
             await self._calls.tool(Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=points))
 
     def _consent(self, given: bool, *, in_call: bool) -> Consent:
-        language = self._book.provider.language
+        view = self._view()
         return Consent(
             given=given,
             at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            wording=self._wording(language),
-            language=language,
+            wording=self._wording(view),
+            language=view.language,
             way="call" if in_call else "creation_flow",
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from kiosk.session.record import Id, LongText, Person, Text, Ticket
+from kiosk.session.record import MAX_LOOK_BACK_S, Id, LongText, Person, Text, Ticket
 
 StepKind = Literal["reason", "requester", "consent", "ticket", "note"]
 
@@ -28,6 +28,7 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     recording_allowed: bool = False
     recording_wanted: bool = True  # ask for a recording in every call, so that staff need not press
     on_withdrawal: Literal["keep", "delete"] = "delete"  # what becomes of a call's recordings when consent is withdrawn
+    look_back_s: Annotated[int, Meta(ge=0, le=MAX_LOOK_BACK_S)] = 0  # of the call before its recording begins; 0: none
     review_s: Annotated[float, Meta(ge=0)] = 600.0
     visibility: Literal["public", "internal"] = "public"
     steps: tuple[StepKind, ...] = ("reason", "consent")

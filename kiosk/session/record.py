@@ -16,6 +16,7 @@ from kiosk.session.states import Event, Role, State
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{3,40}$")]
 Text = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2000)]
+MAX_LOOK_BACK_S = 30
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -83,6 +84,7 @@ class Recording(Struct, frozen=True):
     consent: Consent | None = None
     running: bool = False
     on_withdrawal: Literal["keep", "delete"] = "delete"
+    look_back_s: Annotated[int, Meta(ge=0, le=MAX_LOOK_BACK_S)] = 0
 
     @property
     def wanted(self) -> bool:
@@ -189,6 +191,11 @@ class Session(Struct, frozen=True):
     def withdrawals(self) -> int:
         """How often the code user has said no to being recorded."""
         return sum(r.consent is not None and not r.consent.given for r in self.consents)
+
+    @property
+    def look_back_s(self) -> int:
+        """So much of a call before its first recording begins may belong to it; the first no ends that for good."""
+        return self.recording.look_back_s if self.recording.allowed and not self.withdrawals else 0
 
     @property
     def call(self) -> Call | None:

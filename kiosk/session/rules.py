@@ -135,6 +135,7 @@ def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:
             allowed=provider.recording_allowed,
             asked=provider.recording_allowed and provider.recording_wanted,
             on_withdrawal=provider.on_withdrawal,
+            look_back_s=provider.look_back_s,
         ),
         review_s=provider.review_s,
         history=(Change(now.at, actor, event, None, state, clock_ok=now.clock_ok),),
@@ -242,12 +243,21 @@ def _move(s: Session, event: Event, actor: Actor, now: Now, cause: str = "") -> 
         history=(*s.history, Change(now.at, actor, event, source, target, cause, now.clock_ok)),
     )
     if target is State.RUNNING:
-        recording = replace(s.recording, allowed=s.recording.allowed and now.provider.recording_allowed)
+        recording = _at_most_as_today(s.recording, now.provider)
         s = replace(s, calls=(*s.calls, Call(now.new_call_id, now.at)), recording=recording)
     if source is State.RUNNING:
         ended = replace(s.calls[-1], ended_at=now.at)
         s = replace(s, calls=(*s.calls[:-1], ended), recording=replace(s.recording, running=False))
     return s
+
+
+def _at_most_as_today(recording: Recording, provider: Provider) -> Recording:
+    """What the provider has switched off meanwhile is off; what it has switched on, nobody was asked about."""
+    return replace(
+        recording,
+        allowed=recording.allowed and provider.recording_allowed,
+        look_back_s=min(recording.look_back_s, provider.look_back_s),
+    )
 
 
 def _start(s: Session, other_present: bool, actor: Actor, now: Now) -> Session:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.session.record import Session
+from kiosk.ui.consent import consent_lines
 from kiosk.ui.screen import Chip, Choice, Screen
-from kiosk.ui.texts import Say, consent_wording, later
+from kiosk.ui.texts import Say, later
 from kiosk.ui.view import CallView, View
 
 RED = "#ff5b52"
@@ -57,7 +58,7 @@ def _asked(shown: Screen, view: View, hang_up: Choice, say: Say) -> Screen:
         shown,
         name="call-consent",
         title=say("May the call be recorded?"),
-        lines=(consent_wording(view.language),),
+        lines=consent_lines(view),
         icon="record",
         choices=(
             Choice("consent-yes", say("I agree"), "primary", icon="check"),

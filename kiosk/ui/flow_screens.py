@@ -7,11 +7,12 @@ from dataclasses import replace
 from kiosk.session.flow import Flow
 from kiosk.session.provider import Article
 from kiosk.ui import keys
+from kiosk.ui.consent import consent_lines
 from kiosk.ui.idle_screens import text_page
 from kiosk.ui.layout import list_page
 from kiosk.ui.local import Front
 from kiosk.ui.screen import Choice, Screen
-from kiosk.ui.texts import Say, consent_wording
+from kiosk.ui.texts import Say
 from kiosk.ui.view import View
 
 
@@ -89,7 +90,7 @@ def _consent(view: View, say: Say) -> Screen:
         "consent",
         "",
         say("May the call be recorded?"),
-        (consent_wording(view.language),),
+        consent_lines(view),
         (
             Choice("consent-yes", say("I agree"), "primary", icon="check"),
             Choice("consent-no", say("I do not agree"), icon="record-off"),

@@ -69,6 +69,7 @@ def provider(language: str) -> Provider:
     return Provider(
         language="de" if de else "en",
         recording_allowed=True,
+        look_back_s=30,
         steps=("reason", "requester", "ticket", "consent", "note"),
         reasons=_REASONS[language],
         note=_NOTE[language],
@@ -185,7 +186,12 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
     yield "call", replace(running, call=call), replace(front, by_touch=True)
     yield "call-full", replace(running, call=full), front
     yield "call-alone", replace(running, call=CallView(muted=True)), front
-    asked = replace(running, call=replace(call, recording="asked"))
+    terms = Recording(allowed=True, asked=True, look_back_s=30)
+    asked = replace(
+        base,
+        session=session(language, State.RUNNING, recording=terms),
+        call=replace(call, recording="asked"),
+    )
     yield "call-consent", asked, front
     on = replace(running, call=full)
     yield "hang-up-confirm", on, replace(front, screen=key_of(on), confirm="hang-up", held="camera_plus",

@@ -153,12 +153,12 @@ def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
     """A round sign and what there is to say, in the middle of the body."""
-    box, side = at.main, m.px(150)
+    box, side = _under_steps(shown, at.main, m), m.px(150)
     width = box.w if m.portrait else box.w - side - m.px(104)
     title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
-    said = [text.shaped(line, "regular", m.px(theme.LINE_PX), width, 7 if m.portrait else 4) for line in shown.lines]
-    text_h = text.line_height("bold", title_px) * len(title)
-    text_h += sum(m.px(14) + round(text.line_height("regular", px) * 1.12) * len(part) for px, part in said)
+    title_h = text.line_height("bold", title_px) * len(title)
+    said = _that_fit(shown.lines, width, box.h - title_h - (side + m.px(36) if m.portrait else 0), m)
+    text_h = title_h + _height(said, m)
     if m.portrait:
         top = box.y + max(0, (box.h - side - m.px(36) - text_h) // 2)
         sign, x, y = Rect(box.x + (box.w - side) // 2, top, side, side), box.x, top + side + m.px(36)
@@ -172,7 +172,26 @@ def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
     for px, part in said:
         more, y = lines(part, Rect(x, y + m.px(14), width, 0), "regular", px, theme.INK, align)
         items += more
-    return [*items, *_steps(shown, box.x + box.w, box.y + m.px(20), m)]
+    return [*items, *_steps(shown, at.main.x + at.main.w, at.main.y + m.px(20), m)]
+
+
+def _under_steps(shown: Screen, box: Rect, m: Measures) -> Rect:
+    taken = m.px(36) if shown.step is not None and shown.step[1] >= 2 else 0
+    return Rect(box.x, box.y + taken, box.w, box.h - taken)
+
+
+def _that_fit(said: tuple[str, ...], width: int, room: int, m: Measures) -> list[tuple[int, tuple[str, ...]]]:
+    """(px, lines) of each paragraph, smaller where there is much to say: nothing may run under the choices."""
+    rows = 7 if m.portrait else 4
+    for share in (100, 90, 80, 70):
+        fitted = [text.shaped(line, "regular", m.px(theme.LINE_PX * share // 100), width, rows) for line in said]
+        if _height(fitted, m) <= room:
+            break
+    return fitted
+
+
+def _height(said: list[tuple[int, tuple[str, ...]]], m: Measures) -> int:
+    return sum(m.px(14) + round(text.line_height("regular", px) * 1.12) * len(part) for px, part in said)
 
 
 def _list(shown: Screen, at: Arrangement, m: Measures) -> Items:

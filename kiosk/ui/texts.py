@@ -46,14 +46,3 @@ def speaker(language: str) -> Say:
 def later(text: str) -> str:
     """Names a sentence that is said elsewhere, so that the test of the catalogues finds it."""
     return text
-
-
-CONSENT_WORDING = later(
-    "Picture and sound of this call are recorded and kept for this service case. "
-    "You can withdraw your consent at any time; the recording then stops."
-)
-
-
-def consent_wording(language: str) -> str:
-    """The words that a code user agrees to (or not), as they stand on the display."""
-    return speaker(language)(CONSENT_WORDING)

@@ -200,6 +200,24 @@ def test_no_call_is_recorded_that_begins_after_the_provider_forbade_it() -> None
     assert not apply(confirmed(), do.Start(other_present=True), CODE_USER, forbids).recording.wanted
 
 
+def test_the_look_back_is_what_the_provider_said_when_the_session_began_or_less() -> None:
+    session = requested(look_back_s=20)
+    assert session.look_back_s == 20
+    session = apply(session, do.Confirm(), staff(ANNA), NOW)
+    for today, then in ((30, 20), (20, 20), (5, 5), (0, 0)):
+        at = replace(NOW, provider=replace(PROVIDER, look_back_s=today))
+        assert apply(session, do.Start(other_present=True), CODE_USER, at).look_back_s == then
+    assert requested().look_back_s == 0
+    assert requested(look_back_s=20, recording_allowed=False).look_back_s == 0
+
+
+def test_the_first_no_ends_the_look_back_for_good() -> None:
+    session = requested(look_back_s=20)
+    session = apply(session, do.GiveConsent(replace(YES, given=False)), CODE_USER, NOW)
+    assert session.look_back_s == 0
+    assert apply(session, do.GiveConsent(replace(YES, at="later")), CODE_USER, NOW).look_back_s == 0
+
+
 def test_nothing_records_after_the_call_though_the_recorder_says_so_late() -> None:
     assert not apply(completed(), do.RecordingRuns(True), SYSTEM, NOW).recording.running
 

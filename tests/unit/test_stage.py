@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
+from msgspec.structs import replace
 
 from kiosk.book.book import Book
 from kiosk.book.storage import CrashSafeStorage
@@ -23,7 +24,9 @@ from kiosk.session.provider import Provider
 from kiosk.session.record import Actor, Device, Person
 from kiosk.session.states import Role, State
 from kiosk.stage import Stage
+from kiosk.ui.consent import consent_shown, wording
 from kiosk.ui.local import Front
+from kiosk.ui.screens import screen
 from kiosk.ui.view import View
 from kiosk.upload.spool import Spool
 
@@ -39,6 +42,7 @@ class Hardware:
         self._touches: Queue[Touch] = Queue(50)
         self.lamp: LampState = "idle"
         self.view: View | None = None
+        self.front: Front | None = None
 
     async def __aenter__(self) -> Hardware:
         return self
@@ -56,7 +60,7 @@ class Hardware:
         self.lamp = state
 
     def set(self, view: View, front: Front) -> None:
-        self.view = view
+        self.view, self.front = view, front
 
     def press(self, phase: str = "short") -> None:
         for part in ("down", phase, "up"):
@@ -94,7 +98,7 @@ class Kiosk:
             touchscreen=self.hardware,
             lamp=self.hardware,
             board=self.board,
-            wording=lambda language: f"May we record? ({language})",
+            wording=consent_shown,
             is_sent=lambda _: False,
             online=lambda: True,
             public_link=lambda _: "",
@@ -150,8 +154,29 @@ async def test_one_button_leads_through_the_steps_to_one_request(tmp_path: Path)
         assert session is not None
         assert (session.state, session.reason) == (State.REQUESTED, "Jam")
         assert session.recording.consent is not None
-        assert session.recording.consent.wording == "May we record? (en)"
+        assert session.recording.consent.wording == " ".join(wording("en", "delete", 0))
         await until(lambda: kiosk.hardware.lamp == "waiting")
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("on_withdrawal", ["keep", "delete"])
+@pytest.mark.parametrize("look_back_s", [0, 20])
+async def test_the_receipt_names_the_words_that_stood_on_the_display(
+    tmp_path: Path, language: Literal["de", "en"], on_withdrawal: Literal["keep", "delete"], look_back_s: int
+) -> None:
+    settings = replace(PROVIDER, language=language, on_withdrawal=on_withdrawal, look_back_s=look_back_s)
+    async with kiosk_with(tmp_path, settings) as kiosk:
+        await to_consent(kiosk)
+        assert kiosk.hardware.front is not None
+        lines = screen(kiosk.view, kiosk.hardware.front).lines
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.session)
+        session = kiosk.book.open_session
+        assert session is not None
+        [receipt] = session.consents
+        assert receipt.consent is not None
+        assert receipt.consent.wording == " ".join(lines)
+        assert lines == wording(language, on_withdrawal, look_back_s)
 
 
 async def test_with_no_steps_the_press_is_the_request_and_pressed_often_it_is_one(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from kiosk.ui.canvas import Words, merged
 from kiosk.ui.fit import contains, fit, overlap
 from kiosk.ui.gallery import SIZES, flat, sample_picture
 from kiosk.ui.gallery_views import provider, sample_views, session
-from kiosk.ui.layout import picture_fit
+from kiosk.ui.layout import arrange, picture_fit
 from kiosk.ui.local import Front
 from kiosk.ui.pages import page
 from kiosk.ui.paint import Painter, layers, next_tick_s
@@ -195,6 +195,19 @@ def test_no_words_are_cut_and_none_leave_the_display(size: tuple[int, int], lang
             assert contains(Rect(0, 0, *size), item.rect.x, item.rect.y), (name, item)
             last = (item.rect.x + item.rect.w - 1, item.rect.y + item.rect.h - 1)
             assert contains(Rect(0, 0, *size), *last), (name, item)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("size", [*SIZES, (800, 480)])
+def test_what_is_said_does_not_run_under_the_choices(size: tuple[int, int], language: str) -> None:
+    for name, view, front in sample_views(language, size, LIVE):
+        shown = screen(view, front)
+        if shown.layout != "message" or shown.mode != "page":
+            continue
+        main = arrange(shown, size).main
+        for item in words_on(view, front, size):
+            if item.weight == "regular" and item.text in " ".join(shown.lines):
+                assert item.rect.y + item.rect.h <= main.y + main.h, (name, item)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

@@ -6,11 +6,13 @@ import ast
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from kiosk.ui import texts
-from kiosk.ui.texts import catalogue, consent_wording, speaker
+from kiosk.ui.consent import wording
+from kiosk.ui.texts import catalogue, speaker
 
 UI = Path(texts.__file__).parent
 
@@ -51,6 +53,23 @@ def test_an_unknown_language_speaks_english() -> None:
     assert speaker("fr")("Hang up") == "Hang up"
 
 
+def said_of_consent(language: str, on_withdrawal: Literal["keep", "delete"], look_back_s: int) -> str:
+    return " ".join(wording(language, on_withdrawal, look_back_s))
+
+
 def test_the_wording_of_consent_is_in_the_users_language() -> None:
-    assert "Aufzeichnung" in consent_wording("de")
-    assert "withdraw" in consent_wording("en")
+    assert "Aufzeichnung" in said_of_consent("de", "keep", 0)
+    assert "withdraw" in said_of_consent("en", "keep", 0)
+
+
+def test_the_wording_of_consent_says_what_becomes_of_it_when_it_is_withdrawn() -> None:
+    assert "deleted" in said_of_consent("en", "delete", 0)
+    assert "until then is kept" in said_of_consent("en", "keep", 0)
+    assert "gelöscht" in said_of_consent("de", "delete", 0)
+    assert "bleibt erhalten" in said_of_consent("de", "keep", 0)
+
+
+def test_the_wording_of_consent_says_how_far_the_recording_looks_back_and_only_then() -> None:
+    assert "the last 20 seconds before it begins" in said_of_consent("en", "delete", 20)
+    assert "die letzten 20 Sekunden vor ihrem Beginn" in said_of_consent("de", "delete", 20)
+    assert "seconds" not in said_of_consent("en", "delete", 0)
