@@ -77,12 +77,14 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, seals, store, Kiosks(client))
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
+            tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             try:
                 yield desk
             finally:
                 desk.hub.close()
                 await desk.uploads.close()
                 following.cancel()
+                tidying.cancel()
     finally:
         await store.close()
 
@@ -90,7 +92,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
 def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks) -> Desk:
     hub = Hub()
     files = Files(Path(config.data), config.files)
-    uploads = Uploads(store, files, kiosks, seals, url)
+    uploads = Uploads(store, files, kiosks, seals, url, partial_days=config.files.partial_days)
     commands = Commands(kiosks, store)
     calls = Calls(kiosks, hub)
     members = People(config, url, seals, store)

@@ -52,7 +52,8 @@ class Broker(_Section, frozen=True, kw_only=True):
     password_file: str = ""
     ca_file: str = ""  # given: TLS
     client_id: str = ""
-    """Left out: drawn anew at each start, so that several desks do not throw each other out."""
+    """Left out: drawn anew at each start. Under our Mosquitto configuration the user name stands in its place: there
+    each of several desks has an account of its own."""
     keepalive_s: Annotated[int, Meta(ge=2, le=300)] = 30
 
 
@@ -90,6 +91,8 @@ class FileSettings(_Section, frozen=True, kw_only=True):
     key_id_file: str = ""
     """With `key_file`; both left out: what the machine's environment gives (a role)."""
     key_file: str = ""
+    partial_days: Annotated[float, Meta(gt=0)] = 14
+    """So long is the beginning of a file kept after its kiosk could have gone on with it (a grant holds for a day)."""
 
 
 class Config(_Section, frozen=True, kw_only=True):

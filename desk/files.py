@@ -6,9 +6,11 @@ All names are made here, of ids and digests whose patterns were checked; nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import math
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast
@@ -64,6 +66,21 @@ class Files:
     def partial(self, session: str, artifact: str, sha256: str) -> Path:
         """Where a file grows."""
         return self._partial / f"{session}.{artifact}.{sha256}"
+
+    def renew(self, session: str, artifact: str, sha256: str, now_s: float) -> None:
+        """Somebody may go on with it from now on; nothing where it was never begun. In a thread."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.partial(session, artifact, sha256), (now_s, now_s))
+
+    def remove_partial(self, before_s: float, in_use: Container[str]) -> int:
+        """Removes partial files that neither grew nor were renewed since `before_s` (wall time); how many. In a thread.
+
+        Where one is gone that somebody comes for just now, its upload begins anew.
+        """
+        old = [p for p in self._partial.iterdir() if _changed_s(p) < before_s and p.name not in in_use]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     async def keep(self, partial: Path, session: str, sha256: str) -> str:
         """Copies a whole file into the store; its name there. On disk for good when this returns.
@@ -124,6 +141,14 @@ def _s3(settings: FileSettings) -> S3Store:
         client_options={"allow_http": settings.endpoint.startswith("http:")},
         retry_config={"max_retries": 3, "retry_timeout": RETRY_S},
     )
+
+
+def _changed_s(path: Path) -> float:
+    """Wall time; now, so to speak, where it has just been finished."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def sync(path: Path) -> None:

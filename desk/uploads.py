@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 GRANT_S = 24 * 3600
 MAX_BYTES = 16 << 30
 TELL_S = 1.0
+TIDY_S = 3600.0
 MAX_NAMES = 500
 """Of so many artifacts in one document are grants made: more is no session."""
 
@@ -77,6 +78,8 @@ class Uploads:
         seals: Seals,
         url: str,
         now: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        partial_days: float = 14,
     ) -> None:
         self._store = store
         self._files = files
@@ -85,6 +88,8 @@ class Uploads:
         self._url = url
         self._on_way: dict[tuple[str, str, str], Upload] = {}
         self._now = now
+        self._wall = wall
+        self._partial_s = 86400 * partial_days
         self._told_s: OrderedDict[str, float] = OrderedDict()
         self.followers: list[Callable[[str], Awaitable[None]]] = []
         """Told the session's id when one of its files is here, and at most each TELL_S while they come."""
@@ -93,7 +98,7 @@ class Uploads:
 
     async def ask_for(self, session: Session) -> None:
         """Grants (or, where the file is here already, receipts) for what an ended session still holds back."""
-        missing = [a for a in session.artifacts if not a.uploaded][:MAX_NAMES]
+        missing = [a for a in session.artifacts if a.waits][:MAX_NAMES]
         if session.state not in ENDED or not missing:
             return
         here = await self._store.files(session.id)
@@ -105,6 +110,7 @@ class Uploads:
             else:
                 url = f"{self._url}/uploads/{self._token(session, artifact)}"
                 grant = UploadGrant(session=session.id, artifact=artifact.id, sha256=artifact.sha256, url=url)
+                await in_thread(self._files.renew, session.id, artifact.id, artifact.sha256, self._wall())
                 await tell_if_possible(self._kiosks.receipt(session.kiosk, grant))
 
     def _token(self, session: Session, a: Artifact) -> str:
@@ -204,6 +210,27 @@ class Uploads:
         await self._receipt(grant.kiosk, grant.session, grant.artifact, grant.sha256)
         await self._tell(grant.session)
         return True
+
+    async def tidy(self) -> int:
+        """Removes partial files whose last grant was over longer ago than the settings say; how many.
+
+        The time of a partial file is when it grew, or when its artifact was granted anew: a kiosk that is back after
+        days and still has the file goes on where it was.
+        """
+        in_use = {upload.path.name for upload in self._on_way.values()}
+        gone = await in_thread(self._files.remove_partial, self._wall() - GRANT_S - self._partial_s, in_use)
+        if gone:
+            log.warning("%d uploads that nobody went on with were removed", gone)
+        return gone
+
+    async def keep_tidy(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Until cancelled. Not at once: after a long time without a desk, kiosks are granted theirs anew first."""
+        while True:
+            await sleep(TIDY_S)
+            try:
+                await self.tidy()
+            except OSError as error:  # uploads fail by it as well, and say so to whom it concerns
+                log.warning("partial uploads cannot be tidied up: %s", error)
 
     async def close(self) -> None:
         """What is being verified is left as it is: all of its bytes are on disk, and it begins anew when asked for."""

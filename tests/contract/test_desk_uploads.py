@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -142,6 +143,63 @@ async def test_pages_are_told_at_most_once_a_second_of_what_comes(tmp_path: Path
             await uploads.progressed(upload)
             clock += 0.125
     assert told == [(s, t) for s in ("s-1", "s-2") for t in (50.0, 51.0, 52.0, 53.0)]
+
+
+DAY_S = 86400.0
+
+
+async def test_what_nobody_goes_on_with_is_removed_two_weeks_after_its_grant_was_over(tmp_path: Path) -> None:
+    now, files, seals = 1e9, Files(tmp_path), Seals(b"x" * 32)
+    uploads = Uploads(cast(Any, None), files, cast(Any, None), seals, "http://desk", wall=lambda: now)
+    for name in ("left", "renewed", "in-use"):
+        files.partial("s-1", name, "0" * 64).write_bytes(b"half")
+        files.renew("s-1", name, "0" * 64, now)
+    grant = Grant("k", "s-1", "in-use", "0" * 64, 9, ArtifactKind.SNAPSHOT, "image/jpeg", int(time.time()) + 60)
+    uploads.enter(seals.seal("upload", grant))
+    start = now
+    for days, gone in ((0, 0), (13, 0), (14.9, 0), (15.1, 1), (16, 0)):
+        now = start + days * DAY_S
+        if days == 13:
+            files.renew("s-1", "renewed", "0" * 64, now)
+            files.renew("s-1", "never-begun", "0" * 64, now)
+        assert await uploads.tidy() == gone, days
+    left = {path.name.split(".")[1] for path in (tmp_path / "partial").iterdir()}
+    assert left == {"renewed", "in-use"}
+
+
+async def test_tidying_up_goes_on_each_hour_whatever_the_disk_says(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slept = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            raise asyncio.CancelledError
+
+    uploads = Uploads(cast(Any, None), Files(tmp_path), cast(Any, None), Seals(b"x" * 32), "http://desk")
+    (tmp_path / "partial").rmdir()
+    with pytest.raises(asyncio.CancelledError):
+        await uploads.keep_tidy(sleep)
+    assert slept == [3600.0] * 3
+    assert caplog.text.count("cannot be tidied up") == 2
+
+
+async def test_a_kiosk_that_is_back_after_a_month_goes_on_where_it_was(
+    site: Site, kiosk: Kiosk, http: httpx.AsyncClient
+) -> None:
+    session = await ended(kiosk, JPEG)
+    url = await begin(http, kiosk.grants[0].url, len(JPEG))
+    await append(http, url, 0, JPEG[:4000])
+    (partial,) = (site.folder / "data" / "partial").iterdir()
+    long_ago = time.time() - 30 * DAY_S
+    os.utime(partial, (long_ago, long_ago))
+    await kiosk.told(session)  # as at each connect
+    await until(lambda: len(kiosk.grants) == 2)
+    assert time.time() - partial.stat().st_mtime < DAY_S, "asked for anew: not to be tidied away"
+    assert await offset_of(http, kiosk.grants[1].url) == 4000
+    assert (await append(http, kiosk.grants[1].url, 4000, JPEG[4000:])).status_code == 204
+    await until(lambda: kiosk.stored)
 
 
 async def test_somebody_who_comes_back_takes_over_from_his_dead_link(kiosk: Kiosk, http: httpx.AsyncClient) -> None:
