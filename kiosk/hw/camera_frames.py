@@ -18,7 +18,8 @@ from typing import Protocol, Self
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.device import Stream, joined, limited
 from kiosk.hw.encoder import Encoder
-from kiosk.hw.ports import AccessUnit, Picture, Still
+from kiosk.hw.ports import AccessUnit, Encoding, Picture, Still
+from kiosk.hw.sharp import SharpEncoder
 from kiosk.mailbox import Queue, Slot
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class FramesCamera:
         self._bitrate_bps = bitrate_bps
         self._now, self._lost_s, self._watch_s = now, lost_s, watch_s
         self._encoder: Encoder | None = None
+        self._encoding: Encoding | None = None  # a camera that was lost goes on as it was asked to
         self._opened = False
 
     @property
@@ -84,6 +86,9 @@ class FramesCamera:
         self._packets: Queue[AccessUnit | DeviceTrouble] = Queue(PACKETS_WAITING)
         self._pictures: Slot[Picture | DeviceTrouble] = Slot()
         self._stop = threading.Event()
+        self._sharp, self._sharp_lock = SharpEncoder(), threading.Lock()
+        self._newest: Picture | None = None
+        self._encoding = None
         self._skipping = False  # to the next keyframe, after a reader was too slow
         self._reason = "camera: no picture comes"
         await limited(self.source.open, _OPEN_S, "camera: does not open")
@@ -122,8 +127,22 @@ class FramesCamera:
         if encoder := self._encoder:
             encoder.set_bitrate(bps)
 
+    def set_encoding(self, encoding: Encoding) -> None:
+        self._encoding, self._bitrate_bps = encoding, encoding.bps
+        if encoder := self._encoder:
+            encoder.set_encoding(encoding)
+
+    async def sharp(self, bits: int) -> AccessUnit:
+        return await limited(lambda: self._take_sharp(bits), _STILL_S, "camera: the picture is not encoded")
+
     async def still(self) -> Still:
         return await limited(self.source.still, _STILL_S, "camera: takes no photograph")
+
+    def _take_sharp(self, bits: int) -> AccessUnit:
+        with self._sharp_lock:
+            if (picture := self._newest) is None:
+                raise DeviceTrouble("camera: no picture yet")
+            return self._sharp.encode(picture, bits)
 
     # --- the camera's thread ------------------------------------------------------------------------------------------
 
@@ -146,17 +165,20 @@ class FramesCamera:
 
     def _film(self) -> None:
         encoder = self._encoder = self._make_encoder(self._bitrate_bps)
+        if self._encoding is not None:
+            encoder.set_encoding(self._encoding)
         try:
             while not self._stop.is_set():
                 picture = self.source.next(self._stop)
                 if picture is None:
                     continue
                 self._seen()
+                self._newest = picture
                 self._pictures.put(picture)
                 if unit := encoder.encode(picture):
                     self._hand_over(unit, encoder)
         finally:
-            self._encoder = None
+            self._encoder = self._newest = None
             encoder.close()
 
     def _hand_over(self, unit: AccessUnit, encoder: Encoder) -> None:

@@ -96,12 +96,26 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Encoding:
+    """What an encoder is asked for: size in px (both even), pictures and bits a second."""
+
+    width: int
+    height: int
+    fps: int
+    bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One encoded frame: H.264 Annex B, constrained baseline; SPS and PPS stand before each keyframe."""
+    """One encoded frame: H.264 Annex B, constrained baseline; SPS and PPS stand before each keyframe.
+
+    size: (width, height) in px; it may be another one from a keyframe on. (0, 0): the encoder does not say.
+    """
 
     data: bytes
     captured_s: float
     keyframe: bool
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,15 @@ class Camera(Device, Protocol):
 
     def set_bitrate(self, bps: int) -> None:
         """What the encoder shall aim at from now on."""
+
+    def set_encoding(self, encoding: Encoding) -> None:
+        """The same with size and rate of pictures: a request, taken up at the next picture, with a keyframe where the
+        size changes. Nothing larger or faster than the camera is ever made; hardware may round, or keep its size:
+        what it is in the end, each access unit says. `pictures` stay as they are. From the loop; cheap to repeat."""
+
+    async def sharp(self, bits: int) -> AccessUnit:
+        """The newest picture as a keyframe that stands alone, apart from the stream, in about so many bits at most:
+        for those whose link carries no video. Raises DeviceTrouble."""
 
     async def still(self) -> Still:
         """A photograph in the camera's full resolution, without stopping the video. Raises DeviceTrouble."""

@@ -20,7 +20,8 @@ from kiosk.call.aiortc_hooks import tune_gathering
 from kiosk.call.author import Author
 from kiosk.errors import DeviceTrouble, Trouble
 from kiosk.hw.encoder import X264Encoder
-from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Picture, Samples, Still
+from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Encoding, Picture, Samples, Still
+from kiosk.hw.sharp import SharpEncoder
 from kiosk.mailbox import Queue, Slot
 from kiosk.session.record import Person
 from kiosk.wire import channel, codec
@@ -69,9 +70,12 @@ class FakeCamera(_Opened):
         self.keyframes_made = 0
         self.encoders = 0
         self.bitrates: list[int] = []
+        self.encodings: list[Encoding] = []
+        self.sharp_made = 0
         self.plugged = True
         self.hangs_closing = False
         self.numbers: dict[float, int] = {}
+        self._newest: Picture | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -101,6 +105,18 @@ class FakeCamera(_Opened):
     def set_bitrate(self, bps: int) -> None:
         self.bitrates.append(bps)
 
+    def set_encoding(self, encoding: Encoding) -> None:
+        self.encodings.append(encoding)
+        self.bitrates.append(encoding.bps)
+        self._encoder.set_encoding(encoding)
+
+    async def sharp(self, bits: int) -> AccessUnit:
+        picture = self._newest
+        if picture is None:
+            raise DeviceTrouble("no picture yet")
+        self.sharp_made += 1
+        return SharpEncoder().encode(picture, bits)
+
     async def still(self) -> Still:
         raise DeviceTrouble("no stills here")
 
@@ -116,7 +132,7 @@ class FakeCamera(_Opened):
     async def _see(self) -> None:
         number = 0
         while self.plugged:
-            picture = bars(number, time.monotonic())
+            picture = self._newest = bars(number, time.monotonic())
             self.numbers[picture.captured_s] = number % STEPS
             unit = self._encoder.encode(picture)
             if unit is not None:

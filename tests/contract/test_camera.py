@@ -20,7 +20,8 @@ from kiosk.errors import DeviceTrouble
 from kiosk.hw.camera_frames import PACKETS_WAITING, FramesCamera
 from kiosk.hw.camera_video import file_source, fitted
 from kiosk.hw.encoder import X264Encoder
-from kiosk.hw.ports import AccessUnit, Picture
+from kiosk.hw.ports import AccessUnit, Encoding, Picture
+from kiosk.hw.sharp import SharpEncoder
 from kiosk.hw.sim import corner_code
 from kiosk.hw.sim.camera import SceneSource
 from kiosk.hw.sim.scene import Scene
@@ -101,6 +102,46 @@ async def test_a_photograph_is_taken_while_the_video_runs(camera: FramesCamera) 
     assert image is not None
     assert image.shape == (still.height, still.width, 3)
     assert still.width >= WIDTH
+
+
+async def test_a_smaller_encoding_begins_with_a_keyframe_and_the_pictures_stay_as_they_are(
+    camera: FramesCamera,
+) -> None:
+    async with camera:
+        packets = camera.packets()
+        first = await anext(packets)
+        camera.set_encoding(Encoding(320, 180, 15, 200_000))
+        units = [first] + [unit async for unit in first_of(packets, 20)]
+        picture = await anext(camera.pictures())
+    smaller = [unit for unit in units if unit.size == (320, 180)]
+    assert first.size == (WIDTH, HEIGHT)
+    assert smaller
+    assert smaller[0].keyframe
+    assert {frame.width for frame in decoded(smaller)} == {320}
+    assert picture.size == (WIDTH, HEIGHT)
+
+
+async def test_a_sharp_picture_stands_alone_beside_the_stream(camera: FramesCamera) -> None:
+    async with camera:
+        packets = camera.packets()
+        units = [await anext(packets)]
+        sharp = await camera.sharp(200_000)
+        units += [unit async for unit in first_of(packets, 5)]
+    assert sharp.keyframe
+    assert sharp.captured_s >= units[0].captured_s
+    assert nal_kinds(sharp.data)[:2] == [7, 8]
+    assert 5 in nal_kinds(sharp.data)
+    (frame,) = decoded([sharp])
+    assert (frame.width, frame.height) == sharp.size == (WIDTH * 3 // 4, HEIGHT * 3 // 4)
+    assert len(decoded(units)) == 6  # the stream knows nothing of it
+
+
+async def test_a_camera_without_a_picture_yet_has_no_sharp_one() -> None:
+    source = SceneSource(Scene(WIDTH, HEIGHT, FPS))
+    source.stall()
+    async with FramesCamera(source, x264, 1_000_000) as stalled:
+        with pytest.raises(DeviceTrouble, match="no picture"):
+            await stalled.sharp(100_000)
 
 
 async def test_closing_ends_both_streams_and_it_can_be_opened_again(camera: FramesCamera) -> None:
@@ -221,6 +262,62 @@ def test_the_bitrate_rises_again_after_a_keyframe_on_a_thin_link() -> None:
     assert bits_per_s(thin) < 350_000
     assert bits_per_s(rich) > 700_000
     assert not any(unit.keyframe for unit in rich)
+
+
+def test_a_rate_that_falls_far_is_followed_at_once_with_a_keyframe_that_fits() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), X264Encoder(WIDTH, HEIGHT, FPS, 1_500_000)
+    encoded(encoder, scene, range(45))
+    encoder.set_bitrate(500_000)
+    thin = encoded(encoder, scene, range(45, 54))
+    assert thin[0].keyframe
+    assert not any(unit.keyframe for unit in thin[1:])
+    assert len(thin[0].data) * 8 < 0.2 * 500_000
+    assert bits_per_s(thin) * 9 / FPS < 500_000 * (9 / FPS + 0.15)
+
+
+def test_a_rate_that_falls_a_little_needs_no_keyframe_but_several_such_steps_do() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), X264Encoder(WIDTH, HEIGHT, FPS, 1_500_000)
+    encoded(encoder, scene, range(30))
+    keyframes = []
+    for n, bps in enumerate((1_200_000, 960_000, 768_000), 30):
+        encoder.set_bitrate(bps)
+        keyframes += [unit.keyframe for unit in encoded(encoder, scene, [n])]
+    assert keyframes == [False, True, False]
+
+
+def test_half_the_pictures_are_evenly_spread_even_from_a_camera_that_jitters() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
+    encoder.set_encoding(Encoding(320, 180, 15, 200_000))
+    jitter = (0.0, 0.004, -0.004, 0.007, -0.002)
+    pictures = [Picture(*scene.frame(n), n / FPS + jitter[n % 5]) for n in range(60)]
+    times = [picture.captured_s for picture in pictures if encoder.encode(picture) is not None]
+    assert 29 <= len(times) <= 31
+    assert max(np.diff(times)) < 0.09
+
+
+def test_a_keyframe_asked_for_is_not_lost_with_a_picture_that_is_left_out() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
+    encoder.set_encoding(Encoding(320, 180, 15, 200_000))
+    encoded(encoder, scene, range(10))
+    encoder.request_keyframe()
+    units = encoded(encoder, scene, range(10, 14))
+    assert [unit.keyframe for unit in units] == [True, False]
+
+
+def test_nothing_larger_or_faster_than_the_camera_is_made() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
+    encoder.set_encoding(Encoding(1920, 1080, 60, 500_000))
+    assert {unit.size for unit in encoded(encoder, scene, range(3))} == {(WIDTH, HEIGHT)}
+
+
+@pytest.mark.parametrize(("bits", "size"), [(100_000, (640, 360)), (250_000, (960, 540))])
+def test_a_sharp_picture_is_as_large_and_fine_as_its_bits_allow(bits: int, size: tuple[int, int]) -> None:
+    picture = Picture(*Scene(1280, 720, FPS).frame(300), 1.0)
+    encoder = SharpEncoder()
+    units = [encoder.encode(picture, bits) for _ in range(4)]
+    assert {unit.size for unit in units} == {size}
+    assert all(8 * len(unit.data) <= bits for unit in units)
+    assert 8 * len(units[-1].data) > 0.6 * bits
 
 
 def test_no_frame_is_held_back_and_wrong_sizes_are_refused() -> None:
