@@ -98,7 +98,7 @@ class Uploads:
 
     async def ask_for(self, session: Session) -> None:
         """Grants (or, where the file is here already, receipts) for what an ended session still holds back."""
-        missing = [a for a in session.artifacts if a.waits][:MAX_NAMES]
+        missing = [a for a in session.artifacts if not a.uploaded][:MAX_NAMES]
         if session.state not in ENDED or not missing:
             return
         here = await self._store.files(session.id)

@@ -180,6 +180,7 @@ class Session(Struct, frozen=True):
     recording: Recording = Recording()
     ringing: Ringing | None = None
     rang_in_vain: Text = ""  # why the last ringing ended without a call; empty when it rings (again) or is answered
+    rang_by: Literal["code_user", "staff", ""] = ""  # who had rung in vain
     calls: tuple[Call, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     rating: Rating | None = None

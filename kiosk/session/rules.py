@@ -240,6 +240,7 @@ def _move(s: Session, event: Event, actor: Actor, now: Now, cause: str = "") -> 
         state=target,
         ringing=None,
         rang_in_vain="",
+        rang_by="",
         history=(*s.history, Change(now.at, actor, event, source, target, cause, now.clock_ok)),
     )
     if target is State.RUNNING:
@@ -271,7 +272,8 @@ def _start(s: Session, other_present: bool, actor: Actor, now: Now) -> Session:
         return _move(s, Event.START, actor, now)
     if s.ringing is not None:
         return s  # pressed again: it rings already
-    return replace(s, ringing=Ringing("staff" if side == "staff" else "code_user", actor.name, now.at), rang_in_vain="")
+    ringing = Ringing("staff" if side == "staff" else "code_user", actor.name, now.at)
+    return replace(s, ringing=ringing, rang_in_vain="", rang_by="")
 
 
 def _give_up(s: Session, cause: str, actor: Actor) -> Session:
@@ -279,7 +281,8 @@ def _give_up(s: Session, cause: str, actor: Actor) -> Session:
         raise WrongState("nothing is ringing")
     caller = "code_user" if actor.role is Role.CODE_USER else "staff"
     said = "given_up" if s.ringing.by == caller else "declined"
-    return replace(s, ringing=None, rang_in_vain=cause if actor.role is Role.SYSTEM else said)
+    why = cause if actor.role is Role.SYSTEM else said
+    return replace(s, ringing=None, rang_in_vain=why, rang_by=s.ringing.by)
 
 
 def _by_present_settings(s: Session, provider: Provider) -> Session:

@@ -169,6 +169,10 @@ def _sessions(base: View, front: Front, language: str) -> Iterator[Sample]:
     for by, name in (("code_user", "calling"), ("staff", "ringing")):
         ringing = Ringing("staff" if by == "staff" else "code_user", ANNA.name)
         yield name, replace(base, session=session(language, State.CONFIRMED, ringing=ringing)), front
+    for by, why, name in (("code_user", "no_answer", "nobody-answered"), ("code_user", "declined", "declined"),
+                          ("code_user", "restart", "interrupted"), ("staff", "no_answer", "missed")):  # fmt: skip
+        in_vain = session(language, State.CONFIRMED, rang_in_vain=why, rang_by=by)
+        yield name, replace(base, session=in_vain, sent=True), front
     yield "completed", replace(base, session=session(language, State.COMPLETED)), front
     closed = session(language, State.CLOSED)
     qr = "https://desk.example.com/s/7Kq2mZpW9xR4tLb8"

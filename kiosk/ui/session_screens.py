@@ -48,6 +48,13 @@ def _requested(view: View, session: Session, say: Say) -> Screen:
 
 
 def _confirmed(session: Session, say: Say) -> Screen:
+    choices = (
+        Choice("start", say("START"), "primary", icon="camera"),
+        Choice("cancel", say("Cancel"), icon="cross"),
+    )
+    if told := _rang_in_vain(session, say):
+        title, *lines = told
+        return Screen("rang-in-vain", "", title, tuple(lines), choices, icon="phone", tone="alert")
     who = next((c.actor.name for c in reversed(session.history) if c.target is State.CONFIRMED), "")
     lines = (
         say("{name} is ready for the video call.", name=who)
@@ -55,11 +62,22 @@ def _confirmed(session: Session, say: Say) -> Screen:
         else say("The service is ready for the video call."),
         say("Press START as soon as you are at the machine."),
     )
-    choices = (
-        Choice("start", say("START"), "primary", icon="camera"),
-        Choice("cancel", say("Cancel"), icon="cross"),
-    )
     return Screen("confirmed", "", say("Request confirmed"), lines, choices, icon="check", tone="good")
+
+
+def _rang_in_vain(session: Session, say: Say) -> tuple[str, ...]:
+    """Title and lines where a ringing came to nothing that the code user must hear of; what he ended himself is not."""
+    again = say("The request stays confirmed. Press START to call again.")
+    match session.rang_by, session.rang_in_vain:
+        case "code_user", "no_answer":
+            return say("Nobody answered"), again
+        case "code_user", "declined":
+            return say("The service cannot talk just now"), again
+        case "code_user", "restart":
+            return say("The call was interrupted"), again
+        case "staff", "no_answer" | "given_up" | "restart":
+            return say("Missed call"), say("The service has called. Press START to call back.")
+    return ()
 
 
 def _ringing(session: Session, ringing: Ringing, say: Say) -> Screen:

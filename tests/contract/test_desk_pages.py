@@ -199,6 +199,30 @@ def test_a_device_that_goes_offline_says_so(desk: StubDesk, open_page: Callable[
     expect(page.locator(".device [data-new-session]")).to_be_disabled()
 
 
+@pytest.mark.parametrize(
+    ("by", "why", "short", "title"),
+    [
+        ("code_user", "no_answer", "verpasster Anruf", f"Verpasster Anruf von {DEVICE.name}"),
+        ("code_user", "given_up", "verpasster Anruf", f"Verpasster Anruf von {DEVICE.name}"),
+        ("staff", "no_answer", "niemand hat geantwortet", "An der Maschine hat niemand geantwortet"),
+        ("staff", "declined", "dort abgelehnt", "An der Maschine abgelehnt"),
+    ],
+)
+def test_ringing_that_came_to_nothing_stands_in_the_list_and_in_the_details(
+    desk: StubDesk, open_page: Callable[..., Page], by: str, why: str, short: str, title: str
+) -> None:
+    told = session(state=State.CONFIRMED, rang_in_vain=why, rang_by=by, seen_by=(ME,))
+    desk.put(told)
+    page = open_page("/?language=de")
+    expect(page.locator('.session-row[data-id="s-1"]')).to_contain_text(short)
+    page.goto(f"{desk.url}/sessions/s-1?language=de")
+    expect(page.locator("#status-title")).to_have_text(title)
+    expect(page.locator("#start")).to_be_visible()
+    ringing = Ringing("staff", ME.name)
+    desk.put(replace(told, rev=9, rang_in_vain="", rang_by="", ringing=ringing))
+    expect(page.locator("#status-title")).not_to_have_text(title)
+
+
 def lost_receipts() -> tuple[Receipt, ...]:
     no = Consent(False, "2026-11-23T08:04:00Z", "words", "de", "call")
     files = (FileHash("recording-1.mp4", "f" * 64, "c-1"),)

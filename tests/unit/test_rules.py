@@ -121,7 +121,7 @@ def test_ringing_can_be_given_up_by_either_side() -> None:
     ringing = apply(confirmed(), do.Start(), staff(ANNA), NOW)
     for actor, why in ((CODE_USER, "declined"), (staff(ANNA), "given_up"), (SYSTEM, "no_answer")):
         over = apply(ringing, do.GiveUp("no_answer"), actor, NOW)
-        assert (over.ringing, over.rang_in_vain) == (None, why)
+        assert (over.ringing, over.rang_in_vain, over.rang_by) == (None, why, "staff")
     with pytest.raises(WrongState):
         apply(confirmed(), do.GiveUp(), CODE_USER, NOW)
 
@@ -129,8 +129,10 @@ def test_ringing_can_be_given_up_by_either_side() -> None:
 def test_ringing_again_or_the_call_make_the_ringing_in_vain_forgotten() -> None:
     in_vain = apply(apply(confirmed(), do.Start(), CODE_USER, NOW), do.GiveUp("no_answer"), SYSTEM, NOW)
     ringing = apply(in_vain, do.Start(), staff(ANNA), NOW)
-    assert (ringing.rang_in_vain, ringing.ringing and ringing.ringing.by) == ("", "staff")
-    assert apply(in_vain, do.Start(other_present=True), staff(ANNA), NOW).rang_in_vain == ""
+    assert in_vain.rang_by == "code_user"
+    assert (ringing.rang_in_vain, ringing.rang_by, ringing.ringing and ringing.ringing.by) == ("", "", "staff")
+    on = apply(in_vain, do.Start(other_present=True), staff(ANNA), NOW)
+    assert (on.rang_in_vain, on.rang_by) == ("", "")
 
 
 def test_start_pressed_again_while_it_rings_changes_nothing() -> None:

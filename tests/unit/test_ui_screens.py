@@ -117,6 +117,26 @@ def test_ringing_can_be_answered_or_given_up() -> None:
     assert "Anna" in calling.title
 
 
+@pytest.mark.parametrize(
+    ("by", "why", "title"),
+    [
+        ("code_user", "no_answer", "Niemand hat geantwortet"),
+        ("code_user", "declined", "Der Service kann gerade nicht sprechen"),
+        ("code_user", "restart", "Der Anruf wurde unterbrochen"),
+        ("code_user", "given_up", "Anfrage bestätigt"),  # he knows
+        ("staff", "no_answer", "Verpasster Anruf"),
+        ("staff", "given_up", "Verpasster Anruf"),
+        ("staff", "declined", "Anfrage bestätigt"),
+        ("", "", "Anfrage bestätigt"),
+    ],
+)
+def test_ringing_that_came_to_nothing_is_said_and_start_stays(by: str, why: str, title: str) -> None:
+    told = session("de", State.CONFIRMED, rang_in_vain=why, rang_by=by)
+    over = screen(replace(BASE, language="de", session=told), FRONT)
+    assert over.title == title
+    assert ids(over) == ["start", "cancel"]
+
+
 def test_a_call_that_rings_goes_before_an_open_article_and_a_flow() -> None:
     ringing = session("en", State.CONFIRMED, ringing=Ringing("staff", "Anna"))
     busy = replace(BASE, article="a-0", flow=begin(BASE.provider), session=ringing)

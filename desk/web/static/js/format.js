@@ -13,7 +13,7 @@ import { boot, t } from "./dom.js";
  * @typedef {{id: string, epoch: string, rev: number, kiosk: string, device: {id: string, name: string}, state: State, origin: string,
  *   created_at: string, language: string, reason: string, requester: string, note: string, tickets: {id: string, title: string, link: string}[],
  *   asked: Person[], assigned: Person[], seen_by: Person[], visibility: string, recording: Recording,
- *   ringing: {by: "code_user" | "staff", name: string} | null, calls: Call[], artifacts: Artifact[],
+ *   ringing: {by: "code_user" | "staff", name: string} | null, rang_in_vain?: string, rang_by?: "code_user" | "staff" | "", calls: Call[], artifacts: Artifact[],
  *   rating: {stars: number, text: string} | null, review_s: number, history: Change[], consents?: unknown[]}} Session
  */
 
@@ -22,6 +22,25 @@ export const STATES = ["REQUESTED", "RUNNING", "CONFIRMED", "COMPLETED", "CLOSED
 
 /** @param {Session} session somebody at the machine has pressed START and waits */
 export const isCalling = (session) => session.ringing?.by === "code_user";
+
+/**
+ * Where the last ringing came to nothing: a few words, a sentence, and whether somebody at the machine waits to be called back.
+ * Null where it is none, or where staff gave it up themselves.
+ * @param {Session} session @returns {{short: string, title: string, text: string, missed: boolean} | null}
+ */
+export function inVain({ state, ringing, rang_in_vain: why, rang_by: by, device }) {
+  if (state !== "CONFIRMED" || ringing || !why) return null;
+  const again = t("Press START to call again.");
+  if (by === "code_user") {
+    const text = t("Somebody there had pressed START. Press START to call back.");
+    if (why === "declined") return { short: t("call declined"), title: t("The call from {device} was declined", { device: device.name }), text, missed: false };
+    return { short: t("missed call"), title: t("Missed call from {device}", { device: device.name }), text, missed: true };
+  }
+  if (why === "declined") return { short: t("declined there"), title: t("Declined at the machine"), text: again, missed: false };
+  if (why === "restart") return { short: t("call interrupted"), title: t("The kiosk was restarted while it rang"), text: again, missed: false };
+  if (why === "no_answer") return { short: t("nobody answered"), title: t("Nobody answered at the machine"), text: again, missed: false };
+  return null;
+}
 
 /** The lists of the page. @type {[string, (session: Session) => boolean][]} */
 export const GROUPS = [

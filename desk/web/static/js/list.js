@@ -3,7 +3,7 @@
 // For tests: `.session-row[data-id][data-state][data-ringing]`, `.unread`, `#search`, `#state-filter [data-filter]`, `.empty`.
 
 import { boot, byId, el, icon, keyed, t } from "./dom.js";
-import { GROUPS, STATES, ago, byUrgency, dateTime, isCalling, isUnread, matches } from "./format.js";
+import { GROUPS, STATES, ago, byUrgency, dateTime, inVain, isCalling, isUnread, matches } from "./format.js";
 import { askForNotifications, notificationState } from "./notify.js";
 import { beginPage } from "./page.js";
 
@@ -21,8 +21,10 @@ const tag = (text, iconName) => el("span", { class: "tag" }, icon(iconName), tex
 /** @param {Session} session */
 function row(session) {
   const link = `/sessions/${encodeURIComponent(session.id)}`;
+  const vain = inVain(session);
   const tags = [
     isCalling(session) && el("strong", { class: "row-call" }, t("is calling – join")),
+    vain && el("strong", { class: vain.missed ? "row-missed" : "row-vain" }, icon(vain.missed ? "phone" : "hang-up"), vain.short),
     session.requester && tag(session.requester, "user"),
     session.tickets.length > 0 && tag(session.tickets[0].id + (session.tickets.length > 1 ? ` +${session.tickets.length - 1}` : ""), "ticket"),
     session.artifacts.some((artifact) => artifact.kind === "recording") && tag(t("Recording"), "video"),

@@ -6,7 +6,7 @@
 import { command, getJson, postJson, sessionPath } from "./api.js";
 import { boot, button, byId, el, keyed, t } from "./dom.js";
 import { CallView } from "./callview.js";
-import { ago, isMine } from "./format.js";
+import { ago, inVain, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 import { paintConsents, paintDetails, paintEarlier } from "./details.js";
@@ -131,8 +131,11 @@ function confirmed(s, who, off) {
   }
   const camera = button(view.cameraWanted ? t("Camera will be on") : t("Camera will be off"), () => { view.cameraWanted = !view.cameraWanted; paint(); },
     { id: "pre-camera", kind: "quiet", icon: view.cameraWanted ? "video" : "video-off", pressed: view.cameraWanted });
+  const call = button(t("START"), () => start().catch(complain), { id: "start", kind: "go big", icon: "phone" });
+  const vain = inVain(s);
+  if (vain) return { title: vain.title, text: vain.text, tone: vain.missed ? "missed" : "", buttons: [off, camera, call] };
   return { title: t("Ready for the call"), text: t("Both sides can press START now. Where the other side is not there, it rings."),
-    buttons: [off, camera, button(t("START"), () => start().catch(complain), { id: "start", kind: "go big", icon: "phone" })] };
+    buttons: [off, camera, call] };
 }
 
 /** @param {Session} s */
@@ -188,7 +191,8 @@ function take(next) {
   session = next;
   if (before?.ringing?.by === "staff" && !next.ringing && next.state === "CONFIRMED" && sessionStorage.getItem(wish)) {
     sessionStorage.removeItem(wish);
-    toast({ title: t("Nobody answered at the machine") });
+    const vain = inVain(next);
+    if (vain) toast({ title: vain.title });
   }
   if (next.state === "RUNNING" && sessionStorage.getItem(wish)) view.join();
   if (!["RUNNING", "CONFIRMED"].includes(next.state)) {
