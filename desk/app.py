@@ -27,6 +27,7 @@ from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.files import Files
 from desk.follow import Follower
+from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.live import Hub
 from desk.pages import Pages
@@ -94,14 +95,15 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     files = Files(Path(config.data), config.files)
     uploads = Uploads(store, files, kiosks, seals, url, partial_days=config.files.partial_days)
     commands = Commands(kiosks, store)
-    calls = Calls(kiosks, hub)
+    ice = IceServers(config.call.ice_servers)
+    calls = Calls(kiosks, hub, ice)
     members = People(config, url, seals, store)
-    bridge = Bridge(calls, store, members, seals, config.call, url)
+    bridge = Bridge(calls, store, members, seals, ice, url)
     guests = CodeUser(store, uploads, kiosks, seals, url)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
     follower.stored.append(guests.invite)
     uploads.followers.append(follower.tell_session_again)
-    page_maker = Pages(members, bridge.ice)
+    page_maker = Pages(members, ice)
     return Desk(
         config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower
     )
@@ -172,7 +174,7 @@ def _headers(http: Http) -> BeforeMessageSendHookHandler:
         if message["type"] != "http.response.start":
             return
         headers = MutableScopeHeaders.from_message(message)
-        more = whep.FROM_ANYWHERE if scope["path"].startswith("/whep/") else {}
+        more = whep.FROM_ANYWHERE if scope["path"].startswith(whep.TOKEN_PATHS) else {}
         for name, value in {**policy, **more}.items():
             headers.setdefault(name, value)
 

@@ -10,13 +10,16 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec import Struct
 
 from desk.commands import actor_of
 from desk.config import Member
+from desk.ice import IceServers
 from desk.kiosks import Kiosks, tell_if_possible
 from desk.live import Hub
+from desk.sdp import ufrag_of
 from kiosk.errors import Full, NotAssigned, Unreachable, WrongState
 from kiosk.session.record import Session
 from kiosk.session.states import State
@@ -25,6 +28,10 @@ from kiosk.wire.messages import Bye, Candidate, Offer, SignalUp
 ANSWER_S = 10.0
 MAX_PEERS = 1000
 MAX_PEERS_OF_ONE = 20
+
+Way = Literal["page", "talk", "whip", "whep"]
+"""Which door a participant came through: our page (signed in), or with a token, both ways, only sending, only
+receiving."""
 
 Wait = Callable[["asyncio.Future[SignalUp]", float], Awaitable[bool]]
 
@@ -44,8 +51,7 @@ class Peer:
     kiosk: str
     session: str
     person: Member
-    viewer: bool
-    """Made with a bearer token: sees (and is asked for nothing else)."""
+    way: Way
     ufrag: str = ""
     """Of the newest offer: a fragment with another one asks for an ICE restart."""
     etag: str = ""
@@ -68,14 +74,15 @@ async def _wait(answer: asyncio.Future[SignalUp], seconds: float) -> bool:
 class Calls:
     """`wait` is replaced in tests by one whose time jumps."""
 
-    def __init__(self, kiosks: Kiosks, hub: Hub, wait: Wait = _wait) -> None:
+    def __init__(self, kiosks: Kiosks, hub: Hub, ice: IceServers, wait: Wait = _wait) -> None:
         self._kiosks = kiosks
         self._hub = hub
+        self._ice = ice
         self._wait = wait
         self._peers: dict[str, Peer] = {}
 
     async def offer(
-        self, session: Session, person: Member, sdp: str, peer: Peer | None = None, viewer: bool = False
+        self, session: Session, person: Member, sdp: str, peer: Peer | None = None, way: Way = "page"
     ) -> tuple[Peer, str]:
         """The kiosk's answer (SDP with all its candidates) and the peer. With `peer` its connection is replaced.
 
@@ -89,16 +96,16 @@ class Calls:
         if session.state is not State.RUNNING:
             raise WrongState("no call is on")
         fresh = peer is None
-        peer = peer or self._new(session, person, viewer)
+        peer = peer or self._new(session, person, way)
         answer = await self._exchange(peer, sdp, forget=fresh)
         peer.ufrag, peer.etag = ufrag_of(sdp), f'"{secrets.token_hex(8)}"'
         return peer, answer
 
-    def _new(self, session: Session, person: Member, viewer: bool) -> Peer:
+    def _new(self, session: Session, person: Member, way: Way) -> Peer:
         mine = sum(1 for p in self._peers.values() if p.person.id == person.id and p.session == session.id)
         if mine >= MAX_PEERS_OF_ONE or len(self._peers) >= MAX_PEERS:
             raise Full("there are too many connections")
-        peer = Peer(secrets.token_hex(16), session.kiosk, session.id, person, viewer)
+        peer = Peer(secrets.token_hex(16), session.kiosk, session.id, person, way)
         self._peers[peer.id] = peer
         return peer
 
@@ -107,7 +114,7 @@ class Calls:
         peer.answer = answer
         done = False
         try:
-            offer = Offer(peer=peer.id, actor=actor_of(peer.person), sdp=sdp)
+            offer = Offer(peer=peer.id, actor=actor_of(peer.person), sdp=sdp, ice=self._ice.of(peer.kiosk))
             await self._kiosks.signal(peer.kiosk, peer.session, offer)
             if not await self._wait(answer, ANSWER_S):
                 await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
@@ -122,10 +129,10 @@ class Calls:
             if forget and not done:
                 self._peers.pop(peer.id, None)
 
-    def peer(self, session_id: str, peer_id: str, person: str, viewer: bool = False) -> Peer | None:
+    def peer(self, session_id: str, peer_id: str, person: str, way: Way = "page") -> Peer | None:
         """A peer of this person; somebody else's is not there."""
         peer = self._peers.get(peer_id)
-        mine = peer and (peer.session, peer.person.id, peer.viewer) == (session_id, person, viewer)
+        mine = peer and (peer.session, peer.person.id, peer.way) == (session_id, person, way)
         return peer if mine else None
 
     async def trickle(self, peer: Peer, candidates: list[tuple[str, str]]) -> None:
@@ -159,28 +166,3 @@ class Calls:
         self._peers.pop(peer.id, None)
         event = GoneEvent(peer.session, peer.id, code, text)
         self._hub.tell("gone", event, lambda listener: listener.person == peer.person.id)
-
-
-def ufrag_of(sdp: str) -> str:
-    """The first ICE user name fragment in an SDP or a fragment of one; empty where there is none."""
-    return next((line[12:].strip() for line in sdp.splitlines() if line.startswith("a=ice-ufrag:")), "")
-
-
-def candidates_of(fragment: str) -> list[tuple[str, str]]:
-    """(mid, candidate) of the lines of a trickle-ice-sdpfrag (RFC 8840)."""
-    mid, found = "", []
-    for line in fragment.splitlines():
-        if line.startswith("a=mid:"):
-            mid = line[6:].strip()
-        elif line.startswith("a=candidate:"):
-            found.append((mid[:20], line[2:].strip()))
-        elif line.startswith("a=end-of-candidates"):
-            found.append((mid[:20], ""))
-    return found
-
-
-def only_receives(sdp: str) -> bool:
-    """Whether each audio and video section of an offer is recvonly (or inactive)."""
-    sections = sdp.replace("\r\n", "\n").split("\nm=")[1:]
-    media = [s.splitlines() for s in sections if s.startswith(("audio", "video"))]
-    return bool(media) and all("a=recvonly" in lines or "a=inactive" in lines for lines in media)

@@ -70,14 +70,27 @@ class Member(_Section, frozen=True, kw_only=True):
         return self.role is not Rank.STAFF
 
 
+IceUrl = Annotated[str, Meta(pattern=r"^(stun|stuns|turn|turns):[^\s<>\",;]+$", max_length=300)]
+
+
 class IceServer(_Section, frozen=True, kw_only=True):
-    urls: Annotated[tuple[str, ...], Meta(min_length=1)]
-    username: str = ""
+    """A STUN or TURN server. TURN wants either `username` and `credential_file`, or `secret_file` alone."""
+
+    urls: Annotated[tuple[IceUrl, ...], Meta(min_length=1, max_length=6)]
+    username: Annotated[str, Meta(pattern=r'^[^"\\]*$')] = ""
     credential_file: str = ""
+    secret_file: str = ""
+    """The secret shared with the TURN server: everybody who asks gets a credential of his own, good for a time."""
+    lifetime_s: Annotated[int, Meta(ge=60, le=7 * 86400)] = 12 * 3600
+
+    def __post_init__(self) -> None:
+        if self.secret_file and (self.username or self.credential_file):
+            raise ValueError("`secret_file` stands alone, without `username` and `credential_file`")
 
 
 class CallSettings(_Section, frozen=True, kw_only=True):
-    ice_servers: tuple[IceServer, ...] = ()
+    ice_servers: Annotated[tuple[IceServer, ...], Meta(max_length=4)] = ()
+    """Told to participants, and with each offer to the kiosk."""
 
 
 class FileSettings(_Section, frozen=True, kw_only=True):

@@ -20,18 +20,18 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
 from desk.api import visible_session
 from desk.config import Language, Member
+from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.people import People
 from desk.problems import Problem, ProblemBody, status_of
 from desk.store import Store
 from desk.texts import WEB, texts
-from desk.whep import Ice
 from kiosk.errors import Trouble
 
 log = logging.getLogger(__name__)
 
 PUBLIC = {"public": True}
-NO_PAGES = ("/api/", "/uploads/", "/whep/", "/static/", "/schema")
+NO_PAGES = ("/api/", "/uploads/", "/whep/", "/whip/", "/talk/", "/static/", "/schema")
 HTML = "text/html"
 
 AnyRequest = Request[Any, Any, Any]
@@ -40,9 +40,9 @@ AnyRequest = Request[Any, Any, Any]
 class Pages:
     """Templates and catalogues, read once."""
 
-    def __init__(self, people: People, ice: tuple[Ice, ...], folder: Path = WEB) -> None:
+    def __init__(self, people: People, ice: IceServers, folder: Path = WEB) -> None:
         self._people = people
-        self._ice = msgspec.to_builtins(ice)
+        self._ice = ice
         self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(folder / "templates"), autoescape=True)
         self._texts: dict[str, NullTranslations] = {
             language: texts(language, folder / "locale") for language in get_args(Language)
@@ -63,7 +63,7 @@ class Pages:
             "_": catalogue.gettext,
             "ngettext": catalogue.ngettext,
             "texts": _plain(catalogue),
-            "boot": {"ice_servers": self._ice} if me else {},
+            "boot": {"ice_servers": msgspec.to_builtins(self._ice.of(me.id))} if me else {},
             "status": status,
             **more,
         }

@@ -52,11 +52,12 @@ class Grant(Struct, frozen=True, array_like=True):
 
 
 class Viewer(Struct, frozen=True, array_like=True):
-    """Lets any WHEP player see one session in a person's name."""
+    """Lets any WebRTC client into one session in a person's name: to see it, and with `talk` to be seen and heard."""
 
     session: str
     person: str
     expires_s: int
+    talk: bool = False
 
 
 class Guest(Struct, frozen=True, array_like=True):

@@ -1,84 +1,104 @@
-"""WHEP and WHIP (RFC 9725) over HTTP: the page's own connection and any other WebRTC client's, through the same code.
+"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) over HTTP: our page's connection and any other WebRTC client's.
 
-`/api/sessions/{id}/call` is for signed-in people (sendrecv offers with data channels); `/whep/{id}` takes a bearer
-token that is good for one session, from any origin, and offers that only receive.
+| where | who | offers | answers |
+| --- | --- | --- | --- |
+| `/api/sessions/{id}/call` | signed in: our page | as it likes, with data channels | to match |
+| `/whep/{id}` | a token: players | recvonly or sendrecv | sendonly |
+| `/whip/{id}` | a token to talk: cameras, encoders | sendonly or sendrecv | recvonly |
+| `/talk/{id}` | a token to talk: programs of one's own | as our page | to match |
+
+All four are one code. ICE is not restarted (422): a new offer within the call takes 0.3 s and mends more.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from litestar import HttpMethod, Request, Response, delete, patch, post, route
+from litestar import HttpMethod, Request, Response, delete, get, patch, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from desk.calls import Calls, Declined, Peer, candidates_of, only_receives, ufrag_of
-from desk.config import CallSettings, IceServer, Member
+from desk.calls import Calls, Declined, Peer, Way
+from desk.config import Member
+from desk.ice import IceServers
 from desk.people import People
 from desk.problems import Problem, not_found, wrong_type
+from desk.sdp import candidates_of, is_sdp, mux_only, one_way, sections, ufrag_of
 from desk.seals import BadSeal, Seals, Viewer
 from desk.store import Store
 from kiosk.errors import NotAssigned, Unreachable
 from kiosk.session.record import Session
-from kiosk.settings import read_secret
 from kiosk.wire.codec import MAX_SDP
-from kiosk.wire.messages import Bye
+from kiosk.wire.messages import Bye, Ice
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 TOKEN_S = 12 * 3600
 PUBLIC = {"public": True}
+TOKEN_PATHS = ("/whep/", "/whip/", "/talk/")
 FROM_ANYWHERE = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
-    "Access-Control-Allow-Methods": "POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Expose-Headers": "Location, ETag, Link, Retry-After, Accept-Patch, WWW-Authenticate",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, Link",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
+    "Access-Control-Max-Age": "86400",
 }
-_BYE_STATUS = {"wrong_state": 409, "full": 409, "busy": 409, "not_assigned": 403, "not_allowed": 403}
+_BYE_STATUS = {
+    "wrong_state": 409,
+    "full": 409,
+    "busy": 409,
+    "not_assigned": 403,
+    "not_allowed": 403,
+    "malformed": 422,  # an offer that cannot be answered whole is not answered in part (RFC 9725, 4.4.3)
+    "too_large": 413,
+}
+_DIRECTIONS: dict[Way, tuple[str, str]] = {"whep": ("recvonly", "sendrecv"), "whip": ("sendonly", "sendrecv")}
+
+_SESSIONS = [f"{path}{{session_id:str}}" for path in TOKEN_PATHS]
+_PEERS = [f"{path}/{{peer_id:str}}" for path in _SESSIONS]
 
 AnyRequest = Request[Any, Any, Any]
 
 
-class Ice(Struct, frozen=True):
-    """An ICE server as browsers want it."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    credential: str = ""
-
-
 class ViewerToken(Struct, frozen=True):
+    """`whip_url` and `talk_url` are empty where the token is not good for talking."""
+
     token: str
     whep_url: str
+    whip_url: str = ""
+    talk_url: str = ""
+
+
+class IceTold(Struct, frozen=True):
+    ice_servers: tuple[Ice, ...]
 
 
 class Bridge:
     """What the routes below need, and what they have in common."""
 
-    def __init__(
-        self, calls: Calls, store: Store, people: People, seals: Seals, settings: CallSettings, url: str
-    ) -> None:
+    def __init__(self, calls: Calls, store: Store, people: People, seals: Seals, ice: IceServers, url: str) -> None:
         self._calls = calls
         self._store = store
         self._people = people
         self._seals = seals
         self._url = url
-        self.ice = tuple(_ice(server) for server in settings.ice_servers)
-        self._links = ", ".join(_link(url, server) for server in self.ice for url in server.urls)
+        self.ice = ice
 
-    def token(self, session: Session, person: Member) -> ViewerToken:
+    def token(self, session: Session, person: Member, talk: bool) -> ViewerToken:
         if not session.has_staff(person.id):
             raise NotAssigned(f"{person.name} is not assigned to this session")
-        claims = Viewer(session.id, person.id, self._seals.until(TOKEN_S))
-        return ViewerToken(self._seals.seal("viewer", claims), f"{self._url}/whep/{session.id}")
+        claims = Viewer(session.id, person.id, self._seals.until(TOKEN_S), talk)
+        sealed = self._seals.seal("viewer", claims)
+        whep, whip, talks = (f"{self._url}{path}{session.id}" for path in TOKEN_PATHS)
+        return ViewerToken(sealed, whep, whip, talks) if talk else ViewerToken(sealed, whep)
 
-    def bearer(self, request: AnyRequest, session_id: str) -> Member:
+    def bearer(self, request: AnyRequest, session_id: str, way: Way) -> Member:
         """Whose token this is.
 
         Raises:
-            Problem: 401 for none, or one that is not good for this session.
+            Problem: 401 for none, or one that is not good for this session; 403 for one that is good for seeing only.
         """
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         try:
@@ -86,51 +106,62 @@ class Bridge:
         except BadSeal:
             claims = None
         person = self._people.member(claims.person) if claims and claims.session == session_id else None
-        if person is None:
+        if claims is None or person is None:
             raise Problem(401, "signed_out", "no token that is good for this session", {"WWW-Authenticate": "Bearer"})
+        if way != "whep" and not claims.talk:
+            refused = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+            raise Problem(403, "not_allowed", "this token is good for seeing only", refused)
         return person
 
     async def open(
-        self, request: AnyRequest, session_id: str, person: Member, *, viewer: bool = False, again: str = ""
+        self, request: AnyRequest, session_id: str, person: Member, way: Way = "page", *, again: str = ""
     ) -> Response[str]:
-        sdp = await _text(request, SDP)
-        if viewer and not only_receives(sdp):
-            raise Problem(422, "malformed", "only offers whose audio and video are recvonly are taken here")
+        _must_take_sdp(request)
+        sdp = _fitting(await _text(request, SDP), way)
         session = await self._store.session(session_id)
         if session is None:
             raise not_found("session")
-        peer = self.find(session_id, again, person, viewer) if again else None
+        peer = self.find(session_id, again, person, way) if again else None
         try:
-            peer, answer = await self._calls.offer(session, person, sdp, peer, viewer)
+            peer, answer = await self._calls.offer(session, person, sdp, peer, way)
         except Declined as declined:
             raise _declined(declined.bye) from None
         except Unreachable as error:
-            raise Problem(503, error.code, error.text, {"Retry-After": "2"}) from error
-        await self._store.audit(person.id, "view" if viewer else "call", session_id)
-        base = f"/whep/{session_id}" if viewer else f"/api/sessions/{session_id}/call"
-        headers = {"Location": f"{base}/{peer.id}", "ETag": peer.etag, "Accept-Patch": FRAGMENT}
-        if self._links:
-            headers["Link"] = self._links
-        return Response(answer, status_code=201, media_type=SDP, headers=headers)
+            raise _later(error) from error
+        await self._store.audit(person.id, "view" if way == "whep" else "call", session_id)
+        return Response(mux_only(answer), status_code=201, media_type=SDP, headers=self._headers(peer))
 
-    def find(self, session_id: str, peer_id: str, person: Member, viewer: bool = False) -> Peer:
-        peer = self._calls.peer(session_id, peer_id, person.id, viewer)
+    def _headers(self, peer: Peer) -> dict[str, str]:
+        base = f"/api/sessions/{peer.session}/call" if peer.way == "page" else f"/{peer.way}/{peer.session}"
+        headers = {"Location": f"{base}/{peer.id}", "ETag": peer.etag, "Accept-Patch": FRAGMENT}
+        return headers | self.links(peer.person)
+
+    def links(self, person: Member) -> dict[str, str]:
+        links = self.ice.links(person.id)
+        return {"Link": links} if links else {}
+
+    def find(self, session_id: str, peer_id: str, person: Member, way: Way = "page") -> Peer:
+        peer = self._calls.peer(session_id, peer_id, person.id, way)
         if peer is None:
             raise not_found("connection")
         return peer
 
     async def trickle(self, request: AnyRequest, peer: Peer) -> Response[None]:
-        """RFC 9725, 4.3: If-Match may be left out for candidates; an ICE restart is not offered (422), a new offer to
-        the same address is."""
+        """RFC 9725, 4.3.1: 428 without If-Match, 412 for another ICE session than the present, 422 for a restart."""
         fragment = await _text(request, FRAGMENT)
-        match, ufrag = request.headers.get("if-match", ""), ufrag_of(fragment)
+        match, ufrag, candidates = request.headers.get("if-match", ""), ufrag_of(fragment), candidates_of(fragment)
+        if not candidates and not ufrag:
+            raise Problem(400, "malformed", "that is no trickle-ice-sdpfrag")
+        if not match:
+            raise Problem(428, "precondition", "If-Match is needed here, with the connection's ETag")
+        if match not in ("*", peer.etag):
+            raise Problem(412, "precondition", "this is not the connection as it is now")
         if ufrag and ufrag != peer.ufrag:
-            if match in ("*", peer.etag):
-                raise Problem(422, "malformed", "ICE is not restarted here; make a new offer")
-            raise _unmatched(match)
-        if match not in ("", "*", peer.etag):
-            raise _unmatched(match)
-        await self._calls.trickle(peer, candidates_of(fragment))
+            raise Problem(422, "malformed", "ICE is not restarted here; make a new offer")
+        try:
+            await self._calls.trickle(peer, candidates)
+        except Unreachable as error:
+            raise _later(error) from error
         return Response(None, status_code=204)
 
     async def end(self, peer: Peer) -> Response[None]:
@@ -173,54 +204,102 @@ async def viewer_token(
     store: NamedDependency[Store],
     me: NamedDependency[Member],
     session_id: FromPath[str],
+    talk: FromQuery[bool] = False,
 ) -> ViewerToken:
     session = await store.session(session_id)
     if session is None:
         raise not_found("session")
-    return bridge.token(session, me)
+    return bridge.token(session, me, talk)
 
 
-@post("/whep/{session_id:str}", opt=PUBLIC)
-async def view(request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str]) -> Response[str]:
-    return await bridge.open(request, session_id, bridge.bearer(request, session_id), viewer=True)
+@get("/api/ice-servers")
+async def ice_servers(bridge: NamedDependency[Bridge], me: NamedDependency[Member]) -> IceTold:
+    """Fresh ones: a credential that was told with the page may be over by now."""
+    return IceTold(bridge.ice.of(me.id))
 
 
-@patch("/whep/{session_id:str}/{peer_id:str}", opt=PUBLIC)
-async def view_trickle(
+@post(_SESSIONS, opt=PUBLIC)
+async def join(request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str]) -> Response[str]:
+    way = _way(request)
+    return await bridge.open(request, session_id, bridge.bearer(request, session_id, way), way)
+
+
+@patch(_PEERS, opt=PUBLIC)
+async def join_trickle(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
-    person = bridge.bearer(request, session_id)
-    return await bridge.trickle(request, bridge.find(session_id, peer_id, person, viewer=True))
+    person = bridge.bearer(request, session_id, way := _way(request))
+    return await bridge.trickle(request, bridge.find(session_id, peer_id, person, way))
 
 
-@delete("/whep/{session_id:str}/{peer_id:str}", opt=PUBLIC, status_code=200)
-async def view_end(
+@delete(_PEERS, opt=PUBLIC, status_code=200)
+async def join_end(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
-    person = bridge.bearer(request, session_id)
-    return await bridge.end(bridge.find(session_id, peer_id, person, viewer=True))
+    """Whatever If-Match says (RFC 9725, 4.3.1)."""
+    person = bridge.bearer(request, session_id, way := _way(request))
+    return await bridge.end(bridge.find(session_id, peer_id, person, way))
 
 
-@route(
-    ["/whep/{session_id:str}", "/whep/{session_id:str}/{peer_id:str}"],
-    http_method=[HttpMethod.OPTIONS],
-    opt=PUBLIC,
-    status_code=200,
-)
-async def view_offered() -> Response[None]:
-    return Response(None, status_code=204, headers={"Accept-Post": SDP, "Accept-Patch": FRAGMENT})
+@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.OPTIONS], opt=PUBLIC, status_code=200)
+async def offered(request: AnyRequest, bridge: NamedDependency[Bridge]) -> Response[None]:
+    """What is taken here; and for a client that must know them before it offers, the ICE servers, but not to the
+    preflight of a browser (RFC 9725, 4.6)."""
+    headers = {"Accept-Post": SDP, "Accept-Patch": FRAGMENT}
+    session_id = request.path_params.get("session_id", "")
+    if "authorization" in request.headers and "access-control-request-method" not in request.headers:
+        headers |= bridge.links(bridge.bearer(request, session_id, "whep"))
+    return Response(None, status_code=200, headers=headers)
+
+
+@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.GET, HttpMethod.HEAD], opt=PUBLIC, status_code=200)
+async def known() -> Response[str]:
+    """Nothing to be read here, but players look whether this is WHEP (draft-ietf-wish-whep, 4.2)."""
+    return Response("", status_code=200, media_type=SDP)
 
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
-    view_offered,  # first: Litestar answers OPTIONS by itself where nobody else does yet
+    offered,  # first: Litestar answers OPTIONS by itself where nobody else does yet
     offer,
     trickle,
     hang_up,
     viewer_token,
-    view,
-    view_trickle,
-    view_end,
+    ice_servers,
+    join,
+    join_trickle,
+    join_end,
+    known,
 )
+
+
+def _way(request: AnyRequest) -> Way:
+    return cast(Way, request.url.path.split("/")[1])
+
+
+def _fitting(sdp: str, way: Way) -> str:
+    """The offer as the kiosk is to answer it.
+
+    Raises:
+        Problem: 422 for one that goes another way than this door, or has more than one picture or sound.
+    """
+    if way not in _DIRECTIONS:
+        return sdp
+    good, found = _DIRECTIONS[way], sections(sdp)
+    if not found or any(s.kind not in ("audio", "video") for s in found):
+        raise Problem(422, "malformed", "only offers of audio and video are taken here")
+    if any(s.direction not in good for s in found):
+        raise Problem(422, "malformed", f"only offers whose audio and video are {' or '.join(good)} are taken here")
+    if len({s.kind for s in found}) < len(found):
+        raise Problem(422, "malformed", "at most one audio and one video are taken here")
+    return one_way(sdp, good[0])
+
+
+def _must_take_sdp(request: AnyRequest) -> None:
+    """Raises Problem 406 for a client that would not take our answer."""
+    accepted = request.headers.get("accept", "*/*").lower()
+    kinds = [part.partition(";")[0].strip() for part in accepted.split(",")]
+    if not set(kinds) & {"*/*", "application/*", SDP}:
+        raise Problem(406, "wrong_type", f"answers are {SDP}")
 
 
 async def _text(request: AnyRequest, wanted: str) -> str:
@@ -236,27 +315,14 @@ async def _text(request: AnyRequest, wanted: str) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         text = ""
-    if len(text) < 10:
+    if len(text) < 10 or (wanted == SDP and not is_sdp(text)):
         raise Problem(400, "malformed", "that is no SDP")
     return text
 
 
+def _later(error: Unreachable) -> Problem:
+    return Problem(503, error.code, error.text, {"Retry-After": "2"})
+
+
 def _declined(bye: Bye) -> Problem:
     return Problem(_BYE_STATUS.get(bye.code, 502), bye.code or "refused", bye.text or "the kiosk refused")
-
-
-def _unmatched(match: str) -> Problem:
-    if not match:
-        return Problem(428, "precondition", "If-Match is needed here")
-    return Problem(412, "precondition", "this is not the connection as it is now")
-
-
-def _ice(server: IceServer) -> Ice:
-    return Ice(server.urls, server.username, read_secret(server.credential_file))
-
-
-def _link(url: str, server: Ice) -> str:
-    link = f'<{url}>; rel="ice-server"'
-    if server.username:
-        link += f'; username="{server.username}"; credential="{server.credential}"; credential-type="password"'
-    return link

@@ -93,11 +93,26 @@ class _Signal(Struct, frozen=True, tag_field="kind", kw_only=True):
     v: V = VERSION
 
 
+class Ice(Struct, frozen=True):
+    """A STUN or TURN server, in the form that browsers take. The credential is good for a time; never logged."""
+
+    urls: Annotated[tuple[Annotated[str, Meta(max_length=300)], ...], Meta(max_length=6)]
+    username: Annotated[str, Meta(max_length=200)] = ""
+    credential: Annotated[str, Meta(max_length=200)] = ""
+
+    def __repr__(self) -> str:
+        return f"Ice({', '.join(self.urls)})"
+
+
 class Offer(_Signal, tag="offer", frozen=True, kw_only=True):
-    """A participant offers. A new offer under the same peer replaces its connection."""
+    """A participant offers. A new offer under the same peer replaces its connection.
+
+    `ice` is for the kiosk's side of this connection; settings of its own go before it.
+    """
 
     actor: Actor
     sdp: Sdp
+    ice: Annotated[tuple[Ice, ...], Meta(max_length=4)] = ()
 
 
 class AnswerSdp(_Signal, tag="answer", frozen=True, kw_only=True):

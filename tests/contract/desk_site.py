@@ -177,6 +177,11 @@ class Site:
             ),
         )
         self.url = self.config.url
+        self.broker: asyncio.subprocess.Process | None = None
+
+    def end_broker(self) -> None:
+        if self.broker and self.broker.returncode is None:
+            self.broker.kill()
 
     def link(self, person: str, minutes: float = 5) -> str:
         return sign_in_link(self.config, Seals(signing_secret(self.config.secret_path)), person, minutes)
@@ -237,11 +242,12 @@ async def open_site(folder: Path) -> AsyncIterator[Site]:
     process = await asyncio.create_subprocess_exec(
         broker.find_mosquitto(), "-c", site.mosquitto_configuration, stderr=asyncio.subprocess.DEVNULL
     )
+    site.broker = process
     try:
         await _listens(site.port)
         yield site
     finally:
-        process.kill()
+        site.end_broker()
         await process.wait()
 
 

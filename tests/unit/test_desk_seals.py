@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from desk.calls import candidates_of, only_receives, ufrag_of
 from desk.people import origin_of, safe_path
 from desk.seals import MAX_TOKEN, BadSeal, Cookie, Enter, Grant, Seals
 from kiosk.session.record import ArtifactKind
@@ -56,24 +55,6 @@ def test_the_longest_grant_fits_into_the_address_of_an_upload() -> None:
     token = seals.seal("upload", grant)
     assert len(token) < MAX_TOKEN
     assert seals.open("upload", token, Grant) == grant
-
-
-def test_candidates_of_a_fragment_keep_their_section() -> None:
-    fragment = (
-        "a=ice-ufrag:x\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 1 udp\r\na=mid:1\r\na=end-of-candidates\r\n"
-    )
-    assert ufrag_of(fragment) == "x"
-    assert candidates_of(fragment) == [("0", "candidate:1 1 udp"), ("1", "")]
-    assert candidates_of("") == []
-
-
-def test_an_offer_that_only_receives_sends_in_no_section() -> None:
-    head = "v=0\r\ns=-\r\n"
-    video, audio = "m=video 9 X 96\r\na=recvonly\r\n", "m=audio 9 X 0\r\n"
-    assert only_receives(head + video + audio + "a=recvonly\r\n")
-    assert not only_receives(head + video + audio)  # without a word it is sendrecv
-    assert not only_receives(head + video + audio + "a=sendonly\r\n")
-    assert not only_receives(head)
 
 
 @pytest.mark.parametrize("to", ["http://x", "//x", "/\\x", "\\x", "x", "/a\nb", "/a\tb", "/\x00", ""])

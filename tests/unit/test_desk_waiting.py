@@ -17,6 +17,7 @@ from desk.commands import Commands
 from desk.config import Member
 from desk.files import Files
 from desk.follow import Follower
+from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.live import Hub
 from desk.seals import Seals
@@ -140,7 +141,7 @@ async def test_a_database_that_takes_nothing_ends_the_desk_after_some_tries(tmp_
     db.close()
     link, hub, pauses = Link(), Hub(), list[float]()
     kiosks = Kiosks(link)
-    commands, calls = Commands(kiosks, store), Calls(kiosks, hub)
+    commands, calls = Commands(kiosks, store), Calls(kiosks, hub, IceServers(()))
     uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
 
     async def sleep(seconds: float) -> None:
@@ -158,7 +159,7 @@ async def test_what_does_not_fit_is_counted_and_the_next_is_taken(store: Store, 
     link, hub = Link(), Hub()
     kiosks = Kiosks(link)
     uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
-    follower = Follower(store, kiosks, hub, Commands(kiosks, store), Calls(kiosks, hub), uploads)
+    follower = Follower(store, kiosks, hub, Commands(kiosks, store), Calls(kiosks, hub, IceServers(())), uploads)
     for topic in (
         "kiosk/1/kiosk-1/up/session/s-1",
         "kiosk/1/kiosk-1/up/nothing",
@@ -185,7 +186,7 @@ async def test_many_writers_wait_for_each_other(store: Store) -> None:
 
 async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
     link, clock = Link(), Clock()
-    calls = Calls(Kiosks(link), Hub(), clock.wait)
+    calls = Calls(Kiosks(link), Hub(), IceServers(()), clock.wait)
     with pytest.raises(Unreachable):
         await calls.offer(a_session(), ANNA, SDP)
     assert clock.now == 10
@@ -200,5 +201,5 @@ async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
 async def test_an_offer_without_a_broker_fails_at_once() -> None:
     clock = Clock()
     with pytest.raises(Unreachable):
-        await Calls(Kiosks(Link(connected=False)), Hub(), clock.wait).offer(a_session(), ANNA, SDP)
+        await Calls(Kiosks(Link(connected=False)), Hub(), IceServers(()), clock.wait).offer(a_session(), ANNA, SDP)
     assert clock.now == 0

@@ -42,13 +42,16 @@ export async function errorOf(response) {
 
 /**
  * One request; the answer must be 2xx.
- * @param {string} method @param {string} path @param {{body?: BodyInit, type?: string, keepalive?: boolean}} [more]
+ * @param {string} method @param {string} path @param {{body?: BodyInit, type?: string, match?: string, keepalive?: boolean, limitMs?: number}} [more]
+ *   match: for If-Match; limitMs: no answer by then is as good as no network
  * @returns {Promise<Response>}
  */
 export async function send(method, path, more = {}) {
   const headers = /** @type {Record<string, string>} */ (method === "GET" ? { Accept: "application/json" } : { "X-Desk": "1" });
   if (more.type) headers["Content-Type"] = more.type;
-  const options = { method, headers, body: more.body, keepalive: more.keepalive ?? false, credentials: /** @type {const} */ ("same-origin") };
+  if (more.match) headers["If-Match"] = more.match;
+  const signal = more.limitMs ? AbortSignal.timeout(more.limitMs) : undefined;
+  const options = { method, headers, signal, body: more.body, keepalive: more.keepalive ?? false, credentials: /** @type {const} */ ("same-origin") };
   const response = await fetch(path, options).catch(() => { throw new ApiError(0, "offline", ""); });
   if (!response.ok) throw await errorOf(response);
   return response;

@@ -44,7 +44,7 @@ export class Call extends EventTarget {
     this.hasMic = true;
     /** @type {MediaStreamTrack | null} */
     this.cameraTrack = null;
-    this.location = "";
+    this.location = this.etag = "";
     this.over = false;
     /** @type {(() => void) | null} */
     this.broken = null;
@@ -119,6 +119,7 @@ export class Call extends EventTarget {
     const again = this.peer ? `?peer=${encodeURIComponent(this.peer)}` : "";
     const response = await send("POST", `${sessionPath(this.session)}/call${again}`, { body: sdp, type: "application/sdp" });
     this.location = response.headers.get("Location") ?? "";
+    this.etag = response.headers.get("ETag") ?? "";
     const peer = this.location.split("?")[0].split("/").pop();
     if (peer) sessionStorage.setItem(this.peerKey, peer);
     return response.text();
@@ -127,7 +128,7 @@ export class Call extends EventTarget {
   /** @param {string} offer @param {RTCIceCandidate} candidate */
   trickle(offer, candidate) {
     const body = trickleFragment(offer, candidate);
-    send("PATCH", this.location, { body, type: "application/trickle-ice-sdpfrag" }).catch(() => {}); // one way of several
+    send("PATCH", this.location, { body, type: "application/trickle-ice-sdpfrag", match: this.etag }).catch(() => {}); // one way of several
   }
 
   /** @param {RTCPeerConnection} connection */
