@@ -87,11 +87,17 @@ class Authority:
         return self._issue(hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, tuple(_host(h) for h in hosts), days)
 
     def revoke(self, kiosk: str) -> int:
-        """Takes back every certificate of this kiosk; how many there were. The broker reads the list when restarted."""
+        """Takes back every certificate of this kiosk; how many there were. The broker reads the list when reloaded."""
         check_name(kiosk)
         mine = [x509.load_pem_x509_certificate(p.read_bytes()) for p in self._folder.glob(f"issued/{kiosk}.*.pem")]
         self._write_revoked((*self._revoked(), *(c.serial_number for c in mine)))
         return len(mine)
+
+    def revoked(self) -> tuple[str, ...]:
+        """The kiosks that certificates were taken back of."""
+        serials = {f"{serial:x}" for serial in self._revoked()}
+        issued = (path.name.removesuffix(".pem").partition(".") for path in self._folder.glob("issued/*.pem"))
+        return tuple(sorted({name for name, _, serial in issued if serial in serials}))
 
     def _issue(
         self, common_name: str, usage: x509.ObjectIdentifier, hosts: tuple[x509.GeneralName, ...], days: int

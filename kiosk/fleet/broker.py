@@ -57,7 +57,7 @@ TLS = """\
 # Made by `kiosk broker-config --ca`.
 per_listener_settings true
 
-# Kiosks, by certificate. After a revocation: `systemctl restart mosquitto`, which also ends what is connected.
+# Kiosks, by certificate. After a revocation: `systemctl reload mosquitto`.
 listener {port}
 cafile {folder}/ca.pem
 certfile {folder}/server.pem
@@ -145,15 +145,19 @@ def write_configuration(
     return _write(folder, PLAIN.format(port=port, folder=folder), getpass.getuser())
 
 
-def write_site(folder: Path, port: int, staff_port: int, accounts: Accounts, user: str) -> Path:
+def write_site(
+    folder: Path, port: int, staff_port: int, accounts: Accounts, user: str, revoked: tuple[str, ...] = ()
+) -> Path:
     """For a site: TLS, certificates for kiosks (made by `authority`), passwords for desks and fleet managers. Its path.
 
-    Passwords that are there stay. `user` is whom Mosquitto runs as.
+    Passwords that are there stay. `user` is whom Mosquitto runs as. `revoked` kiosks are denied everything: Mosquitto
+    looks at certificates only when somebody connects, and at the rules for each message.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     _write_passwords(folder, accounts.staff)
-    write_secret(folder / "kiosks.acl", KIOSK_RULES)
+    denied = "".join(f"\n# Revoked.\nuser {name}\ntopic deny #\n" for name in revoked)
+    write_secret(folder / "kiosks.acl", KIOSK_RULES + denied)
     write_secret(folder / "staff.acl", staff_rules(accounts))
     return _write(folder, TLS.format(port=port, staff_port=staff_port, folder=folder), user)
 

@@ -33,7 +33,7 @@ def write_with_authority(
     """Writes all of it; the path of mosquitto.conf. A kiosk that is revoked must not be among the accounts.
 
     Raises:
-        ConfigError: a name is none, there is no such user, or the authority cannot be read.
+        ConfigError: a name is none or was revoked, there is no such user, or the authority cannot be read.
     """
     if again := set(revoke) & set(accounts.kiosks):
         raise ConfigError(f"{sorted(again)[0]!r} cannot be both revoked and let in; a new one gets a new name")
@@ -42,7 +42,10 @@ def write_with_authority(
         if not authority.revoke(name):
             raise ConfigError(f"{name!r} has no certificate of this authority")
         shutil.rmtree(folder / "kiosks" / name, ignore_errors=True)
-    path = write_site(folder, port, staff_port, accounts, user)
+    revoked = authority.revoked()
+    if again := set(revoked) & set(accounts.kiosks):
+        raise ConfigError(f"{sorted(again)[0]!r} was revoked: whatever has its name may be the stolen one")
+    path = write_site(folder, port, staff_port, accounts, user, revoked)
     for name in ("ca.pem", "crl.pem"):
         shutil.copyfile(folder / "authority" / name, folder / name)
     if not (folder / "server.key").exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ class Mosquitto:
     async def restart(self) -> None:
         await self.kill()
         await self.start()
+
+    def reload(self) -> None:
+        """As `systemctl reload` does."""
+        assert self._process
+        self._process.send_signal(signal.SIGHUP)
 
     def settings(self, name: str, filters: tuple[str, ...], **more: Any) -> Settings:
         if not self.tls:

@@ -272,6 +272,47 @@ async def test_a_revoked_kiosk_is_shut_out_and_the_others_are_not(
         await reaches(victim, of(VICTIM, topics.ABOUT), desk)
 
 
+@paho_leaves_sockets
+async def test_the_open_connection_of_a_revoked_kiosk_is_deaf_and_dumb_as_soon_as_the_broker_is_reloaded(
+    site: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stolen = site.settings(ATTACKER, EVERYTHING)
+    async with (
+        site.heard_by("desk") as desk,
+        site.heard_by(VICTIM) as victim,
+        site.heard_by(ATTACKER) as thief,
+    ):
+        await reaches(thief, of(ATTACKER, topics.ABOUT), desk)
+        shutil.copytree(site.folder / "kiosks" / ATTACKER, tmp_path / "stolen")
+        site.configure((VICTIM,), revoke=(ATTACKER,))
+        site.reload()
+        async with asyncio.timeout(20):
+            while True:  # until the broker has come to its reload
+                desk.heard.clear()
+                await thief.client.publish(of(ATTACKER, topics.ABOUT), b"still here?")
+                await reaches(victim, of(VICTIM, topics.ABOUT), desk)
+                if not desk.payloads(of(ATTACKER, topics.ABOUT)):
+                    break
+        before = len(thief.heard)
+        await say(thief, [of(ATTACKER, kind) for kind in UP], FORGED)
+        await say(desk, [of(ATTACKER, topics.COMMAND), of(ATTACKER, topics.RECEIPT)], SECRET)
+        await reaches(victim, of(VICTIM, topics.ABOUT), desk)
+        await reaches(desk, of(VICTIM, topics.COMMAND), victim)
+        assert FORGED not in [i.payload for i in desk.heard]
+        assert len(thief.heard) == before
+    ca, certificate, key = (str(tmp_path / "stolen" / name) for name in ("ca.pem", "certificate.pem", "key.pem"))
+    await stays_outside(replace(stolen, ca_file=ca, certificate_file=certificate, key_file=key), caplog)
+
+
+def test_a_revoked_name_is_never_given_again(tmp_path: Path) -> None:
+    common = (str(tmp_path), "--ca", "--host", "broker.test", "--user", tmp_path.owner())
+    assert kiosk(*common, "--kiosk", "kiosk-1", "--kiosk", "kiosk-2").returncode == 0
+    assert kiosk(*common, "--kiosk", "kiosk-1", "--revoke", "kiosk-2").returncode == 0
+    said = kiosk(*common, "--kiosk", "kiosk-1", "--kiosk", "kiosk-2")
+    assert said.returncode == 1
+    assert "was revoked" in said.stderr
+
+
 def test_a_client_whose_certificate_is_not_there_says_so_at_once(tmp_path: Path) -> None:
     async def enter(settings: Settings) -> None:
         async with Client(settings):
