@@ -57,6 +57,7 @@ class _File:
         self._gathered = bytearray()
         self._broken: OSError | None = None
         self._whole = 0
+        self._hurry = False
         sync_folder(path.parent)
 
     def write(self, data: bytes) -> int:
@@ -64,6 +65,12 @@ class _File:
             raise self._broken
         self._gathered += data
         return len(data)
+
+    def hurry(self, on: bool) -> None:
+        """While on, `sync` does not wait for the disk. Once it is off, all that was written is safe."""
+        was, self._hurry = self._hurry, on
+        if was and not on and self._broken is None:
+            os.fsync(self._file.fileno())
 
     def sync(self) -> None:
         """All that was written so far is whole, and from now on safe."""
@@ -75,7 +82,8 @@ class _File:
             demand_spare(self._file.fileno(), len(data))  # a recording never takes the room that the book needs
             while view:
                 view = view[self._file.write(view) :]
-            os.fsync(self._file.fileno())
+            if not self._hurry:
+                os.fsync(self._file.fileno())
         except OSError as error:
             self._broken = error
             raise
@@ -163,6 +171,11 @@ class Mp4:
         with _disk_trouble():
             self._container.mux_one(packet)
             self._file.sync()
+
+    def hurry(self, on: bool) -> None:
+        """While on, fragments are given to the disk without waiting for it; once it is off they are all safe."""
+        with _disk_trouble():
+            self._file.hurry(on)
 
     def close(self) -> tuple[int, str]:
         """(bytes, sha256) of the file. A disk that is full by now costs the last second, no more."""

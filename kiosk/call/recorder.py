@@ -7,6 +7,7 @@ import logging
 import queue
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_WAITING = 400
 GATHER_S = 0.2
 """The thread wakes so often and writes what has gathered: waking for each frame and block cost four times the CPU."""
 BEGIN_S = 0.02
+BREATH_EACH, BREATH_S = 50, 0.002
+"""So many frames and blocks of what came before, and so long a pause: the call goes on beside it."""
 KEPT_FREE = 256 * 1024 * 1024
 """Bytes that recordings leave on the disk: the session itself must still be written when a recording fills it."""
 FREE_LOOKED_AT_EACH = 200
@@ -38,22 +41,35 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
+    """20 ms of sound, (960,) int16 mono, whose first sample was heard at `at_s`."""
+
     samples: Samples
     at_s: float
+
+
+Item = AccessUnit | Block
 
 
 class Recorder:
     """Writes to `path` from the first keyframe on. `video` and `sound` from the loop; they never block.
 
-    began: called once in the loop with the first frame's capture time. The file exists from then on and not before.
+    before: what the file begins with, from a keyframe on; the recorder's own from now on. It is written as fast as the
+    disk takes it, while what is handed over meanwhile waits in the queue.
     """
 
-    def __init__(self, path: Path, free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free) -> None:
+    def __init__(
+        self,
+        path: Path,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        before: deque[Item] | None = None,
+    ) -> None:
         self._path = path
         self._free = free
-        self._queue: queue.Queue[AccessUnit | _Block] = queue.Queue(MAX_WAITING)
-        self._wants_keyframe = True
+        self._before = before or deque()
+        self._queue: queue.Queue[Item] = queue.Queue(MAX_WAITING)
+        self._wants_keyframe = not self._before
+        self._file: Mp4 | None = None
         self._ended: Slot[Written] = Slot()
         self._began: Slot[float] = Slot()
         self._stopped = threading.Event()
@@ -70,7 +86,7 @@ class Recorder:
         return True
 
     def sound(self, block: Samples, at_s: float) -> None:
-        self._put(_Block(block, at_s))
+        self._put(Block(block, at_s))
 
     async def began(self) -> float:
         """When the first frame of the file was captured. Raises StopAsyncIteration: there never was one."""
@@ -92,7 +108,7 @@ class Recorder:
     def _end(self) -> None:
         self._stopped.set()
 
-    def _put(self, item: AccessUnit | _Block) -> bool:
+    def _put(self, item: Item) -> bool:
         try:
             self._queue.put_nowait(item)
         except queue.Full:
@@ -103,28 +119,40 @@ class Recorder:
     # --- the thread -------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        file: Mp4 | None = None
         trouble: StoreTrouble | None = None
         try:
-            while (item := self._next()) is not None:
-                if self._discarded:
-                    break
-                if file is None:
-                    file = self._begin(item)
-                elif isinstance(item, AccessUnit):
-                    file.video(item)
-                else:
-                    file.sound(item.samples, item.at_s)
+            self._write_before()
+            while (item := self._next()) is not None and not self._discarded:
+                self._write(item)
         except StoreTrouble as error:
             trouble = error
         except Exception as error:  # named place: a thread that dies unheard would leave the call waiting for it
             log.exception("recorder: broken")
             trouble = StoreTrouble(f"the recording broke off: {error}")
-        size, sha256 = file.close() if file is not None else (0, "")
+        self._before.clear()
+        size, sha256 = self._file.close() if self._file is not None else (0, "")
         self._began.close()
         self._ended.put(Written(size, sha256, trouble))
 
-    def _next(self) -> AccessUnit | _Block | None:
+    def _write_before(self) -> None:
+        """Without waiting for the disk at each fragment: a slow card would need longer than the queue lasts."""
+        while self._before and not self._discarded:
+            self._look_at_disk()
+            self._write(self._before.popleft())
+            if self._file is not None:
+                self._file.hurry(bool(self._before))
+            if self._items % BREATH_EACH == 0:
+                self._stopped.wait(BREATH_S)
+
+    def _write(self, item: Item) -> None:
+        if self._file is None:
+            self._begin(item)
+        elif isinstance(item, AccessUnit):
+            self._file.video(item)
+        else:
+            self._file.sound(item.samples, item.at_s)
+
+    def _next(self) -> Item | None:
         self._look_at_disk()
         while True:
             stopped = self._stopped.is_set()  # before the look: what was handed over until then is in the queue
@@ -132,17 +160,14 @@ class Recorder:
                 return self._queue.get_nowait()
             if stopped:
                 return None
-            self._stopped.wait(GATHER_S if self._has_begun else BEGIN_S)
+            self._stopped.wait(GATHER_S if self._file is not None else BEGIN_S)
 
-    def _begin(self, item: AccessUnit | _Block) -> Mp4 | None:
-        if not isinstance(item, AccessUnit):
-            return None  # sound before the first picture
-        file = Mp4(self._path, item)
-        self._began.put(item.captured_s)
-        self._has_begun = True
-        return file
+    def _begin(self, item: Item) -> None:
+        """Sound before the first picture is left out."""
+        if isinstance(item, AccessUnit):
+            self._file = Mp4(self._path, item)
+            self._began.put(item.captured_s)
 
-    _has_begun = False
     _items = 0
 
     def _look_at_disk(self) -> None:

@@ -1,6 +1,7 @@
 """When to record: follows what is wanted, one file after the other, and tells what came of each.
 
-Nothing is on disk before recording is wanted: no recorder exists then, and no file. Where consent is withdrawn and the
+Nothing is on disk before recording is wanted: no recorder exists then, and no file; what a look-back holds is in memory
+only, and let go of at the first no and at the call's end. Where consent is withdrawn and the
 provider says "delete", the call's files are gone from disk before `want` returns; the recorder then still holds one
 that has no name, and gives it back when it ends.
 """
@@ -13,6 +14,7 @@ import hashlib
 import logging
 import re
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +23,9 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
+from kiosk.call.look_back import LookBack
 from kiosk.call.mp4 import mend
-from kiosk.call.recorder import Recorder, Written
+from kiosk.call.recorder import Item, Recorder, Written
 from kiosk.call.relay import Outlet, Relay
 from kiosk.disk import sync_folder
 from kiosk.errors import StoreTrouble
@@ -43,6 +46,8 @@ Tell = Callable[[inputs.Input | channel.RecordingTold | channel.Trouble], None]
 class Timeline(Protocol):
     """What is drawn while a recording runs, beside it."""
 
+    def hold(self, seconds: float) -> None: ...
+    def let_go(self) -> None: ...
     async def start(self, path: Path, t0_s: float, already: tuple[Struct | bytes, ...] = ()) -> None: ...
     async def stop(self, artifact_id: str, group: str = "") -> Artifact | None: ...
 
@@ -93,6 +98,11 @@ class Recordings:
         self._idle = asyncio.Event()
         self._idle.set()
         self._running: _Running | None = None
+        self._look_back: LookBack | None = None
+        if session.look_back_s:
+            self._look_back = LookBack(session.look_back_s, relay)
+            if timeline is not None:
+                timeline.hold(session.look_back_s)
 
     @property
     def running(self) -> bool:
@@ -115,6 +125,8 @@ class Recordings:
         withdrawn, self._withdrawals = withdrawals > self._withdrawals, max(withdrawals, self._withdrawals)
         if self._running is not None and (withdrawn or not wanted):
             self._running.stop()
+        if withdrawn:
+            self._let_go()
         if withdrawn and self._deletes:
             self._delete()
         self._changed.set()
@@ -127,6 +139,8 @@ class Recordings:
         """20 ms of everything that is heard, from `at_s` on."""
         if self._running is not None and not self._running.stopped:
             self._running.recorder.sound(block, at_s)
+        elif self._look_back is not None:
+            self._look_back.sound(block, at_s)
 
     async def run(self) -> None:
         """Records whenever it is wanted. Never fails: a call can do without; what went wrong is told."""
@@ -151,6 +165,7 @@ class Recordings:
     async def finish(self) -> None:
         """The call is over: returns once the last file is whole and told."""
         self.want(False)
+        self._let_go()
         await self._idle.wait()
 
     async def _record(self) -> None:
@@ -175,7 +190,21 @@ class Recordings:
         name = self._free_name()
         self._names.add(name)
         path = self._folder / name
-        return _Running(Recorder(path), self._relay.open(RELAY_FRAMES), path, secrets.token_hex(8))
+        before, outlet = self._take_look_back()
+        return _Running(Recorder(path, before=before), outlet, path, secrets.token_hex(8))
+
+    def _take_look_back(self) -> tuple[deque[Item], Outlet]:
+        """For the first recording of a call: what staff stop later stays unrecorded until they begin again."""
+        look_back, self._look_back = self._look_back, None
+        return look_back.take() if look_back is not None else (deque(), self._relay.open(RELAY_FRAMES))
+
+    def _let_go(self) -> None:
+        """What was held in memory is gone, and nothing more is held in this call."""
+        look_back, self._look_back = self._look_back, None
+        if look_back is not None:
+            look_back.let_go()
+        if self._timeline is not None:
+            self._timeline.let_go()
 
     async def _feed(self, running: _Running) -> None:
         with contextlib.suppress(StopAsyncIteration):
@@ -194,6 +223,8 @@ class Recordings:
             pass
         except StoreTrouble as error:
             self._tell(channels.of(error))
+        finally:
+            self._timeline.let_go()
 
     async def _keep(self, running: _Running, written: Written) -> None:
         if written.bytes and not running.discarded:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from kiosk.hw.ports import AccessUnit
@@ -66,9 +66,10 @@ class Keyframes:
 class Outlet:
     """One reader's end of the relay."""
 
-    def __init__(self, relay: Relay, size: int) -> None:
+    def __init__(self, relay: Relay, size: int, begun: Callable[[], None] | None = None) -> None:
         self._relay = relay
         self._size = size
+        self._tell_begun = begun
         self._units: deque[AccessUnit] = deque()
         self._ready = asyncio.Event()
         self._closed = False
@@ -88,6 +89,9 @@ class Outlet:
         self._begun = True
         self._units.append(unit)
         self._ready.set()
+        if self._tell_begun is not None:
+            tell, self._tell_begun = self._tell_begun, None
+            tell()
 
     async def get(self) -> AccessUnit:
         """The next unit in order.
@@ -101,6 +105,11 @@ class Outlet:
             self._ready.clear()
             await self._ready.wait()
         return self._units.popleft()
+
+    def waiting(self) -> Iterator[AccessUnit]:
+        """Takes what waits now, for a reader that looks in now and then."""
+        while self._units:
+            yield self._units.popleft()
 
     def __len__(self) -> int:
         return len(self._units)
@@ -119,9 +128,10 @@ class Relay:
         self.keyframes = keyframes
         self._outlets: set[Outlet] = set()
 
-    def open(self, size: int = 30) -> Outlet:
-        """A new reader; a keyframe is on its way to it. At most `size` units wait."""
-        outlet = Outlet(self, size)
+    def open(self, size: int = 30, begun: Callable[[], None] | None = None) -> Outlet:
+        """A new reader; a keyframe is on its way to it, and `begun` is told when it is there. At most `size` units
+        wait."""
+        outlet = Outlet(self, size, begun)
         self._outlets.add(outlet)
         self.keyframes.request(newcomer=True)
         return outlet

@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
+from kiosk.call.held_lines import HeldLines
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
 from kiosk.wire.channel import (
@@ -90,28 +91,46 @@ class Timeline:
         self._t0_s = 0.0
         self._poses_s = 0.0
         self._waiting: list[bytes] = []
+        self._held: HeldLines | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def hold(self, seconds: float) -> None:
+        """From now on the last `seconds` are held in memory: the recording that starts next may begin before it."""
+        self._held = HeldLines(seconds)
+
+    def let_go(self) -> None:
+        """Nothing is held any more, and what was is forgotten."""
+        self._held = None
 
     async def start(self, path: Path, t0_s: float, already: tuple[Struct | bytes, ...] = ()) -> None:
         """A recording begins whose first frame was captured at `t0_s`; `already` is what Tools.greet() returns: what
-        is on the picture by then. Raises StoreTrouble."""
+        is on the picture by then. Where lines are held, those since `t0_s` stand in its stead. Raises StoreTrouble."""
         self._file = await asyncio.to_thread(_open, path)
         self._path, self._t0_s, self._poses_s = path, t0_s, float("-inf")
-        for what in already:
+        held, self._held = self._held, None
+        now = ((t0_s, what) for what in already)
+        for at_s, what in held.since(t0_s) if held is not None else now:
             if isinstance(what, What):
-                self.write(t0_s, what)
+                self.write(at_s, what)
         self._task = asyncio.create_task(self._flush_for_ever(self._file), name="timeline")
 
     def write(self, captured_s: float, what: What) -> None:
-        """On the loop; nothing while no recording runs. Poses are thinned to ten a second."""
-        if self._path is None or len(self._waiting) >= MOST_WAITING:
+        """On the loop; nothing while no recording runs and nothing is held. Poses are thinned to ten a second."""
+        if (self._path is None and self._held is None) or len(self._waiting) >= MOST_WAITING:
             return
         if isinstance(what, PosesAt):
             if captured_s < self._poses_s + POSES_APART_S - 0.005:
                 return
             self._poses_s = captured_s
+        if self._path is None:
+            self._hold(captured_s, what)
+            return
         line = Line(at_s=round(max(0.0, captured_s - self._t0_s), 3), what=what)
         self._waiting.append(msgspec.json.encode(line) + b"\n")
+
+    def _hold(self, captured_s: float, what: What) -> None:
+        if self._held is not None:
+            self._held.put(captured_s, what)
 
     async def stop(self, artifact_id: str, group: str = "") -> Artifact | None:
         """The recording is over: the finished file as an artifact; None where none was running.

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ import numpy as np
 import pytest
 
 from kiosk.call.mp4 import Mp4, mend
-from kiosk.call.recorder import KEPT_FREE, MAX_WAITING, Recorder, Written
+from kiosk.call.recorder import KEPT_FREE, MAX_WAITING, Block, Item, Recorder, Written
 from kiosk.call.recording import leftovers
 from kiosk.errors import StoreTrouble
 from kiosk.hw.encoder import X264Encoder
-from kiosk.hw.ports import AccessUnit
+from kiosk.hw.ports import SAMPLES_PER_BLOCK, AccessUnit
 from tests.contract.fakes import FPS, HEIGHT, WIDTH, bar_of, bars, strength, tone
 
 BEGIN_S = 5000.0
@@ -210,3 +211,99 @@ async def test_a_disk_that_hangs_costs_frames_up_to_a_keyframe_and_never_memory(
     recorder.stop()
     assert (await recorder.ended()).trouble is None
     assert len(pictures(tmp_path / "recording-1.mp4")) <= MAX_WAITING + 1
+
+
+# --- what it begins with ----------------------------------------------------------------------------------------------
+
+
+def called(seconds: float) -> list[Item]:
+    """Frames and a tone that sounds from second to second, a second on and a second off."""
+    items: list[Item] = list(film(seconds))
+    for n in range(int(seconds / BLOCK_S)):
+        on = int(n * BLOCK_S) % 2 == 1
+        items.append(Block(tone(440, n) if on else np.zeros(SAMPLES_PER_BLOCK, np.int16), BEGIN_S + n * BLOCK_S))
+    return sorted(items, key=time_of)
+
+
+def time_of(item: Item) -> float:
+    return item.at_s if isinstance(item, Block) else item.captured_s
+
+
+def hand_over(recorder: Recorder, items: list[Item]) -> None:
+    for item in items:
+        if isinstance(item, Block):
+            recorder.sound(item.samples, item.at_s)
+        else:
+            assert recorder.video(item)
+
+
+def turns_on(path: Path) -> list[float]:
+    """When the tone comes, in seconds after the file's first frame."""
+    begin_s, samples = sound(path)
+    begin_s -= float(pictures(path)[0].time or 0)
+    loud = [float(np.abs(samples[k : k + 240]).max()) > 0.05 for k in range(0, len(samples), 240)]
+    return [begin_s + k * 0.005 for k in range(1, len(loud)) if loud[k] and not any(loud[max(0, k - 20) : k])]
+
+
+@pytest.mark.parametrize("seam_s", [0.5, 3.5, 6.0])
+async def test_what_came_before_goes_over_into_what_comes_without_a_seam(tmp_path: Path, seam_s: float) -> None:
+    path = tmp_path / "recording-1.mp4"
+    items = called(8)
+    before = [item for item in items if time_of(item) < BEGIN_S + seam_s]
+    recorder = Recorder(path, before=deque(before))
+    assert await recorder.began() == BEGIN_S
+    for at in range(len(before), len(items), 200):  # what a queue holds, as a call would hand it over in some seconds
+        hand_over(recorder, items[at : at + 200])
+        while recorder._queue.qsize():
+            await asyncio.sleep(0.01)
+    recorder.stop()
+    written = await recorder.ended()
+    assert (written.trouble, recorder.dropped) == (None, 0)
+    assert (written.bytes, written.sha256) == (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+    frames = pictures(path)
+    assert [bar_of(f.to_ndarray()[: f.height]) for f in frames] == [n % 16 for n in range(8 * FPS)]
+    times = [float(f.time or 0) - float(frames[0].time or 0) for f in frames]
+    assert times == pytest.approx([n / FPS for n in range(8 * FPS)], abs=0.001)
+    assert turns_on(path) == pytest.approx([1, 3, 5, 7], abs=0.04)
+
+
+async def test_a_slow_disk_takes_all_that_came_before_and_loses_nothing_of_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fsync takes 100 ms: to wait for it at each fragment of half a minute takes longer than the queue lasts."""
+    path = tmp_path / "recording-1.mp4"
+    synced: list[int] = []
+    sync = os.fsync
+
+    def slow(descriptor: int) -> None:
+        time.sleep(0.1)
+        sync(descriptor)
+        synced.append(path.stat().st_size)
+
+    minute_half = called(30)
+    monkeypatch.setattr(os, "fsync", slow)
+    recorder = Recorder(path, before=deque(minute_half))
+    later = [AccessUnit(u.data, u.captured_s + 30, u.keyframe) for u in film(4)]
+    assert all(recorder.video(unit) for unit in later)
+    assert await recorder.began() == BEGIN_S
+    recorder.stop()
+    assert (await recorder.ended()).trouble is None
+    assert len(pictures(path)) == 34 * FPS
+    assert len(synced) <= 2 + 1 + 2 * 4 + 4
+    assert sorted(synced) == synced
+
+
+async def test_discarded_it_lets_go_of_what_came_before(tmp_path: Path) -> None:
+    before = deque(called(8))
+    recorder = Recorder(tmp_path / "recording-1.mp4", before=before)
+    recorder.discard()
+    await recorder.ended()
+    assert len(before) == 0
+
+
+async def test_with_no_room_on_the_disk_what_came_before_is_let_go_of(tmp_path: Path) -> None:
+    before = deque(called(1))
+    recorder = Recorder(tmp_path / "recording-1.mp4", free=lambda folder: KEPT_FREE - 1, before=before)
+    assert isinstance((await recorder.ended()).trouble, StoreTrouble)
+    assert len(before) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 import tempfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ class OneCall:
             self.session, "c-1", folder, self._relay, self._told, timeline=Timeline("c-1", flush_s=0.001)
         )
         self._number = 0
+        self._looks_back = bool(self.session.look_back_s)
         self.permitted: dict[int, int] = {}
         """Frames that may be on disk, by number, and how often had been withdrawn when they were captured."""
         self.moment = 0
@@ -97,6 +99,12 @@ class OneCall:
         except Refused:
             return
         recording = self.session.recording
+        if self.session.withdrawals:
+            self._looks_back = False  # for good
+        if recording.wanted and self._looks_back:
+            self._looks_back = False  # before the first recording only
+            oldest = self._number - round(self.session.look_back_s * 30)
+            self.permitted |= dict.fromkeys(range(max(0, oldest), self._number), self.session.withdrawals)
         self._recordings.want(recording.wanted, recording.asked, self.session.withdrawals)
 
     def frames(self, count: int = 3) -> None:
@@ -135,6 +143,10 @@ class OneCall:
         task.cancel()
         await asyncio.wait({task})
 
+    @property
+    def outlets(self) -> int:
+        return len(self._relay)
+
     def on_disk(self) -> set[int]:
         return {int(n) for path in self.folder.iterdir() for n in MARKER.findall(path.read_bytes())}
 
@@ -166,12 +178,14 @@ EVENTS = st.lists(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(EVENTS, st.sampled_from([True, True, True, False]), st.sampled_from(["keep", "delete"]))
+@given(
+    EVENTS, st.sampled_from([True, True, True, False]), st.sampled_from(["keep", "delete"]), st.sampled_from([0, 1, 30])
+)
 def test_not_one_frame_is_on_disk_without_consent_in_any_order_of_events(
-    events: list[str], allowed: bool, on_withdrawal: str
+    events: list[str], allowed: bool, on_withdrawal: str, look_back_s: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        settings_ = provider(recording_allowed=allowed, on_withdrawal=on_withdrawal)
+        settings_ = provider(recording_allowed=allowed, on_withdrawal=on_withdrawal, look_back_s=look_back_s)
         call = asyncio.run(one_call(settings_, events, Path(folder)))
         there = call.on_disk()
         assert there <= set(call.permitted)
@@ -195,6 +209,59 @@ async def test_with_all_three_a_yes_the_frames_are_there(tmp_path: Path) -> None
     call = await one_call(provider(), ["ask", "agree", "time", "frames", "time", "frames", "time"], tmp_path)
     assert call.on_disk() == {0, 1, 2, 3, 4, 5}
     assert sorted(a.kind for a in call.session.artifacts) == [ArtifactKind.RECORDING, ArtifactKind.TIMELINE]
+
+
+async def test_with_a_look_back_the_frames_before_consent_are_there_and_in_the_timeline_too(tmp_path: Path) -> None:
+    events = ["ask", "frames", "time", "frames", "agree", "time", "frames", "time"]
+    call = await one_call(provider(look_back_s=30), events, tmp_path)
+    assert call.on_disk() == set(range(9))
+    assert list(leading(tmp_path)) == list(range(9)), "in order, and none twice"
+    assert sorted(a.kind for a in call.session.artifacts) == [ArtifactKind.RECORDING, ArtifactKind.TIMELINE]
+    agree_with_disk(call.session, tmp_path)
+
+
+async def test_a_look_back_is_off_unless_the_provider_switches_it_on(tmp_path: Path) -> None:
+    call = await one_call(provider(), ["ask", "frames", "time", "agree", "time", "frames", "time"], tmp_path)
+    assert call.on_disk() == {3, 4, 5}
+
+
+async def test_a_look_back_reaches_no_further_than_its_seconds(tmp_path: Path) -> None:
+    events = ["ask", *["frames"] * 20, "time", "agree", "time", "frames", "time"]
+    call = await one_call(provider(look_back_s=1), events, tmp_path)
+    assert min(call.on_disk()) in range(30, 34)
+    assert max(call.on_disk()) == 62
+
+
+@pytest.mark.parametrize("on_withdrawal", ["keep", "delete"])
+async def test_the_first_no_lets_go_of_the_look_back_for_good(tmp_path: Path, on_withdrawal: str) -> None:
+    settings_ = provider(look_back_s=30, on_withdrawal=on_withdrawal)
+    events = ["ask", "frames", "time", "withdraw", "frames", "agree", "time", "frames", "time"]
+    call = await one_call(settings_, events, tmp_path)
+    assert call.on_disk() == {6, 7, 8}
+
+
+async def test_what_was_not_recorded_between_two_recordings_stays_so(tmp_path: Path) -> None:
+    events = ["frames", *RECORDED, "stop", "time", "frames", "time", "ask", "time", "frames", "time"]
+    call = await one_call(provider(look_back_s=30), events, tmp_path)
+    assert call.on_disk() == {0, 1, 2, 3, 4, 5, 9, 10, 11}
+
+
+async def test_what_was_looked_back_on_goes_with_the_withdrawal(tmp_path: Path) -> None:
+    events = ["ask", "frames", "time", "agree", "withdraw", "time", "frames", "agree", "time", "withdraw", "time"]
+    call = await one_call(provider(look_back_s=30), events, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert call.session.artifacts == ()
+
+
+async def test_a_call_that_ends_without_consent_leaves_nothing_of_its_look_back(tmp_path: Path) -> None:
+    call = await one_call(provider(look_back_s=30), ["ask", "frames", "time", "frames"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert call.outlets == 0
+
+
+def leading(folder: Path) -> Iterator[int]:
+    """The frames' numbers, in the order they stand in the first file."""
+    return (int(n) for n in MARKER.findall((folder / "recording-1.mp4").read_bytes()))
 
 
 @pytest.mark.parametrize("missing", ["ask", "agree", "allowed"])
