@@ -120,6 +120,11 @@ class OneCall:
         """Until nothing moves any more that was set going by what happened so far."""
         for _ in range(20):
             await asyncio.sleep(0.0005)
+        async with asyncio.timeout(20):
+            while self.session.recording.wanted and not self._recordings.running:
+                await asyncio.sleep(0.0005)
+            if not self.session.recording.wanted:
+                await self._recordings._idle.wait()
 
     def consent(self, yes: bool) -> None:
         self.put(do.GiveConsent(answer(yes, self._second)), CODE_USER)
