@@ -27,7 +27,7 @@ from kiosk.session.record import Device, Session
 from kiosk.session.states import OPEN
 from kiosk.wire import topics
 from kiosk.wire.codec import MAX_COMMAND, decode
-from kiosk.wire.messages import About, Answer, Health, Presence, SessionTold, SignalUp, Stored
+from kiosk.wire.messages import About, Answer, Health, Outdated, Presence, SessionTold, SignalUp, Stored
 from kiosk.wire.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,7 @@ class Follower:
         if outcome is Told.FOREIGN:
             raise Malformed("a session of this id belongs to another kiosk")
         if outcome is Told.OLD:
+            await tell_if_possible(self._kiosks.receipt(told.kiosk, Outdated(session=told.id, epoch=told.epoch)))
             return
         if outcome is Told.DOUBTED:
             log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)

@@ -105,6 +105,8 @@ class Uploads:
         for artifact in missing:
             if (artifact.id, artifact.sha256) in here:
                 await self._receipt(session.kiosk, session.id, artifact.id, artifact.sha256)
+            elif artifact.lost:
+                continue  # the kiosk cannot give it any more
             elif artifact.content_type not in CONTENT_TYPES or artifact.bytes > MAX_BYTES:
                 log.warning("session %s: no upload of a %s artifact", session.id, artifact.content_type[:60])
             else:

@@ -17,28 +17,24 @@ from pathlib import Path
 
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review, give_up_ringing
-from kiosk.call.left_behind import left_behind
-from kiosk.call.recording import discard, leftovers
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
-from kiosk.errors import StoreTrouble
 from kiosk.fleet.board import Board
 from kiosk.hw.build import Parts, build
 from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
 from kiosk.session import inputs as do
-from kiosk.session import receipts
-from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Person, Session
-from kiosk.session.states import ENDED, State
+from kiosk.session.record import SYSTEM, Person, Session
+from kiosk.session.states import State
 from kiosk.settings import read_secret
+from kiosk.spooling import Spooling
 from kiosk.stage import Stage
 from kiosk.ui.consent import consent_shown
 from kiosk.ui.show import Show
 from kiosk.upload.courier import Courier
 from kiosk.upload.spool import Spool
 from kiosk.wire import topics
-from kiosk.wire.codec import encode
-from kiosk.wire.messages import About, Health, SessionTold
+from kiosk.wire.messages import About, Health
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +87,6 @@ class Kiosk:
         self._began_s = time.monotonic()
         self._spool = Spool(config.data_folder / "spool")
         self._health_changed = asyncio.Event()
-        self._adopted = asyncio.Event()
         self._board = Board(self._parts_changed)
         self._calls = Calls(
             book=book,
@@ -114,8 +109,13 @@ class Kiosk:
             stored=self._stored,
             changed=self._refresh,
         )
+        self._spooling = Spooling(book, self._spool, self._board, self._calls)
         self._courier = Courier(
-            self._find, config.desk_url, busy=lambda: self._calls.camera_is_live, call_bps=config.upload.call_bps
+            self._spooling.find,
+            config.desk_url,
+            busy=lambda: self._calls.camera_is_live,
+            call_bps=config.upload.call_bps,
+            tell_lost=self._spooling.lost,
         )
         self._stage = Stage(
             config=config,
@@ -133,6 +133,8 @@ class Kiosk:
             public_link=self._link.public_link,
         )
         book.code_user_present = self._stage.code_user_present
+        book.disk_changed = self._book_disk
+        self._book_disk()
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -147,49 +149,18 @@ class Kiosk:
                     give_up_ringing(self._book.follow(), lambda: self._book.provider.ring_s, self._give_up),
                     name="ringing",
                 ),
-                group.create_task(self._write_session_data(), name="session data"),
+                group.create_task(self._spooling.run(), name="spool"),
+                group.create_task(self._book.keep(), name="book"),
                 group.create_task(self._tell_health(), name="health"),
             ]
             self._stage.refresh()
-            await self._adopt_leftovers()
+            await self._spooling.adopt()
             await stop.wait()
             log.info("stopping")
             await self._end_call()
             await self._link.goodbye()
             for task in tasks:
                 task.cancel()
-
-    async def _adopt_leftovers(self) -> None:
-        """Files that were written or written on when the power went, and are not in the book as they are: kept."""
-        for session in self._book.sessions.values():  # as they were before any task ran: no call of theirs is on
-            with self._board.disk():
-                await self._adopt(session)
-        self._adopted.set()
-
-    async def _adopt(self, session: Session) -> None:
-        known = [a.name for a in session.artifacts]
-        for call in session.calls:
-            folder = self._spool.folder_of(session.id, call.id)
-            if call is session.calls[-1] and session.recording.deletes:
-                await self._delete_withdrawn(session, call.id, folder)
-            else:
-                for artifact in await asyncio.to_thread(leftovers, folder, known, call.id):
-                    session = await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
-            for artifact in await asyncio.to_thread(left_behind, folder, session.artifacts, call.id):
-                await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
-        for artifact in session.artifacts:
-            if artifact.uploaded:  # receipted, and the power went before its file did
-                await asyncio.to_thread(self._spool.let_go, session.id, artifact)
-
-    async def _delete_withdrawn(self, session: Session, call_id: str, folder: Path) -> None:
-        """Consent was withdrawn just before the power went: what should have been deleted then is deleted now."""
-        try:
-            names = {*await asyncio.to_thread(discard, folder), *receipts.names(session, call_id)}
-        except StoreTrouble as error:
-            log.warning("%s", error.text)
-            return
-        if names:
-            await self._book.put(session.id, do.RecordingDeleted(call_id, tuple(sorted(names))), SYSTEM)
 
     def _parts_changed(self) -> None:
         self._health_changed.set()
@@ -212,39 +183,17 @@ class Kiosk:
         return await self._book.put(session.id, do.GiveUp("no_answer"), SYSTEM)
 
     async def _seen(self, session_id: str, person: Person) -> None:
-        with self._board.disk():
-            await self._book.put(session_id, do.Seen(person), SYSTEM)
+        await self._book.put(session_id, do.Seen(person), SYSTEM)
 
     async def _stored(self, session_id: str, artifact_id: str, sha256: str) -> None:
-        with self._board.disk():
-            session = await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
-            artifact = next((a for a in session.artifacts if a.id == artifact_id and a.uploaded), None)
-            if artifact is not None:
-                await asyncio.to_thread(self._spool.let_go, session_id, artifact)
+        await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
 
-    def _find(self, session_id: str, artifact_id: str) -> tuple[Path, Artifact] | None:
-        session = self._book.sessions.get(session_id)
-        for artifact in session.artifacts if session else ():
-            if artifact.id == artifact_id and not artifact.uploaded:
-                return self._spool.path(session_id, artifact), artifact
-        return None
-
-    async def _write_session_data(self) -> None:
-        """The record itself becomes a file each time a session ends, once the call's last file is there."""
-        await self._adopted.wait()
-        async for session in self._book.follow():
-            artifact_id = f"data-{len(session.history)}"
-            if session.state not in ENDED or any(a.id == artifact_id for a in session.artifacts):
-                continue
-            await self._calls.over()
-            data = encode(SessionTold(self._book.sessions[session.id]))
-            name = f"session-data-{len(session.history)}.json"
-            kind = ArtifactKind.SESSION_DATA
-            with self._board.disk():
-                artifact = await asyncio.to_thread(
-                    self._spool.keep, session.id, artifact_id, kind, name, "application/json", data
-                )
-                await self._book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+    def _book_disk(self) -> None:
+        """A disk that takes nothing stops no session; it is said, until it takes what was held back."""
+        if self._book.trouble:
+            self._board.fails("book", self._book.trouble)
+        else:
+            self._board.works("book")
 
     async def _tell_health(self) -> None:
         """Each minute and at each change."""

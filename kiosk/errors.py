@@ -17,6 +17,7 @@ people. Codes are part of the wire contract: never renamed, only added.
     │   ├── RequestsOff        the provider lets code users ask for nothing here
     │   ├── RecordingOff       the provider does not allow recordings here
     │   ├── NoConsent          the code user has not agreed to being recorded
+    │   ├── TooManyCommands    more in a day than the kiosk can remember the answers of
     │   └── Full               a bound is reached (participants, marks, edits)
     ├── Unreachable            the other side did not answer in time
     ├── DeviceTrouble          camera, sound, display, button: named in the sentence
@@ -88,6 +89,10 @@ class RecordingOff(Refused):
 
 class NoConsent(Refused):
     code = "no_consent"
+
+
+class TooManyCommands(Refused):
+    code = "too_many_commands"
 
 
 class Full(Refused):

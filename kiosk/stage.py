@@ -49,6 +49,7 @@ TROUBLES = {
     "microphone": "no_sound",
     "speaker": "no_sound",
     "disk": "disk_full",
+    "book": "disk_full",
 }
 
 
@@ -206,10 +207,7 @@ class Stage:
         await self._go_on(flow)
 
     async def _go_on(self, flow: flows.Flow) -> None:
-        """To the next step; with none left the request is made.
-
-        Where the disk does not take it, the last step stays: what was answered is not lost, and may be sent again.
-        """
+        """To the next step; with none left the request is made."""
         if flow.step is None:
             try:
                 await self._book.put(None, flow.request, CODE_USER)

@@ -1,5 +1,8 @@
 """The one writer of sessions: one input at a time; on disk before anybody hears of it.
 
+A disk that takes nothing stops no session: what happens is held in memory and told all the same (see store.py), and
+`trouble` says that a power cut would lose it.
+
 Followers get the newest of each session from `follow`, never an old one; a slow follower misses steps in between, not
 the last.
 """
@@ -7,14 +10,19 @@ the last.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from weakref import WeakSet
 
-from kiosk.book.store import KEEP_ANSWERS, KEEP_ENDED, Store
-from kiosk.errors import NoSuchSession, NotAllowed, Refused, StoreTrouble, Trouble, WrongState
+from msgspec.structs import replace
+
+from kiosk.book.memory import Memory
+from kiosk.book.store import Given, Settled, Store
+from kiosk.errors import NoSuchSession, NotAllowed, Refused, TooManyCommands, Trouble, WrongState
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
 from kiosk.session.record import SYSTEM, Actor, Device, Session
@@ -22,13 +30,21 @@ from kiosk.session.rules import Now, apply
 from kiosk.session.states import ENDED, OPEN, Role, State
 from kiosk.wire.messages import Answer, Command, Guard
 
+log = logging.getLogger(__name__)
+
+KEEP_ENDED = 100
+KEEP_ENDED_S = 30 * 86_400.0
+"""So many settled sessions stay for reopening, and so long of the kiosk's running time."""
+TRY_AGAIN_S = 10.0
+LOOK_FOR_OLD_S = 3600.0
+
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 class Book:
-    """Made by `Book.open`; used from one loop. Raises StoreTrouble where the disk does not keep what it should."""
+    """Made by `Book.open`; used from one loop."""
 
     def __init__(
         self,
@@ -46,12 +62,15 @@ class Book:
         self._clock, self.clock_ok = clock, clock_ok
         self.epoch = kept.epoch
         self._sessions = kept.sessions
-        self._answers = kept.answers
+        self._memory = Memory(kept.answers)
         self._settled = kept.settled
         self._lock = asyncio.Lock()
         self._followers: WeakSet[_Follower] = WeakSet()
         self.code_user_present: Callable[[], bool] = lambda: False
         """Asked when staff press START: whether somebody stands at the machine, or it has to ring there."""
+        self.disk_changed: Callable[[], None] = lambda: None
+        """Called when `trouble` has changed."""
+        self._trouble = ""
 
     @classmethod
     async def open(
@@ -63,9 +82,14 @@ class Book:
         *,
         clock: Callable[[], datetime] = utc_now,
         clock_ok: bool = True,
+        now: Callable[[], float] = time.monotonic,
     ) -> Book:
-        """The book as it was left; a call that a restart has ended is COMPLETED, ringing has stopped."""
-        store = await asyncio.to_thread(Store, path)
+        """The book as it was left; a call that a restart has ended is COMPLETED, ringing has stopped.
+
+        Raises:
+            StoreTrouble: there is a book, and no copy of it can be understood. It is not begun anew.
+        """
+        store = await asyncio.to_thread(Store, path, now)
         book = cls(store, kiosk, device, provider, clock=clock, clock_ok=clock_ok)
         for session in list(book.sessions.values()):
             if session.state is State.RUNNING:
@@ -78,6 +102,25 @@ class Book:
         async with self._lock:
             await asyncio.to_thread(self._store.close)
 
+    async def keep(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """A task: brings to disk what it did not take before, and lets go of what is old."""
+        waited_s = 0.0
+        while True:
+            await sleep(TRY_AGAIN_S)
+            waited_s += TRY_AGAIN_S
+            async with self._lock:
+                if self.trouble:
+                    await asyncio.to_thread(self._store.try_again)
+                    self._look_at_disk()
+                if waited_s >= LOOK_FOR_OLD_S:
+                    waited_s = 0.0
+                    await self._forget_old()
+
+    @property
+    def trouble(self) -> str:
+        """Why what happens is not on disk, in words; empty while it is."""
+        return self._store.trouble
+
     @property
     def sessions(self) -> dict[str, Session]:
         """All that are held, by id; a copy."""
@@ -89,30 +132,22 @@ class Book:
         return next((s for s in self._sessions.values() if s.state in OPEN), None)
 
     async def put(self, session_id: str | None, what: do.Input, actor: Actor) -> Session:
-        """Applies one input; the session is on disk when this returns. Raises Refused or StoreTrouble."""
+        """Applies one input; the session is on disk (or `trouble` says why not) when this returns. Raises Refused."""
         async with self._lock:
             return await self._put(session_id, what, actor)
 
     async def command(self, command: Command) -> Answer:
-        """Applies a command once, whatever number of times it arrives, and gives the same answer each time.
-
-        One that the disk does not take is refused with the code of StoreTrouble.
-        """
+        """Applies a command once, whatever number of times it arrives, and gives the same answer each time."""
         async with self._lock:
-            known = self._answers.get(command.id)
+            known = self._memory.answer(command.id)
             if known is not None:
                 return known
-            try:
-                answer = await self._judge(command)
-            except StoreTrouble as error:
-                return self._refusal(command, error)  # not remembered: when it comes again the disk may take it
-            self._remember(answer)
-            return answer
-
-    def _remember(self, answer: Answer) -> None:
-        self._answers[answer.id] = answer
-        while len(self._answers) > KEEP_ANSWERS:  # as the store does
-            del self._answers[next(iter(self._answers))]
+            if not self._memory.has_room(command, self._store.lived_s()):
+                error = TooManyCommands("the kiosk has answered as many commands today as it can remember")
+                answer = self._refusal(command, error)
+                self._memory.turn_away(answer)
+                return answer
+            return await self._judge(command)
 
     async def _judge(self, command: Command) -> Answer:
         try:
@@ -122,7 +157,7 @@ class Book:
             return await self._apply_command(command)
         except Refused as error:
             answer = self._refusal(command, error)
-            await asyncio.to_thread(self._store.save, None, answer)
+            await self._save(None, answer)
             return answer
 
     def follow(self) -> AsyncIterator[Session]:
@@ -133,26 +168,36 @@ class Book:
 
     def is_settled(self, session: Session) -> bool:
         """The desk has this revision and every artifact: nothing is left to be told."""
-        return self._settled.get(session.id) == session.rev
+        settled = self._settled.get(session.id)
+        return settled is not None and settled.rev == session.rev
 
     async def settle(self, session: Session) -> None:
         """The desk has receipted `session` as it is; kept only where the session is over and all is uploaded."""
         async with self._lock:
             if self._sessions.get(session.id) != session or session.state not in ENDED:
                 return
-            if all(a.uploaded for a in session.artifacts):
-                await asyncio.to_thread(self._store.settle, session.id, session.rev)
-                self._settled[session.id] = session.rev
-                await self._forget_oldest()
+            if not any(a.waits for a in session.artifacts):
+                settled = Settled(session.rev, self._store.lived_s())
+                await asyncio.to_thread(self._store.settle, session.id, settled)
+                self._settled[session.id] = settled
+                self._look_at_disk()
+                await self._forget_old()
 
-    async def _put(self, session_id: str | None, what: do.Input, actor: Actor, answer: Answer | None = None) -> Session:
+    async def renew(self, session_id: str, epoch: str) -> None:
+        """The desk says that it knows a later life of this session than `epoch`: what was told in it was not on disk
+        when the power went. The session goes on as it is here, in a new epoch."""
+        async with self._lock:
+            session = self._sessions.get(session_id)
+            if session is not None and session.epoch == epoch and not self.is_settled(session):
+                log.warning("session %s: what was told last is lost, it goes on as it is on disk", session_id)
+                await self._keep(replace(session, epoch=secrets.token_hex(8)))
+
+    async def _put(self, session_id: str | None, what: do.Input, actor: Actor) -> Session:
         session = self._sessions.get(session_id) if session_id else None
         if session_id and session is None:
             raise NoSuchSession("the kiosk holds no such session")
         changed = apply(session, what, actor, self._now())
-        if changed is not session:
-            await self._keep(changed, answer)
-        return changed
+        return changed if changed is session else await self._keep(changed)
 
     async def _apply_command(self, command: Command) -> Answer:
         session = self._sessions.get(command.session)
@@ -162,11 +207,29 @@ class Book:
         await self._keep(changed, answer)
         return answer
 
-    async def _keep(self, session: Session, answer: Answer | None = None) -> None:
-        await asyncio.to_thread(self._store.save, session, answer)
+    async def _keep(self, session: Session, answer: Answer | None = None) -> Session:
+        """The session as it is told."""
+        session = await self._save(session, answer) or session
         self._sessions[session.id] = session
         for follower in self._followers:
             follower.changed(session.id)
+        return session
+
+    async def _save(self, session: Session | None, answer: Answer | None) -> Session | None:
+        if answer is None:
+            session = await asyncio.to_thread(self._store.save, session)
+        else:
+            given = Given(answer, self._store.lived_s())
+            forget = self._memory.outlived(given.at_s)
+            session = await asyncio.to_thread(self._store.save, session, given, forget)
+            self._memory.remember(given, forget)
+        self._look_at_disk()
+        return session
+
+    def _look_at_disk(self) -> None:
+        if self._trouble != self.trouble:
+            self._trouble = self.trouble
+            self.disk_changed()
 
     def _check(self, session_id: str, guard: Guard) -> None:
         session = self._sessions.get(session_id)
@@ -206,11 +269,15 @@ class Book:
             open_session_id=session.id if session else None,
         )
 
-    async def _forget_oldest(self) -> None:
+    async def _forget_old(self) -> None:
+        """By count and by age; only of what the desk has receipted with everything uploaded."""
         done = [s for s in self._sessions.values() if s.state in ENDED and self.is_settled(s)]
-        for session in done[: max(0, len(done) - KEEP_ENDED)]:
+        since_s = self._store.lived_s() - KEEP_ENDED_S
+        too_many = done[: max(0, len(done) - KEEP_ENDED)]
+        for session in [*too_many, *(s for s in done[len(too_many) :] if self._settled[s.id].at_s < since_s)]:
             await asyncio.to_thread(self._store.forget, session.id)
             del self._sessions[session.id], self._settled[session.id]
+        self._look_at_disk()
 
 
 def _by_whom(session: Session) -> str:

@@ -2,12 +2,23 @@
 
 One `save` is one generation: a session and the answer to the command that changed it are on disk together or not at
 all. Blocking: called in a thread.
+
+Where the disk takes nothing (full, read-only, broken) what should be on it is held in memory, and goes to it with the
+first generation that it takes. What is held so is *loose*: a power cut loses it. So a session that changed since is
+given an epoch of its own: its revisions may come again with another content after a restart, and must then never be
+taken for those told before.
+
+There is no clock that can be trusted (no RTC): ages are counted in seconds that the kiosk has been running
+(`lived_s`), which stand still while the power is off. So something is rather kept too long than too short.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -21,19 +32,34 @@ from kiosk.errors import StoreTrouble
 from kiosk.session.record import Session
 from kiosk.wire.messages import Answer
 
-KEEP_ANSWERS = 1000
-KEEP_ENDED = 100
+log = logging.getLogger(__name__)
+
+
+class Given(Struct, frozen=True):
+    """An answer, and when in the kiosk's life it was given."""
+
+    answer: Answer
+    at_s: float
+
+
+class Settled(Struct, frozen=True):
+    """The last revision that the desk has receipted with everything uploaded, and since when."""
+
+    rev: int
+    at_s: float
 
 
 class Kept(Struct):
     epoch: str
     sessions: dict[str, Session]
-    answers: dict[str, Answer]
-    settled: dict[str, int]  # session -> last rev that the desk has receipted with everything uploaded
+    answers: dict[str, Given]
+    settled: dict[str, Settled]
 
 
 class Store:
-    def __init__(self, path: Path) -> None:
+    """`trouble`: why the disk does not take what it should; empty while everything is on it."""
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
         # Cached: nothing is written until flush() makes one generation of all changes.
         self._caching = CachingMiddleware(CrashSafeStorage)  # type: ignore[no-untyped-call]
         self._caching.WRITE_CACHE_SIZE = 1_000_000
@@ -41,30 +67,41 @@ class Store:
         self._tables = {n: self._db.table(n, cache_size=0) for n in ("meta", "sessions", "answers", "settled")}
         # A save whose waiter was cancelled goes on in its thread: the next one, or close, waits for it.
         self._lock = threading.Lock()
+        self._now, self._began_s, self._lived_before_s = now, now(), 0.0
+        self._loose_epoch = ""
+        self.trouble = ""
+
+    def lived_s(self) -> float:
+        """How long the kiosk has been running in its life, as far as that is known."""
+        return self._lived_before_s + self._now() - self._began_s
 
     def load(self) -> Kept:
         """Raises StoreTrouble where what is there cannot be understood."""
         with self._lock:
             if not self._tables["meta"].all():
                 self._tables["meta"].insert({"epoch": secrets.token_hex(8)})
-                self._flush()
             kept = self._load()
             if self._caching.fell_back:  # forwarded to the storage
                 kept = self._begin_epoch(kept)
+            self._flush()  # also where nothing is new: a disk that takes nothing is known from the start
         return kept
 
     def _load(self) -> Kept:
-        meta = self._tables["meta"].all()
+        meta = self._tables["meta"].all()[0]
+        self._lived_before_s = meta.get("lived_s", 0.0)
+        born_s = self.lived_s()  # of what has no time yet
         try:
             sessions = [msgspec.convert(d["body"], Session) for d in self._tables["sessions"].all()]
-            answers = [msgspec.convert(d["body"], Answer) for d in self._tables["answers"].all()]
+            answers = [
+                Given(msgspec.convert(d["body"], Answer), d.get("at_s", born_s)) for d in self._tables["answers"].all()
+            ]
         except msgspec.ValidationError as error:
             raise StoreTrouble(f"the book is of another kind: {error}") from error
         return Kept(
-            epoch=meta[0]["epoch"],
+            epoch=meta["epoch"],
             sessions={s.id: s for s in sessions},
-            answers={a.id: a for a in answers},
-            settled={d["id"]: d["rev"] for d in self._tables["settled"].all()},
+            answers={a.answer.id: a for a in answers},
+            settled={d["id"]: Settled(d["rev"], d.get("at_s", born_s)) for d in self._tables["settled"].all()},
         )
 
     def _begin_epoch(self, kept: Kept) -> Kept:
@@ -74,23 +111,34 @@ class Store:
         self._tables["meta"].update({"epoch": epoch})
         self._tables["settled"].truncate()
         for session in sessions.values():
-            self._put("sessions", session.id, msgspec.to_builtins(session))
-        self._flush()
+            self._put_session(session)
         return Kept(epoch, sessions, kept.answers, {})
 
-    def save(self, session: Session | None = None, answer: Answer | None = None) -> None:
-        """Raises StoreTrouble; then nothing of it is kept."""
+    def save(
+        self, session: Session | None = None, given: Given | None = None, forget: Collection[str] = ()
+    ) -> Session | None:
+        """Keeps both, and lets go of the answers to the commands `forget`; the session as it may be told now."""
         with self._lock:
+            if forget:
+                self._tables["answers"].remove(where("id").one_of(list(forget)))
+            if given is not None:
+                body = msgspec.to_builtins(given.answer)
+                self._tables["answers"].insert({"id": given.answer.id, "at_s": round(given.at_s, 1), "body": body})
             if session is not None:
-                self._put("sessions", session.id, msgspec.to_builtins(session))
-            if answer is not None:
-                self._put("answers", answer.id, msgspec.to_builtins(answer))
-                self._drop_oldest("answers", KEEP_ANSWERS)
+                self._put_session(session)
             self._flush()
+            return self._loosened(session) if session is not None and self.trouble else session
 
-    def settle(self, session_id: str, rev: int) -> None:
+    def _loosened(self, session: Session) -> Session:
+        self._loose_epoch = self._loose_epoch or secrets.token_hex(8)
+        session = replace(session, epoch=self._loose_epoch)
+        self._put_session(session)
+        return session
+
+    def settle(self, session_id: str, settled: Settled) -> None:
         with self._lock:
-            self._tables["settled"].upsert({"id": session_id, "rev": rev}, where("id") == session_id)
+            row = {"id": session_id, "rev": settled.rev, "at_s": round(settled.at_s, 1)}
+            self._tables["settled"].upsert(row, where("id") == session_id)
             self._flush()
 
     def forget(self, session_id: str) -> None:
@@ -99,22 +147,28 @@ class Store:
                 self._tables[name].remove(where("id") == session_id)
             self._flush()
 
+    def try_again(self) -> None:
+        """What is held goes to the disk if it takes it by now."""
+        with self._lock:
+            self._flush()
+
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            try:
+                self._db.close()
+            except StoreTrouble as error:
+                log.error("the disk has not taken the last changes, they are lost: %s", error.text)
 
-    def _put(self, table: str, key: str, body: object) -> None:
-        self._tables[table].upsert({"id": key, "body": body}, where("id") == key)
-
-    def _drop_oldest(self, table: str, keep: int) -> None:
-        surplus = [d.doc_id for d in self._tables[table].all()][:-keep]
-        if surplus:
-            self._tables[table].remove(doc_ids=surplus)
+    def _put_session(self, session: Session) -> None:
+        row = {"id": session.id, "body": msgspec.to_builtins(session)}
+        self._tables["sessions"].upsert(row, where("id") == session.id)
 
     def _flush(self) -> None:
+        """One generation of all changes, also of those that an earlier one could not write."""
+        self._tables["meta"].update({"lived_s": round(self.lived_s(), 1)})
         try:
             self._caching.flush()  # type: ignore[no-untyped-call]
-        except StoreTrouble:
-            self._caching.cache = None  # what could not be written is not believed either: read anew
-            self._caching._cache_modified_count = 0  # else close() would write the None
-            raise
+        except StoreTrouble as error:
+            self.trouble = error.text
+        else:
+            self.trouble = self._loose_epoch = ""

@@ -27,6 +27,7 @@ from kiosk.wire.messages import (
     ArtifactStored,
     Command,
     Health,
+    Outdated,
     Presence,
     PublicLink,
     Receipt,
@@ -52,6 +53,7 @@ class Book(Protocol):
     @property
     def sessions(self) -> dict[str, Session]: ...
     def follow(self) -> AsyncIterator[Session]: ...
+    async def renew(self, session_id: str, epoch: str) -> None: ...
     def is_settled(self, session: Session) -> bool: ...
     async def settle(self, session: Session) -> None: ...
     async def command(self, command: Command) -> Answer: ...
@@ -154,7 +156,7 @@ class Link:
 
     @staticmethod
     def _waits_for_upload(session: Session) -> bool:
-        return session.state in ("CLOSED", "CANCELLED") and not all(a.uploaded for a in session.artifacts)
+        return session.state in ("CLOSED", "CANCELLED") and any(a.waits for a in session.artifacts)
 
     async def _say(self, kind: str, body: msgspec.Struct, *, qos: int = 1, retain: bool = False) -> None:
         await self._publish(self._topic(kind), encode(body), qos=qos, retain=retain)
@@ -238,6 +240,8 @@ class Link:
                     return
                 self._receipted[session.id] = max(rev, self._receipted.get(session.id, -1))
                 await self._settle(session, rev)
+            case Outdated(epoch=epoch):
+                await self._book.renew(session.id, epoch)
             case UploadGrant():
                 self.grants.put(receipt)
             case ArtifactStored(artifact=artifact, sha256=sha256):

@@ -138,6 +138,14 @@ class Uploaded(_Input, tag="uploaded", frozen=True):
     sha256: str
 
 
+class Lost(_Input, tag="lost", frozen=True):
+    """The artifact's file is not on disk any more, or not what it was; nobody can be given it."""
+
+    artifact_id: Id
+    sha256: str
+    reason: Literal["missing", "damaged", "unreadable"]
+
+
 class Seen(_Input, tag="seen", frozen=True):
     person: Person
 
@@ -175,6 +183,7 @@ Input = (
     | AddArtifact
     | RecordingDeleted
     | Uploaded
+    | Lost
     | Seen
     | Rate
 )

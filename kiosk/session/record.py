@@ -126,6 +126,12 @@ class Artifact(Struct, frozen=True):
     call: str = ""
     group: str = ""
     uploaded: bool = False  # the desk has receipted it
+    lost: Literal["", "missing", "damaged", "unreadable"] = ""  # why the kiosk can give it to nobody any more
+
+    @property
+    def waits(self) -> bool:
+        """Whether it still has to go to the desk."""
+        return not (self.uploaded or self.lost)
 
 
 class FileHash(Struct, frozen=True):

@@ -36,7 +36,20 @@ connection down with it."""
 ROOM_FOR_THE_END = 12 * 1024
 """Kept free for the call's files, and for what must always be possible."""
 
-ALWAYS = (do.End, do.Cancel, do.Close, do.GiveUp, do.StopRecording, do.RecordingRuns, do.RecordingDeleted, do.Uploaded)
+ROOM_FOR_WISHES = 4 * 1024
+"""Kept free of snapshots beside that, so that staff can still assign, reopen and ask for a recording."""
+
+ALWAYS = (
+    do.End,
+    do.Cancel,
+    do.Close,
+    do.GiveUp,
+    do.StopRecording,
+    do.RecordingRuns,
+    do.RecordingDeleted,
+    do.Uploaded,
+    do.Lost,
+)
 
 
 class Now(Struct, frozen=True):
@@ -98,6 +111,11 @@ def _fits(before: Session, after: Session, what: do.Input, actor: Actor) -> bool
     limit = MAX_DOCUMENT if actor.role is Role.SYSTEM else MAX_DOCUMENT - ROOM_FOR_THE_END
     size = len(json.encode(after))
     return size <= limit or size <= len(json.encode(before))
+
+
+def takes_a_snapshot(session: Session) -> bool:
+    """Whether its files (picture, drawings, both in one) can still be told, and some wishes of staff after them."""
+    return len(json.encode(session)) <= MAX_DOCUMENT - ROOM_FOR_THE_END - ROOM_FOR_WISHES
 
 
 def _begin(what: do.Request | do.Create, actor: Actor, now: Now) -> Session:
@@ -215,7 +233,17 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
             return replace(
                 s,
                 artifacts=tuple(
-                    replace(a, uploaded=True) if a.id == artifact_id and a.sha256 == sha256 else a for a in s.artifacts
+                    replace(a, uploaded=True, lost="") if (a.id, a.sha256) == (artifact_id, sha256) else a
+                    for a in s.artifacts
+                ),
+            )
+        case do.Lost(artifact_id, sha256, reason):
+            _require(actor, Role.SYSTEM)
+            return replace(
+                s,
+                artifacts=tuple(
+                    replace(a, lost=reason) if (a.id, a.sha256) == (artifact_id, sha256) and a.waits else a
+                    for a in s.artifacts
                 ),
             )
         case do.Seen(person):

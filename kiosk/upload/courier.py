@@ -10,26 +10,28 @@ What can happen to a file:
 - the way or the desk fails: again after a pause of its own (with jitter), while other files go on;
 - the address is good for nothing (expired, unknown, refused): it is forgotten, and the next grant waited for;
 - it is wanted no longer (receipted, or its content is another one by now): dropped;
-- it is missing or not what its SHA-256 says, or the desk has found it wrong as a whole TRIES_WHOLE times: the log says
-  once that it is *lost*, and it is left alone until the next start. It stays in the book, not uploaded: nobody may
-  believe that the desk has it.
+- it is missing, cannot be read (TRIES_READ times), is not what its SHA-256 says, or the desk has found it wrong as a
+  whole TRIES_WHOLE times: it is *lost*. That is told, so that the session's record says so, and it is left alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 
 from kiosk.errors import Trouble
-from kiosk.session.record import Artifact, ArtifactKind
+from kiosk.session.record import Artifact
+from kiosk.upload.manifest import IMPORTANCE
 from kiosk.upload.pace import Pace
 from kiosk.upload.tus import Damaged, GrantSpent, Tus, UploadFailed, open_http
 from kiosk.wire.messages import UploadGrant
@@ -47,21 +49,22 @@ TRIES_WHOLE = 3
 """So often is a file that is whole here sent from the start because it is not whole there."""
 LOOK_S = 0.5
 """How often waiting files look whether the call is over. It is a question, not an event, so that no one need tell."""
-IMPORTANCE = {
-    kind: n
-    for n, kind in enumerate(
-        (
-            ArtifactKind.SESSION_DATA,
-            ArtifactKind.SNAPSHOT,
-            ArtifactKind.LAYERS,
-            ArtifactKind.FLATTENED,
-            ArtifactKind.TIMELINE,
-            ArtifactKind.RECORDING,
-        )
-    )
-}
+TRIES_READ = 5
 
 Find = Callable[[str, str], tuple[Path, Artifact] | None]
+
+Reason = Literal["missing", "damaged", "unreadable"]
+TellLost = Callable[[str, Artifact, Reason], Awaitable[None]]
+
+
+class Unreadable(Trouble):
+    """The disk does not give the file back."""
+
+    code = "unreadable"
+
+
+async def tell_nobody(_session: str, _artifact: Artifact, _reason: Reason) -> None:
+    """Of an artifact that is lost: only the log says so."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +77,7 @@ class _Parcel:
     url: str
     failures: int = 0
     wrong: int = 0
+    unread: int = 0
     not_before_s: float = 0.0
     going: bool = False
 
@@ -97,12 +101,14 @@ class Courier:
         desk_url: str,
         busy: Callable[[], bool] = lambda: False,
         call_bps: int = 500_000,
+        tell_lost: TellLost = tell_nobody,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find = find
         self._desk_url = desk_url.rstrip("/") + "/"
         self._busy = busy
         self._pace = Pace(call_bps)
+        self._tell_lost = tell_lost
         self._now = now
         self._parcels: dict[tuple[str, str, str], _Parcel] = {}
         self._lost: set[tuple[str, str, str]] = set()
@@ -190,9 +196,15 @@ class Courier:
             if parcel.wrong < TRIES_WHOLE and await asyncio.to_thread(_is_whole, parcel.path, parcel.artifact):
                 self._failed(parcel, error)  # it was damaged on the way
             else:
-                self._give_up(parcel)
+                await self._give_up(parcel, "damaged")
         except FileNotFoundError:
-            self._give_up(parcel)
+            await self._give_up(parcel, "missing")
+        except Unreadable as error:
+            parcel.unread += 1
+            if parcel.unread < TRIES_READ:
+                self._failed(parcel, error)
+            else:
+                await self._give_up(parcel, "unreadable")
         except (aiohttp.ClientError, TimeoutError, OSError, UploadFailed) as error:
             self._failed(parcel, error)
 
@@ -204,18 +216,20 @@ class Courier:
         parcel.failures += 1
         parcel.not_before_s = self._now() + pause_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
 
-    def _give_up(self, parcel: _Parcel) -> None:
+    async def _give_up(self, parcel: _Parcel, reason: Reason) -> None:
         """Unless it is simply wanted no more: the receipt came, or layers were drawn anew, while we read."""
         self._parcels.pop(parcel.key, None)
         if self._wanted(parcel):
             self._lost.add(parcel.key)
-            log.error("%s of session %s is lost: missing or damaged", parcel.artifact.name, parcel.session)
+            log.error("%s of session %s is lost: %s", parcel.artifact.name, parcel.session, reason)
+            await self._tell_lost(parcel.session, parcel.artifact, reason)
 
     async def _carry(self, tus: Tus, parcel: _Parcel) -> None:
-        """Raises what Tus raises, and OSError where the file cannot be read."""
+        """Raises what Tus raises, and FileNotFoundError, Damaged or Unreadable."""
         length = parcel.artifact.bytes
         if await asyncio.to_thread(_size, parcel.path) != length:
-            raise FileNotFoundError(parcel.path)
+            parcel.wrong = TRIES_WHOLE  # on our side
+            raise Damaged("it has another length than it had")
         url = await tus.create(parcel.url, length)
         offset, size = await tus.offset(url, length), CHUNK[0]
         while offset < length:
@@ -224,7 +238,7 @@ class Courier:
                 return
             chunk, digest = await asyncio.to_thread(_read, parcel.path, offset, size)
             if not chunk:
-                raise FileNotFoundError(parcel.path)
+                raise Unreadable("it is shorter by now than it was")
             began_s = self._now()
             offset = await tus.append(url, offset, chunk, digest, length, self._paced)
             size = _next_size(size, len(chunk) / max(self._now() - began_s, 1e-6))
@@ -245,15 +259,27 @@ def _next_size(size: int, bytes_per_s: float) -> int:
 
 
 def _read(path: Path, offset: int, size: int) -> tuple[bytes, bytes]:
-    """(bytes, their SHA-256). In a thread."""
-    with path.open("rb") as file:
+    """(bytes, their SHA-256). In a thread. Raises FileNotFoundError or Unreadable."""
+    with _giving_back(), path.open("rb") as file:
         file.seek(offset)
         chunk = file.read(size)
     return chunk, hashlib.sha256(chunk).digest()
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size
+    with _giving_back():
+        return path.stat().st_size
+
+
+@contextlib.contextmanager
+def _giving_back() -> Iterator[None]:
+    """Tells the disk's errors from those of the network, which are OSErrors as well."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(f"the disk does not give it back: {error.strerror}") from error
 
 
 def _is_whole(path: Path, artifact: Artifact) -> bool:

@@ -1,14 +1,23 @@
-"""Where a session's files lie until the desk has them: one folder a call, written whole or not at all."""
+"""Where a session's files lie until the desk has them: one folder a call, written whole or not at all.
+
+What lies there stands in a manifest beside it (manifest.py).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from kiosk.disk import make_folder, write_whole
 from kiosk.errors import StoreTrouble
-from kiosk.session.record import Artifact, ArtifactKind
+from kiosk.session.inputs import AddArtifact, Uploaded
+from kiosk.session.record import Artifact, ArtifactKind, Session
+from kiosk.session.states import ENDED
+from kiosk.upload import manifest
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +27,7 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._noted: dict[str, tuple[Artifact, ...]] = {}
 
     def folder_of(self, session_id: str, call_id: str = "") -> Path:
         """Of one call, so that a second call under the same session begins its numbers anew."""
@@ -45,6 +55,61 @@ class Spool:
         except OSError as error:
             raise StoreTrouble(f"{name} cannot be written: {error.strerror}") from error
         return Artifact(artifact_id, kind, name, content_type, len(data), hashlib.sha256(data).hexdigest())
+
+    def follow(self, session: Session) -> None:
+        """Keeps the folder as the book says: manifest, and without what the desk has receipted.
+
+        One call at a time. What cannot be written or deleted now (a full or read-only disk) is at the next change, or
+        at the next start.
+        """
+        folder = self._root / session.id
+        if not folder.is_dir():
+            return
+        if session.artifacts and self._noted.get(session.id) != session.artifacts:
+            self._note(folder, session)
+        for artifact in session.artifacts:
+            if artifact.uploaded:
+                self.let_go(session.id, artifact)
+        if session.state in ENDED and manifest.nothing_waits(session.artifacts):
+            self._clear(folder)
+
+    def _note(self, folder: Path, session: Session) -> None:
+        try:
+            manifest.write(folder, manifest.manifest_of(session))
+            self._noted[session.id] = session.artifacts
+        except OSError as error:
+            log.warning("manifest of session %s cannot be written: %s", session.id, error.strerror)
+
+    def _clear(self, folder: Path) -> None:
+        """A manifest of nothing goes with its folder; files that are lost keep theirs."""
+        try:
+            if {p.name for p in folder.iterdir()} <= {manifest.NAME}:
+                (folder / manifest.NAME).unlink(missing_ok=True)
+                folder.rmdir()
+                self._noted.pop(folder.name, None)
+        except OSError as error:
+            log.warning("%s cannot be deleted: %s", folder.name, error.strerror)
+
+    def forgotten(self, session: Session) -> tuple[AddArtifact | Uploaded, ...]:
+        """What the manifest knows and the book does not; for the start."""
+        folder = self._root / session.id
+        found = manifest.read(folder)
+        return manifest.forgotten(found, session, folder) if found else ()
+
+    def tidy(self, held: Collection[str]) -> None:
+        """For the start: lets go of folders of sessions that left the book, unless something in them waits."""
+        for folder in self._root.glob("*"):
+            if folder.name in held:
+                continue
+            found = manifest.read(folder)
+            if found is not None and manifest.nothing_waits(found.artifacts):
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                log.error("the spool holds files of session %s, which the book does not know: left alone", folder.name)
+
+    def is_there(self) -> bool:
+        """Whether the spool itself can be read: else a file that is missing says nothing."""
+        return os.access(self._root, os.R_OK | os.X_OK)
 
     def let_go(self, session_id: str, artifact: Artifact) -> None:
         """Deletes the copy of what the desk has receipted; folders go with their last file.

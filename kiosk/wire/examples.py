@@ -112,6 +112,7 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
     ),
     topics.RECEIPT: (
         messages.Stored(session=SESSION, epoch="e-5b1d7c", rev=7),
+        messages.Outdated(session=SESSION, epoch="e-5b1d7c"),
         messages.UploadGrant(session=SESSION, artifact="a-1", sha256=SHA256, url="https://desk.example/tus/token"),
         messages.ArtifactStored(session=SESSION, artifact="a-1", sha256=SHA256),
         messages.PublicLink(session=SESSION, url="https://desk.example/s/body.signature"),

@@ -149,6 +149,13 @@ class Stored(_Receipt, tag="stored", frozen=True, kw_only=True):
     rev: Count
 
 
+class Outdated(_Receipt, tag="outdated", frozen=True, kw_only=True):
+    """The desk knows the session in a later epoch than this one, and has not taken what was told in it: the kiosk has
+    lost what it told last (its disk took nothing when the power went). It goes on in a new epoch."""
+
+    epoch: str
+
+
 class UploadGrant(_Receipt, tag="upload-grant", frozen=True, kw_only=True):
     """Where one artifact goes. The address holds a token good for that artifact only."""
 
@@ -174,4 +181,4 @@ class SeenBy(_Receipt, tag="seen-by", frozen=True, kw_only=True):
     person: Person
 
 
-Receipt = Stored | UploadGrant | ArtifactStored | PublicLink | SeenBy
+Receipt = Stored | Outdated | UploadGrant | ArtifactStored | PublicLink | SeenBy

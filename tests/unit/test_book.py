@@ -10,7 +10,6 @@ import pytest
 from msgspec.structs import replace
 
 from kiosk.book.book import Book
-from kiosk.book.storage import CrashSafeStorage
 from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.errors import Busy, NoSuchSession, StoreTrouble
 from kiosk.session import inputs as do
@@ -112,36 +111,6 @@ async def test_followers_get_the_newest_and_miss_only_what_is_old(book: Book) ->
     await book.put(first.id, do.Confirm(), staff(ANNA))
     newest = await book.put(first.id, do.Start(other_present=True), CODE_USER)
     assert await anext(follower) == newest
-
-
-async def test_nothing_changes_where_the_disk_does_not_keep_it(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = await book.put(None, do.Request(), CODE_USER)
-
-    def full(self: CrashSafeStorage, data: object) -> None:
-        raise StoreTrouble("no space left")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(CrashSafeStorage, "write", full)
-        with pytest.raises(StoreTrouble):
-            await book.put(session.id, do.Confirm(), staff(ANNA))
-    assert book.sessions[session.id] == session
-    assert (await book.put(session.id, do.Confirm(), staff(ANNA))).state is State.CONFIRMED
-
-
-async def test_a_command_that_a_full_disk_does_not_take_is_refused_and_may_come_again(
-    book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = await book.put(None, do.Request(), CODE_USER)
-    command = Command("cmd-1", staff(ANNA), do.Confirm(), session.id)
-
-    def full(self: CrashSafeStorage, data: object) -> None:
-        raise StoreTrouble("no space left")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(CrashSafeStorage, "write", full)
-        refused = await book.command(command)
-    assert (refused.ok, refused.code) == (False, "store")
-    assert (await book.command(command)).ok
 
 
 async def test_a_damaged_file_gives_way_to_the_generation_before(book: Book, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.book import storage
 from kiosk.book.storage import CrashSafeStorage, Tables
-from kiosk.book.store import Store
+from kiosk.book.store import Settled, Store
 from kiosk.errors import StoreTrouble
 
 
@@ -165,11 +165,25 @@ def test_a_store_that_was_refused_a_write_closes_without_harm(tmp_path: Path, mo
     before = (tmp_path / "book.json").read_bytes()
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", failing(errno.ENOSPC))
-        with pytest.raises(StoreTrouble):
-            store.settle("s-1", 3)
-    store.close()
+        store.settle("s-1", Settled(3, 0.0))
+        assert "No space left" in store.trouble
+        store.close()
     assert (tmp_path / "book.json").read_bytes() == before
     assert Store(tmp_path / "book.json").load().epoch == epoch
+
+
+def test_what_a_store_was_refused_is_written_when_the_disk_takes_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "book.json")
+    store.load()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", failing(errno.EROFS))
+        store.settle("s-1", Settled(3, 0.0))
+    assert not Store(tmp_path / "book.json").load().settled
+    store.try_again()
+    assert not store.trouble
+    assert Store(tmp_path / "book.json").load().settled == {"s-1": Settled(3, 0.0)}
 
 
 def test_two_writes_never_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +199,7 @@ def test_two_writes_never_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         real(self, data)
 
     monkeypatch.setattr(CrashSafeStorage, "write", slow)
-    saving = threading.Thread(target=store.settle, args=("s-1", 3))
+    saving = threading.Thread(target=store.settle, args=("s-1", Settled(3, 0.0)))
     closing = threading.Thread(target=store.close)
     saving.start()
     assert under_way.wait(10)
@@ -195,7 +209,7 @@ def test_two_writes_never_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     go_on.set()
     saving.join()
     closing.join()
-    assert Store(tmp_path / "book.json").load().settled == {"s-1": 3}
+    assert Store(tmp_path / "book.json").load().settled == {"s-1": Settled(3, 0.0)}
 
 
 def failing(code: int) -> object:
