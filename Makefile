@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto chromium check
+test: $(VENV)/.ready mosquitto chromium turnserver clients check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -45,11 +45,25 @@ define install
 	else echo "$(2) is missing; please install it with your package manager"; exit 1; fi; }
 endef
 
-.PHONY: mosquitto chromium
+.PHONY: mosquitto chromium turnserver clients
 mosquitto:
 	$(call install,mosquitto,mosquitto)
 chromium:
 	$(call install,chromium,chromium)
+# Debian's package would start a relay of its own, open to everybody: masked before it comes.
+turnserver:
+	@command -v turnserver >/dev/null || [ ! -d /run/systemd/system ] || systemctl mask --quiet coturn 2>/dev/null || sudo systemctl mask --quiet coturn
+	$(call install,turnserver,coturn)
+
+# WebRTC clients of other people, which the tests let into a call.
+CLIENTS := build/clients
+clients: $(CLIENTS)/.ready
+$(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-lock.json $(VENV)/.ready
+	$(call install,npm,npm)
+	@mkdir -p $(CLIENTS) && cp tests/whole/clients/package.json tests/whole/clients/package-lock.json $(CLIENTS)/
+	@npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund --silent
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(CLIENTS)/python imageio-ffmpeg==0.8.1
+	@touch $@
 
 # After a change of the dependencies in pyproject.toml.
 lock:
