@@ -26,6 +26,7 @@ from kiosk.call.participant import Participant
 from kiosk.call.rate import Code, encoder_bps, quality
 from kiosk.call.recording import Recordings, Timeline
 from kiosk.call.relay import Keyframes, Relay
+from kiosk.call.sound_out import SoundOut
 from kiosk.call.staff_camera import StaffCamera
 from kiosk.call.summary import Summary
 from kiosk.config import CallSettings
@@ -107,6 +108,7 @@ class Call:
         self._folder, self._timeline = folder, timeline
         self._staff_camera = StaffCamera(on_staff_picture, now)
         self._mixer = Mixer()
+        self._sound_out = SoundOut()
         self._participants: dict[str, Participant] = {}
         self._joining = 0
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -297,7 +299,7 @@ class Call:
     async def said(self, participant: Participant, event: Any) -> None:
         match event:
             case channel.Mute(on=on):
-                participant.muted = on
+                participant.sound.voice.muted = on
             case channel.CameraOn(on=on):
                 self._staff_camera.switched(participant, on)
             case _:
@@ -390,9 +392,11 @@ class Call:
     def _tick_sound(self, block: Samples) -> None:
         mixed = self._mixer.tick(block)
         self._speaker.play(mixed.speaker)
-        for peer, heard in mixed.participants.items():
-            if (participant := self._participants.get(peer)) is not None:
-                participant.hear(heard)
+        there = {peer: p for peer, p in self._participants.items() if peer in mixed.participants}
+        heard = {peer: mixed.participants[peer] for peer in there}
+        packets = self._sound_out.packets(heard, mixed.recording, {peer: p.sound.loss for peer, p in there.items()})
+        for peer, packet in packets.items():
+            there[peer].hear(packet)
         self._recordings.sound(mixed.recording, self._now() - SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ)
 
     async def _count_seconds(self) -> None:

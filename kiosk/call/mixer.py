@@ -5,54 +5,39 @@ All sound is (960,) int16 mono at 48 kHz, 20 ms a block.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.call.ducking import Ducker
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Samples
 
-MAX_WAITING = 10
-"""200 ms: more delay than that and people begin to talk into each other's sentences (ITU-T G.114)."""
-CUSHION = 2
-"""Blocks gathered before a voice (re)starts, so that common jitter tears no holes."""
+LOUDEST = 29_000
+"""1 dB below full scale: several voices at once are turned down together to that, not cut off."""
+RELEASE = 1.02
+"""A block: 1 dB in 0.12 s, so that a loud word does not make the next one pump."""
+SETTLED = 240
+"""Samples (5 ms) in which a gain changes: fast enough for a shout, too slow to click."""
 
 SILENCE: Samples = np.zeros(SAMPLES_PER_BLOCK, np.int16)
 SILENCE.flags.writeable = False
 
+Total = NDArray[np.int32]
 
-class Voice:
-    """The jitter buffer of one participant: any number of samples in, blocks out, silence where nothing came."""
 
-    def __init__(self) -> None:
-        self._blocks: deque[Samples] = deque()
-        self._rest: Samples = np.zeros(0, np.int16)
-        self._playing = False
-        self.dropped = 0
-
-    def put(self, samples: Samples) -> None:
-        """(N,) int16. What is older than 200 ms is dropped."""
-        waiting = np.concatenate((self._rest, samples))
-        whole = len(waiting) // SAMPLES_PER_BLOCK * SAMPLES_PER_BLOCK
-        self._blocks.extend(waiting[:whole].reshape(-1, SAMPLES_PER_BLOCK))
-        self._rest = waiting[whole:]
-        while len(self._blocks) > MAX_WAITING:
-            self._blocks.popleft()
-            self.dropped += 1
+class Heard(Protocol):
+    """Somebody's voice."""
 
     def take(self) -> Samples:
-        """The next block; silence until a little cushion has gathered."""
-        if not self._playing and len(self._blocks) < CUSHION:
-            return SILENCE
-        self._playing = bool(self._blocks)
-        return self._blocks.popleft() if self._blocks else SILENCE
+        """The next block, each tick; `SILENCE` itself for silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """One tick's blocks. `participants` maps each peer to what it hears."""
+    """One tick's blocks. `participants` maps each peer to what it hears; those who say nothing hear `recording`."""
 
     speaker: Samples
     recording: Samples
@@ -62,38 +47,65 @@ class Mixed:
 class Mixer:
     """Used from the loop only. `muted` takes the kiosk's microphone out of everything, the recording as well."""
 
-    def __init__(self) -> None:
-        self._voices: dict[str, Voice] = {}
+    def __init__(self, ducker: Ducker | None = None) -> None:
+        """ducker: turns the microphone down while a participant speaks, where nothing else cancels the echo."""
+        self._voices: dict[str, Heard] = {}
+        self._ducker = ducker
+        self._limits: dict[str, Limiter] = {}
+        self._speaker, self._recording = Limiter(), Limiter()
         self.muted = False
 
-    def add(self, peer: str, voice: Voice) -> None:
+    def add(self, peer: str, voice: Heard) -> None:
         """A new voice; it replaces one of the same peer."""
         self._voices[peer] = voice
+        self._limits[peer] = Limiter()
 
-    def remove(self, peer: str, voice: Voice) -> None:
+    def remove(self, peer: str, voice: Heard) -> None:
         """Nothing happens where the peer has a newer voice by now."""
         if self._voices.get(peer) is voice:
-            del self._voices[peer]
+            del self._voices[peer], self._limits[peer]
 
     def tick(self, microphone: Samples) -> Mixed:
-        own: NDArray[np.int32] = (SILENCE if self.muted else microphone).astype(np.int32)
         blocks = {peer: voice.take() for peer, voice in self._voices.items()}
         others = _sum(blocks.values())
-        everything = own + others
-        return Mixed(
-            speaker=_saturated(others),
-            recording=_saturated(everything),
-            participants={peer: _saturated(everything - block) for peer, block in blocks.items()},
-        )
+        speaker = self._speaker.limited(others)
+        own = self._ducker.ducked(microphone, speaker) if self._ducker else microphone
+        everything = others if self.muted else others + own
+        recording = self._recording.limited(everything)
+        heard = {
+            peer: recording if block is SILENCE else self._limits[peer].limited(everything - block)
+            for peer, block in blocks.items()
+        }
+        return Mixed(speaker, recording, heard)
 
 
-def _sum(blocks: Iterable[Samples]) -> NDArray[np.int32]:
+class Limiter:
+    """Turns down what is too loud for 16 bits, and slowly up again."""
+
+    def __init__(self) -> None:
+        self._gain = 1.0
+
+    def limited(self, total: Total) -> Samples:
+        """(960,) int32 -> (960,) int16; untouched where it fits."""
+        peak = int(max(total.max(), -total.min()))
+        gain = min(1.0, self._gain * RELEASE, LOUDEST / peak if peak else 1.0)
+        if gain == self._gain == 1.0:
+            return total.astype(np.int16)
+        loud = total * ramp(self._gain, gain)
+        self._gain = gain
+        return np.clip(loud, -32768, 32767).astype(np.int16)
+
+
+def ramp(before: float, after: float) -> NDArray[np.float64]:
+    """(960,): from one gain to the other within SETTLED samples."""
+    gains = np.full(SAMPLES_PER_BLOCK, after)
+    gains[:SETTLED] = np.linspace(before, after, SETTLED)
+    return gains
+
+
+def _sum(blocks: Iterable[Samples]) -> Total:
     total = np.zeros(SAMPLES_PER_BLOCK, np.int32)
     for block in blocks:
-        total += block
+        if block is not SILENCE:
+            total += block
     return total
-
-
-def _saturated(total: NDArray[np.int32]) -> Samples:
-    """Clipped, not wrapped: too loud sounds harsh, wrapped sounds broken."""
-    return np.clip(total, -32768, 32767).astype(np.int16)

@@ -60,10 +60,18 @@ def h264_only() -> list[RTCRtpCodecCapability]:
     return h264 + [c for c in codecs if c.mimeType.lower() == "video/rtx"]
 
 
+def opus_only() -> list[RTCRtpCodecCapability]:
+    """What our sound sections may be: the codec that every WebRTC client has (RFC 7874, section 3)."""
+    codecs = RTCRtpSender.getCapabilities("audio").codecs
+    return [c for c in codecs if c.mimeType.lower() == "audio/opus"]
+
+
 def _media(m: MediaDescription) -> Media:
     kind: Literal["audio", "video"] = "video" if m.kind == "video" else "audio"
     if kind == "video" and m.port != 0 and not _has_baseline(m):
         raise Malformed("the offer has video without H.264 (constrained baseline, packetization-mode 1)")
+    if kind == "audio" and m.port != 0 and not any(c.mimeType.lower() == "audio/opus" for c in m.rtp.codecs):
+        raise Malformed("the offer has sound without Opus")
     direction = m.direction or "sendrecv"
     return Media(kind, sends=direction in ("sendrecv", "sendonly"), receives=direction in ("sendrecv", "recvonly"))
 

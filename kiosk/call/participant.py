@@ -21,11 +21,12 @@ from aiortc.sdp import candidate_from_sdp
 from kiosk.call.aiortc_hooks import VideoSender, abort, negotiate_playout_delay, tune_gathering
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
-from kiosk.call.mixer import Mixer, Voice
-from kiosk.call.offer import Offer, h264_only, read_offer
+from kiosk.call.mixer import Mixer
+from kiosk.call.offer import Offer, h264_only, opus_only, read_offer
+from kiosk.call.opus import with_opus_wishes
 from kiosk.call.rate import Figures, LinkRate
 from kiosk.call.relay import Relay
-from kiosk.call.sound_tracks import SoundReader, SoundTrack
+from kiosk.call.sound_link import SoundLink
 from kiosk.call.tracks import PacketTrack
 from kiosk.config import CallSettings
 from kiosk.errors import Malformed
@@ -71,13 +72,11 @@ class Participant:
         self.peer, self.person, self.author = peer, person, author
         self.camera_on = False
         self.is_connected = False
-        self.muted = False
         self.why_gone = ""
         self._host, self._relay, self._mixer, self._settings, self._now = host, relay, mixer, settings, now
         self._connection = RTCPeerConnection(_configuration(settings, turn_password))
         self._video = PacketTrack(relay, begin_s)
-        self._sound = SoundTrack()
-        self._voice = Voice()
+        self.sound = SoundLink()
         self._sender: VideoSender | None = None
         self._rate = LinkRate(settings.bitrate_min_bps, settings.bitrate_max_bps, now())
         self._inbox: Queue[Any] = Queue(500)
@@ -113,13 +112,13 @@ class Participant:
             await connection.setLocalDescription(await connection.createAnswer())
         except Exception as error:  # named place: aiortc breaks on a strange SDP wherever it happens to
             raise Malformed(f"the offer cannot be answered: {error or type(error).__name__}") from error
-        return str(connection.localDescription.sdp)
+        return with_opus_wishes(str(connection.localDescription.sdp))
 
     def _add_transceivers(self, offer: Offer) -> RTCRtpTransceiver | None:
         """Ours in the offer's order; our video and sound go where they are first received. Returns video's."""
         sends: dict[str, RTCRtpTransceiver] = {}
         for media in offer.media:
-            own: MediaStreamTrack = self._video if media.kind == "video" else self._sound
+            own: MediaStreamTrack = self._video if media.kind == "video" else self.sound.track
             if media.receives and media.kind not in sends:
                 transceiver = self._connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
                 sends[media.kind] = transceiver
@@ -127,6 +126,9 @@ class Participant:
                 transceiver = self._connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
             if media.kind == "video":
                 transceiver.setCodecPreferences(h264_only())
+            else:
+                transceiver.setCodecPreferences(opus_only())
+                self.sound.attach(transceiver)
         return sends.get("video")
 
     async def add_candidate(self, candidate: str, mid: str) -> None:
@@ -146,12 +148,11 @@ class Participant:
 
     async def run(self) -> None:
         """Until the participant is gone; `why_gone` says why."""
-        self._mixer.add(self.peer, self._voice)
+        self._mixer.add(self.peer, self.sound.voice)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._work(), name=f"call-inbox-{self.peer}")]
-            for track in self._tracks:
-                read = self._listen if track.kind == "audio" else self._watch
-                tasks.append(group.create_task(read(track), name=f"call-{track.kind}-{self.peer}"))
+            cameras = [track for track in self._tracks if track.kind == "video"]
+            tasks += [group.create_task(self._watch(track), name=f"call-video-{self.peer}") for track in cameras]
             tasks.append(group.create_task(self._resolve_late(), name=f"call-names-{self.peer}"))
             await self._gone.wait()
             for task in tasks:
@@ -166,9 +167,9 @@ class Participant:
     async def close(self) -> None:
         """Frees everything, within CLOSE_LIMIT_S."""
         self.drop("closed")
-        self._mixer.remove(self.peer, self._voice)
+        self._mixer.remove(self.peer, self.sound.voice)
         self._video.stop()
-        self._sound.stop()
+        self.sound.track.stop()
         self._connection.remove_all_listeners()
         closing = asyncio.create_task(self._connection.close(), name=f"call-close-{self.peer}")
         await asyncio.wait({closing}, timeout=CLOSE_LIMIT_S)
@@ -196,14 +197,6 @@ class Participant:
         async for event in self._inbox:
             await self._host.said(self, event)
 
-    async def _listen(self, track: MediaStreamTrack) -> None:
-        reader = SoundReader(self._voice.put)
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                frame = await track.recv()
-                if isinstance(frame, av.AudioFrame) and not self.muted:
-                    reader.feed(frame)
-
     async def _watch(self, track: MediaStreamTrack) -> None:
         """Reads always, shown or not: frames nobody takes would pile up, 1.2 MB a second."""
         with contextlib.suppress(MediaStreamError):
@@ -214,9 +207,9 @@ class Participant:
 
     # --- what goes to it --------------------------------------------------------------------------------------------
 
-    def hear(self, block: Any) -> None:
-        """20 ms of what it is to hear."""
-        self._sound.put(block)
+    def hear(self, packet: bytes | None) -> None:
+        """20 ms of what it is to hear, as Opus; None where that is still silence."""
+        self.sound.track.put(packet)
 
     def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
         t = self._sender.to_wire(self._video.pts(captured_s)) if self._sender else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from kiosk.call.mixer import CUSHION, MAX_WAITING, SILENCE, Mixed, Mixer, Voice
+from kiosk.call.ducking import Ducker
+from kiosk.call.mixer import LOUDEST, SILENCE, Mixed, Mixer
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Samples
 
 
@@ -13,14 +13,21 @@ def block(value: int) -> Samples:
     return np.full(SAMPLES_PER_BLOCK, value, np.int16)
 
 
+class Saying:
+    """A voice that says the same for ever; nothing at all for 0."""
+
+    def __init__(self, value: int) -> None:
+        self.block = block(value) if value else SILENCE
+
+    def take(self) -> Samples:
+        return self.block
+
+
 def mixer_with(**voices: int) -> Mixer:
-    """Each voice says the same value for a while."""
+    """Each voice says its value."""
     mixer = Mixer()
     for peer, value in voices.items():
-        voice = Voice()
-        mixer.add(peer, voice)
-        for _ in range(4):
-            voice.put(block(value))
+        mixer.add(peer, Saying(value))
     return mixer
 
 
@@ -39,11 +46,45 @@ def test_everybody_hears_all_but_himself() -> None:
     assert value(mixed.recording) == 123
 
 
-def test_too_loud_is_clipped_never_wrapped() -> None:
-    mixed = mixer_with(ann=30_000, bob=30_000, eve=-30_000).tick(block(30_000))
-    assert value(mixed.recording) == 32_767
-    assert value(mixed.participants["eve"]) == 32_767
-    assert value(mixed.participants["ann"]) == 30_000
+def test_too_loud_is_turned_down_together_and_never_cut_off_or_wrapped() -> None:
+    mixer = mixer_with(ann=30_000, bob=15_000, eve=-15_000)
+    mixer.tick(block(30_000))
+    mixed = mixer.tick(block(30_000))
+    assert value(mixed.recording) == LOUDEST
+    assert value(mixed.participants["eve"]) == LOUDEST
+    assert value(mixer_with(ann=30_000, bob=15_000).tick(block(13_000)).participants["ann"]) == 28_000
+
+
+def test_a_shout_turns_the_sound_down_without_a_click_and_it_comes_up_again() -> None:
+    mixer, voice = Mixer(), Saying(20_000)
+    mixer.add("ann", voice)
+    quiet = [mixer.tick(SILENCE).recording for _ in range(3)]
+    loud = [mixer.tick(block(20_000)).recording for _ in range(3)]
+    after = [mixer.tick(SILENCE).recording for _ in range(40)]
+    assert value(quiet[0]) == 20_000
+    assert int(np.abs(loud[0]).max()) <= 32_767
+    assert value(loud[-1]) == LOUDEST
+    assert int(after[0][-1]) < 16_000
+    steps = np.diff(np.concatenate(after).astype(int))
+    assert steps.min() >= 0  # no pumping
+    assert steps.max() < 20
+    assert value(after[-1]) == 20_000
+
+
+def test_those_who_say_nothing_hear_the_same_block() -> None:
+    mixed = mixer_with(ann=100, bob=0, eve=0).tick(block(3))
+    assert mixed.participants["bob"] is mixed.participants["eve"] is mixed.recording
+    assert value(mixed.participants["ann"]) == 3
+
+
+def test_without_echo_cancelling_the_microphone_goes_down_while_somebody_speaks() -> None:
+    mixer = Mixer(Ducker())
+    voice = Saying(0)
+    mixer.add("ann", voice)
+    assert value(mixer.tick(block(3000)).recording) == 3000
+    voice.block = block(5000)
+    mixer.tick(block(3000))
+    assert value(mixer.tick(block(3000)).participants["ann"]) < 60
 
 
 def test_a_muted_microphone_is_heard_by_nobody_and_is_not_recorded() -> None:
@@ -56,7 +97,7 @@ def test_a_muted_microphone_is_heard_by_nobody_and_is_not_recorded() -> None:
 
 
 def test_who_has_left_is_silent_and_the_old_connection_takes_no_new_one_away() -> None:
-    mixer, old, new = Mixer(), Voice(), Voice()
+    mixer, old, new = Mixer(), Saying(1), Saying(2)
     mixer.add("ann", old)
     mixer.add("ann", new)
     mixer.remove("ann", old)
@@ -69,32 +110,3 @@ def test_nobody_there_is_silence_on_the_speaker() -> None:
     mixed: Mixed = Mixer().tick(block(5))
     assert value(mixed.speaker) == 0
     assert value(mixed.recording) == 5
-
-
-@pytest.mark.parametrize("size", [1, 160, 441, 960, 2880])
-def test_samples_come_out_in_order_however_they_were_cut(size: int) -> None:
-    voice = Voice()
-    sent = np.arange(4 * 2880, dtype=np.int16)[: 4 * SAMPLES_PER_BLOCK]
-    for begin in range(0, len(sent), size):
-        voice.put(sent[begin : begin + size])
-    got = np.concatenate([voice.take() for _ in range(4)])
-    assert (got == sent).all()
-
-
-def test_a_voice_waits_for_a_cushion_and_gathers_a_new_one_after_a_hole() -> None:
-    voice = Voice()
-    voice.put(block(1))
-    assert voice.take() is SILENCE
-    voice.put(block(2))
-    assert [value(voice.take()) for _ in range(CUSHION)] == [1, 2]
-    assert voice.take() is SILENCE
-    voice.put(block(3))
-    assert voice.take() is SILENCE
-
-
-def test_more_than_200_ms_of_a_voice_are_dropped_oldest_first() -> None:
-    voice = Voice()
-    for n in range(MAX_WAITING + 5):
-        voice.put(block(n))
-    assert voice.dropped == 5
-    assert value(voice.take()) == 5
