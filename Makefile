@@ -18,7 +18,7 @@ check: $(VENV)/.ready
 	@$(BIN)/mypy
 
 # make bench NAME=main_job
-bench: $(VENV)/.ready mosquitto chromium
+bench: $(VENV)/.ready mosquitto chromium $(if $(filter call fanout,$(NAME)),rivals)
 	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; ls benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
@@ -63,6 +63,19 @@ $(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-
 	@mkdir -p $(CLIENTS) && cp tests/whole/clients/package.json tests/whole/clients/package-lock.json $(CLIENTS)/
 	@npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund --silent
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(CLIENTS)/python imageio-ffmpeg==0.8.1
+	@touch $@
+
+# What the call is measured against. Packages of npm lie under build/, never in the repository.
+GSTREAMER := gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+	gstreamer1.0-plugins-ugly gstreamer1.0-nice python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+
+.PHONY: rivals
+rivals: build/rivals/.ready
+	$(call install,gst-inspect-1.0,$(GSTREAMER))
+build/rivals/.ready:
+	$(call install,npm,npm)
+	@mkdir -p build/rivals
+	@npm install --silent --no-audit --no-fund --no-save --prefix build/rivals @roamhq/wrtc
 	@touch $@
 
 # After a change of the dependencies in pyproject.toml.

@@ -1,0 +1,113 @@
+"""The kiosk's side of the benchmarks: a real kiosk.call.Call that films the film. See senders.py, which starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.film import FPS, HEIGHT, WIDTH, Film
+from benchmarks.film_studio import FilmSource
+from kiosk.call.call import Call, Tell, TellPoses
+from kiosk.call.tools import Tools
+from kiosk.config import CallSettings
+from kiosk.hw.camera_frames import FramesCamera
+from kiosk.hw.encoder import X264Encoder
+from kiosk.hw.sim.sound import MeterSpeaker
+from kiosk.hw.sound import Silence, ThreadMicrophone
+from kiosk.session.record import Consent, Device, Person, Recording, Session
+from kiosk.session.states import State
+
+SESSION = Session(
+    id="session-bench",
+    epoch="e1",
+    rev=1,
+    kiosk="kiosk-bench",
+    device=Device("device-bench", "Bench"),
+    state=State.RUNNING,
+    origin="code_user",
+    created_at="2026-01-01T00:00:00Z",
+)
+CONSENT = Consent(True, "2026-01-01T00:00:00Z", "May we record?", "en", "call")
+
+
+def camera(settings: CallSettings) -> FramesCamera:
+    def encoder(bps: int) -> X264Encoder:
+        return X264Encoder(WIDTH, HEIGHT, FPS, bps, settings.bitrate_max_bps)
+
+    return FramesCamera(FilmSource(Film()), encoder, settings.bitrate_max_bps)
+
+
+@asynccontextmanager
+async def call(settings: CallSettings, folder: Path, record: bool = False) -> AsyncIterator[Call]:
+    """A call on the film, silent, with everything that a call of the kiosk has but the display."""
+    eye = camera(settings)
+
+    def tools(tell: Tell, tell_poses: TellPoses) -> Tools:
+        return Tools(
+            call_id="call-bench",
+            tell=tell,
+            tell_poses=tell_poses,
+            still=eye.still,
+            folder=folder,
+            artifact=lambda artifact: None,
+            settings=settings,
+            changed=lambda: None,
+        )
+
+    recording = Recording(allowed=True, asked=record, consent=CONSENT)
+    async with Call(
+        session=msgspec.structs.replace(SESSION, recording=recording),
+        call_id="call-bench",
+        camera=eye,
+        microphone=ThreadMicrophone(Silence()),
+        speaker=MeterSpeaker(),
+        settings=settings,
+        make_tools=tools,
+        folder=folder,
+    ) as opened:
+        news = asyncio.create_task(_read(opened))
+        yield opened
+    await news
+
+
+async def _read(opened: Call) -> None:
+    """The news must be read as the book does, or they would wait for ever."""
+    async for _ in opened.news():
+        pass
+
+
+async def serve(options: dict[str, Any]) -> None:
+    settings = CallSettings(loopback=True, bitrate_max_bps=options.get("bitrate_bps", CallSettings().bitrate_max_bps))
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader(limit=2**20)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder:
+        async with call(settings, Path(folder), options.get("record", False)) as opened:
+            print(json.dumps("ready"), flush=True)
+            while line := await lines.readline():
+                print(json.dumps(await do(opened, json.loads(line))), flush=True)
+
+
+async def do(opened: Call, what: dict[str, Any]) -> object:
+    match what["do"]:
+        case "offer":
+            return await opened.join(what["peer"], Person(what["peer"], what["peer"]), what["sdp"])
+        case "leave":
+            await opened.leave(what["peer"])
+            return None
+        case "record":
+            opened.record(what["on"])
+            return None
+    raise ValueError(what["do"])
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(json.loads(sys.argv[1])))

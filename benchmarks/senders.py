@@ -1,0 +1,122 @@
+"""The senders that are compared, each a process of its own: ours, and rivals in benchmarks/rivals.
+
+A sender gets options as JSON in its argument, says "ready" once it films, and then answers each line of JSON on its
+input by one: {"do": "offer", "peer": …, "sdp": …} by its SDP with all candidates, {"do": "leave", "peer": …} by null.
+It ends with its input. Options: bitrate_bps, the most that the picture may take (none: as it comes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RIVALS = Path(__file__).parent / "rivals"
+PACKAGES = Path(__file__).parents[1] / "build" / "rivals" / "node_modules"
+TICK_HZ = os.sysconf("SC_CLK_TCK")
+
+
+class Missing(Exception):
+    """A rival is not installed here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    name: str
+    title: str
+    command: tuple[str, ...]
+    installed: Callable[[], bool] = lambda: True
+    install: str = ""
+
+
+def _has_libwebrtc() -> bool:
+    return shutil.which("node") is not None and (PACKAGES / "@roamhq" / "wrtc").is_dir()
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("ours", "the kiosk", (sys.executable, "-m", "benchmarks.sender_ours")),
+        Kind(
+            "libwebrtc",
+            "libwebrtc",
+            ("node", str(RIVALS / "libwebrtc.js")),
+            _has_libwebrtc,
+            "npm's @roamhq/wrtc: make rivals",
+        ),
+        Kind("aiortc", "aiortc as it comes", (sys.executable, "-m", "benchmarks.rivals.aiortc_sender")),
+    )
+}
+
+
+def check_installed(names: tuple[str, ...]) -> None:
+    """Raises Missing, which says what to do."""
+    missing = [KINDS[name] for name in names if not KINDS[name].installed()]
+    if missing:
+        raise Missing("; ".join(f"{kind.title} is not installed ({kind.install})" for kind in missing))
+
+
+class Sender:
+    """A running one. One question at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def answer(self, peer: str, offer: str) -> str:
+        return str(await self.ask(do="offer", peer=peer, sdp=offer))
+
+    async def ask(self, **what: object) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        return await self.read()
+
+    async def read(self) -> Any:
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), 30)
+        if not line:
+            raise RuntimeError("the sender has ended")
+        return json.loads(line)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_s(self) -> float:
+        """User and system time of the process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK_HZ
+
+
+@asynccontextmanager
+async def sending(name: str, **options: object) -> AsyncIterator[Sender]:
+    process = await asyncio.create_subprocess_exec(
+        *KINDS[name].command,
+        json.dumps(options),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**20,
+        env=os.environ | {"NODE_PATH": str(PACKAGES)},
+    )
+    try:
+        sender = Sender(process)
+        await sender.read()
+        yield sender
+    finally:
+        await _ended(process)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), 5)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
