@@ -87,10 +87,12 @@ async def code_user_page(
 ) -> Response[Any]:
     session = await code_user.session(token)
     items = await code_user.items(token, session)
-    waiting = any(not item.url for item in items) or not shown(session)
+    here = sum(bool(item.url) for item in items)
+    waiting = here < len(items) or not items
     language = session.language if session.language in get_args(Language) else "en"
     day = format_date(date.fromisoformat(session.created_at[:10]), "long", locale=language)
-    return pages.show("code_user.html", None, language=language, session=session, day=day, items=items, waiting=waiting)
+    values: dict[str, Any] = {"session": session, "day": day, "items": items, "here": here, "waiting": waiting}
+    return pages.show("code_user.html", None, language=language, **values)
 
 
 @get("/s/{token:str}/{artifact_id:str}", opt=PUBLIC)

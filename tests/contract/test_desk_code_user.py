@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from playwright.async_api import async_playwright, expect
 
 from desk.code_user import LINK_S
 from desk.config import signing_secret
@@ -54,20 +55,20 @@ async def invited(kiosk: Kiosk, session: Session) -> str:
     return str(urlsplit(links[-1].url).path)
 
 
-async def upload(kiosk: Kiosk, guest: httpx.AsyncClient, content: bytes) -> None:
-    grants = await until(lambda: [g for g in kiosk.grants if g.artifact == "a-flat"])
+async def upload(kiosk: Kiosk, guest: httpx.AsyncClient, content: bytes, artifact: str = "a-flat") -> None:
+    grants = await until(lambda: [g for g in kiosk.grants if g.artifact == artifact])
     tus = {"Tus-Resumable": "1.0.0"}
     begun = await guest.post(grants[0].url, headers={**tus, "Upload-Length": str(len(content))})
     headers = {**tus, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
     await guest.patch(begun.headers["Location"], content=content, headers=headers)
-    await until(lambda: kiosk.stored)
+    await until(lambda: artifact in [stored.artifact for stored in kiosk.stored])
 
 
 async def test_the_page_shows_what_has_arrived_and_what_is_on_its_way(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
     path = await invited(kiosk, over())
     waiting = await guest.get(path)
     assert waiting.status_code == 200
-    assert "<progress" in waiting.text
+    assert "Noch an der Maschine" in waiting.text
     assert 'http-equiv="refresh"' in waiting.text
     await upload(kiosk, guest, JPEG)
     there = await guest.get(path)
@@ -75,6 +76,33 @@ async def test_the_page_shows_what_has_arrived_and_what_is_on_its_way(kiosk: Kio
     assert 'http-equiv="refresh"' not in there.text
     picture = await guest.get(f"{path}/a-flat")
     assert (picture.content, picture.headers["content-type"]) == (JPEG, "image/jpeg")
+
+
+async def test_what_comes_appears_by_itself_and_what_is_there_is_left_alone(
+    site: Site, kiosk: Kiosk, guest: httpx.AsyncClient
+) -> None:
+    session = over()
+    second = an_artifact(JPEG + b"2", "a-flat2", kind=ArtifactKind.FLATTENED, content_type="image/jpeg")
+    path = await invited(kiosk, next_rev(session, artifacts=(*session.artifacts, second)))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
+        )
+        page = await browser.new_page()
+        await page.clock.install()
+        await page.goto(site.url + path)
+        await expect(page.locator("#state")).to_contain_text("Schon da: 0 von 2")
+        await expect(page.locator(".artifact .waiting")).to_have_count(2)
+        await upload(kiosk, guest, JPEG)
+        await page.clock.run_for(5_000)
+        picture = page.locator(".artifact img")
+        await expect(picture).to_have_attribute("src", f"{path}/a-flat")
+        await picture.evaluate("picture => { picture.dataset.touched = 'no'; }")
+        await upload(kiosk, guest, JPEG + b"2", "a-flat2")
+        await page.clock.run_for(5_000)
+        await expect(page.locator("#state")).to_contain_text("Alles ist da")
+        await expect(picture.first).to_have_attribute("data-touched", "no")
+        await browser.close()
 
 
 async def test_nothing_but_recordings_and_finished_pictures_is_shown(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:

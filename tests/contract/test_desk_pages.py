@@ -316,6 +316,24 @@ def test_start_rings_at_the_machine_and_can_be_given_up(desk: StubDesk, open_pag
     expect(page.locator("#join")).to_be_visible()  # given up is given up: it does not join by itself
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "is damaged"), ("de", "ist beschädigt")])
+def test_a_file_that_is_lost_says_so_instead_of_being_waited_for(
+    desk: StubDesk, open_page: Callable[..., Page], language: str, words: str
+) -> None:
+    files = (
+        artifact("a-1", "recording", "call-1.mp4", uploaded=False),
+        artifact("a-2", "session_data", "session.json", uploaded=False),
+    )
+    told = session(state=State.CLOSED, artifacts=files)
+    desk.put(told)
+    page = open_page(f"/sessions/s-1?language={language}")
+    expect(page.locator('.artifact[data-kind="recording"] progress')).to_have_count(1)
+    desk.put(replace(told, rev=9, artifacts=tuple(replace(a, lost="damaged") for a in files)))
+    for kind in ("recording", "session_data"):
+        expect(page.locator(f'.artifact[data-kind="{kind}"] [data-lost="damaged"]')).to_contain_text(words)
+        expect(page.locator(f'.artifact[data-kind="{kind}"] progress')).to_have_count(0)
+
+
 def test_files_say_where_they_are_until_they_are_here(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     files = (
         artifact("a-1", "recording", "call-1.mp4", uploaded=False),
@@ -347,7 +365,12 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
         views = {i: {"url": "", "uploaded": False, "received": n} for i, n in places.items()}
         desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
 
+    expect(recording).to_contain_text("comes as soon as the network allows it")
+    total = page.locator("#on-their-way")
+    expect(total).to_contain_text("0 of 2 files are here, 2 kB are still to come")
     received(604, 0)
+    expect(total).to_contain_text("1.4 kB are still to come")
+    expect(total.locator("progress")).to_have_attribute("value", "30")
     expect(recording).to_contain_text("On its way: 60 %")
     expect(recording.locator("progress")).to_have_attribute("value", "60")
     expect(data.locator("progress")).to_be_hidden()
@@ -357,6 +380,10 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
     views = {"a-1": {"url": "/files/call-1.mp4", "uploaded": True, "received": 1000}}
     desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
     expect(recording.locator("video")).to_be_visible()
+    expect(total).to_contain_text("1 of 2 files are here")
+    views["a-2"] = {"url": "/files/session.json", "uploaded": True, "received": 1000}
+    desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+    expect(total).to_be_hidden()
 
 
 def test_somebody_who_is_not_assigned_looks_and_cannot_act(desk: StubDesk, open_page: Callable[..., Page]) -> None:

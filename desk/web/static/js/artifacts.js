@@ -22,15 +22,19 @@ function fileLink(url, text, iconName, download) {
 }
 
 /** What is not here: where it is, and how much of it has come. `paintProgress` fills it in. @param {Artifact} artifact */
-const waiting = (artifact) => el("div", { class: "waiting", "data-of": artifact.id }, icon("clock"), ...progress(artifact),
-  el("span", { class: "small" }, t("{size}, comes when the session is closed and the network allows it", { size: size(artifact.bytes) })));
+const waiting = (artifact) => el("div", { class: "waiting", "data-of": artifact.id }, icon("clock"), ...progress(artifact), el("span", { class: "small" }));
 
 /** @param {Artifact} artifact */
 const progress = (artifact) => [el("span", { class: "where" }, t("Still at the kiosk")),
   el("progress", { max: 100, value: 0, hidden: true, "aria-label": t("Upload of {name}", { name: artifact.name }) })];
 
-/** In place, so that a video that plays beside it is left alone. @param {Artifact[]} artifacts @param {Places} places @param {Element} parent */
-function paintProgress(artifacts, places, parent) {
+/** When it comes. @param {Artifact} artifact @param {boolean} ended uploads begin then */
+const when = (artifact, ended) => (ended ? t("{size}, comes as soon as the network allows it", { size: size(artifact.bytes) })
+  : t("{size}, comes when the session is closed and the network allows it", { size: size(artifact.bytes) }));
+
+/** In place, so that a video that plays beside it is left alone. @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
+function paintProgress({ artifacts, state }, places, parent) {
+  const ended = ["CLOSED", "CANCELLED"].includes(state);
   for (const place of parent.querySelectorAll("[data-of]")) {
     const artifact = artifacts.find((one) => one.id === /** @type {HTMLElement} */ (place).dataset.of);
     if (!artifact) continue;
@@ -42,7 +46,9 @@ function paintProgress(artifacts, places, parent) {
     bar.hidden = !received;
     bar.value = percent;
     const hint = /** @type {HTMLElement | null} */ (place.querySelector(".small"));
-    if (hint) hint.hidden = received > 0;
+    if (!hint) continue;
+    hint.hidden = received > 0;
+    hint.textContent = when(artifact, ended);
   }
 }
 
@@ -97,5 +103,19 @@ export function paintArtifacts(session, places, parent) {
     keyed(parent.children[place], items);
     /** @type {HTMLElement} */ (parent.children[place]).hidden = !items.length;
   });
-  paintProgress(session.artifacts, places, parent);
+  paintProgress(session, places, parent);
+}
+
+/**
+ * How much of all is here, files that have no place of their own on the page included.
+ * @param {import("./format.js").Session} session @param {Places} places
+ * @returns {{text: string, percent: number} | null} null where nothing is missing
+ */
+export function onTheirWay({ artifacts }, places) {
+  const here = artifacts.filter((artifact) => places[artifact.id]?.uploaded);
+  if (here.length === artifacts.length) return null;
+  const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
+  const come = artifacts.reduce((sum, artifact) => sum + (places[artifact.id]?.uploaded ? artifact.bytes : places[artifact.id]?.received ?? 0), 0);
+  const text = t("{n} of {all} files are here, {size} are still to come", { n: here.length, all: artifacts.length, size: size(Math.max(0, bytes - come)) });
+  return { text, percent: Math.floor((100 * come) / Math.max(1, bytes)) };
 }

@@ -10,7 +10,7 @@ import { ago, inVain, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 import { paintConsents, paintDetails, paintEarlier } from "./details.js";
-import { paintArtifacts } from "./artifacts.js";
+import { onTheirWay, paintArtifacts } from "./artifacts.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {import("./dom.js").Boot} Boot */
@@ -181,6 +181,10 @@ function paint() {
   paintDetails(session, (kind, more) => act(kind, more));
   byId("artifacts-panel").hidden = !session.artifacts.length;
   paintArtifacts(session, places, byId("artifacts"));
+  const missing = onTheirWay(session, places);
+  byId("on-their-way").hidden = !missing;
+  if (missing) setText("on-their-way-text", missing.text);
+  byId("on-their-way-bar").value = missing?.percent ?? 100;
   view.update(session);
   byId("session").setAttribute("aria-busy", "false");
 }
