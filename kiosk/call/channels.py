@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 from aiortc import RTCDataChannel
 from aiortc.exceptions import InvalidStateError
+from msgspec.structs import replace
 
+from kiosk.call.peer_clock import PeerClock
 from kiosk.errors import Malformed, Trouble
 from kiosk.wire import channel, codec
 
@@ -53,6 +55,8 @@ class Channels:
         self._poses: RTCDataChannel | None = None
         self._flood = Flood(MESSAGES_PER_S, now)
         self._beats = 0
+        self._beat_heard: tuple[float, float] | None = None  # (its sent_ms, when)
+        self.clock = PeerClock()
         self.heard_s = now()
         self.refused = 0
         self.flooded = 0
@@ -88,7 +92,12 @@ class Channels:
 
     def beat(self) -> None:
         self._beats += 1
-        self.tell(channel.Heartbeat(n=self._beats, sent_ms=round(self._now() * 1000, 1)))
+        now_ms = self._now() * 1000
+        beat = channel.Heartbeat(n=self._beats, sent_ms=round(now_ms, 2))
+        if self._beat_heard is not None:
+            sent_ms, heard_s = self._beat_heard
+            beat = replace(beat, echo_ms=sent_ms, held_ms=round(now_ms - heard_s * 1000, 2))
+        self.tell(beat)
 
     def _hear(self, data: str | bytes) -> None:
         self.heard_s = self._now()
@@ -104,7 +113,10 @@ class Channels:
             if self.refused == 1:
                 self._refuse(error.code, error.text)
             return
-        if not isinstance(event, channel.Heartbeat):
+        if isinstance(event, channel.Heartbeat):
+            self._beat_heard = (event.sent_ms, self.heard_s)
+            self.clock.heard(event, self.heard_s)
+        else:
             self._deliver(event)
 
     def _refuse(self, code: str, text: str) -> None:

@@ -11,6 +11,7 @@ from aiortc.mediastreams import MediaStreamError
 from av.packet import Packet
 
 from kiosk.call.relay import Outlet, Relay
+from kiosk.hw.ports import AccessUnit
 
 VIDEO_CLOCK_HZ = 90_000
 VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK_HZ)
@@ -31,9 +32,11 @@ class PacketTrack(MediaStreamTrack):
 
     def __init__(self, relay: Relay, begin_s: float) -> None:
         super().__init__()
-        self._relay = relay
+        self._relay, self._room = relay, WAITING_FRAMES
         self._begin_s = begin_s
         self._outlet: Outlet | None = None
+        self._coming: Outlet | None = None
+        self._last_pts = -1
         self._captured: OrderedDict[int, float] = OrderedDict()
 
     def pts(self, captured_s: float) -> int:
@@ -52,21 +55,48 @@ class PacketTrack(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         if self._outlet is None:
-            self._outlet = self._relay.open(WAITING_FRAMES)
-        try:
-            unit = await self._outlet.get()
-        except StopAsyncIteration:
-            raise MediaStreamError from None
+            self._outlet = self._relay.open(self._room)
+        unit = await self._next(self._outlet)
         packet: Packet[Any] = Packet(unit.data)
-        packet.pts = packet.dts = self.pts(unit.captured_s)
+        # a picture may come twice, by one relay and then by the other: a decoder drops what is not newer
+        self._last_pts = packet.pts = packet.dts = max(self._last_pts + 1, self.pts(unit.captured_s))
         packet.time_base = VIDEO_TIME_BASE
         self._remember(packet.pts, unit.captured_s)
         return packet
 
+    async def _next(self, outlet: Outlet) -> AccessUnit:
+        while True:
+            try:
+                return await outlet.get()
+            except StopAsyncIteration:
+                if self._outlet is None or self._outlet is outlet:
+                    raise MediaStreamError from None
+                outlet = self._outlet
+
+    def follow(self, relay: Relay, waiting: int | None = None) -> None:
+        """Leads the same track to another relay: from its next keyframe on, and as before until then.
+
+        waiting: at most so many of its units wait.
+        """
+        if relay is self._relay:
+            return
+        self._relay, self._room = relay, waiting or WAITING_FRAMES
+        if self._coming is not None:
+            self._coming.close()
+        if self._outlet is not None and self.readyState == "live":
+            self._coming = relay.open(self._room, self._switch)
+
+    def _switch(self) -> None:
+        """The keyframe is there; what still waits of the other relay is older."""
+        old, self._outlet, self._coming = self._outlet, self._coming, None
+        if old is not None:
+            old.close()
+
     def stop(self) -> None:
         super().stop()
-        if self._outlet is not None:
-            self._outlet.close()
+        for outlet in (self._outlet, self._coming):
+            if outlet is not None:
+                outlet.close()
 
     def _remember(self, pts: int, captured_s: float) -> None:
         self._captured[pts] = captured_s

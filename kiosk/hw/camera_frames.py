@@ -73,7 +73,7 @@ class FramesCamera:
         self._bitrate_bps = bitrate_bps
         self._now, self._lost_s, self._watch_s = now, lost_s, watch_s
         self._encoder: Encoder | None = None
-        self._encoding: Encoding | None = None  # a camera that was lost goes on as it was asked to
+        self._encoding: Encoding | None = None
         self._opened = False
 
     @property
@@ -88,7 +88,6 @@ class FramesCamera:
         self._stop = threading.Event()
         self._sharp, self._sharp_lock = SharpEncoder(), threading.Lock()
         self._newest: Picture | None = None
-        self._encoding = None
         self._skipping = False  # to the next keyframe, after a reader was too slow
         self._reason = "camera: no picture comes"
         await limited(self.source.open, _OPEN_S, "camera: does not open")

@@ -150,7 +150,8 @@ class Camera(Device, Protocol):
     def set_encoding(self, encoding: Encoding) -> None:
         """The same with size and rate of pictures: a request, taken up at the next picture, with a keyframe where the
         size changes. Nothing larger or faster than the camera is ever made; hardware may round, or keep its size:
-        what it is in the end, each access unit says. `pictures` stay as they are. From the loop; cheap to repeat."""
+        what it is in the end, each access unit says. `pictures` stay as they are. From the loop; cheap to repeat; it
+        holds over closing and opening, until the next one."""
 
     async def sharp(self, bits: int) -> AccessUnit:
         """The newest picture as a keyframe that stands alone, apart from the stream, in about so many bits at most:

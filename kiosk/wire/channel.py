@@ -81,10 +81,16 @@ class SnapshotClose(_Event, tag="snapshot-close", frozen=True, kw_only=True):
 
 
 class Heartbeat(_Event, tag="heartbeat", frozen=True, kw_only=True):
-    """Each second, both ways; answered by nobody. `sent_ms` is the sender's own clock."""
+    """Each second, both ways; answered by nobody. `sent_ms` is the sender's own clock.
+
+    echo_ms: `sent_ms` of the last one heard, which was `held_ms` ago: so each side can tell how far the clocks are
+    apart. None where none was heard, or by a participant that does not tell.
+    """
 
     n: Annotated[int, Meta(ge=0)]
     sent_ms: float = 0.0
+    echo_ms: float | None = None
+    held_ms: float = 0.0
 
 
 # --- participant -> kiosk ---------------------------------------------------------------------------------------------
@@ -116,6 +122,18 @@ class CameraOn(_Event, tag="camera", frozen=True, kw_only=True):
     """The staff camera is switched on or off; off at first."""
 
     on: bool
+
+
+class Seen(_Event, tag="seen", frozen=True, kw_only=True):
+    """What the participant saw of late, each two seconds or so, for the call's summary and its own display.
+
+    frames: some of the frames shown, each with the moment on the clock of its heartbeats' `sent_ms`.
+    freezes, frozen_s: since this connection began.
+    """
+
+    frames: Annotated[tuple[tuple[RtpTime, float], ...], Meta(max_length=20)] = ()
+    freezes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    frozen_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
 
 
 # --- kiosk -> participant ---------------------------------------------------------------------------------------------
@@ -162,12 +180,23 @@ class RecordingTold(_Event, tag="recording", frozen=True, kw_only=True):
 
 
 class Quality(_Event, tag="quality", frozen=True, kw_only=True):
-    """What the kiosk knows of the link to this participant, each second or two."""
+    """What the kiosk knows of the link to this participant, each second or two, and at each change of `step`.
+
+    step: the rung of the ladder this participant is on: `full`, `smaller` (three quarters of the camera's width and
+    height), `small` (half, and half the pictures a second), `stills` (one sharp picture a second).
+    width, height, fps: of what is sent. word: the link in one word. delay_ms: from the camera to this participant's
+    screen, as well as can be estimated by both clocks (`Seen`); None: not known.
+    """
 
     bitrate_bps: int
     loss: float
     round_trip_ms: float
     step: Text = ""
+    width: int = 0
+    height: int = 0
+    fps: int = 0
+    word: Text = ""
+    delay_ms: float | None = None
 
 
 class People(_Event, tag="people", frozen=True, kw_only=True):
@@ -204,6 +233,7 @@ FromParticipant = (
     | SnapshotTake
     | Mute
     | CameraOn
+    | Seen
 )
 
 FromKiosk = (

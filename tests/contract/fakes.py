@@ -72,6 +72,7 @@ class FakeCamera(_Opened):
         self.bitrates: list[int] = []
         self.encodings: list[Encoding] = []
         self.sharp_made = 0
+        self._encoder: X264Encoder | None = None  # until it is opened
         self.plugged = True
         self.hangs_closing = False
         self.numbers: dict[float, int] = {}
@@ -84,6 +85,8 @@ class FakeCamera(_Opened):
         self._units: Queue[AccessUnit] = Queue(60)
         self._pictures: Slot[Picture] = Slot()
         self._encoder = X264Encoder(WIDTH, HEIGHT, FPS, 400_000)
+        if self.encodings:
+            self._encoder.set_encoding(self.encodings[-1])
         self.encoders += 1
         self._task = asyncio.create_task(self._see(), name="fake-camera")
         return await super().__aenter__()
@@ -100,7 +103,8 @@ class FakeCamera(_Opened):
 
     def request_keyframe(self) -> None:
         self.keyframes_asked += 1
-        self._encoder.request_keyframe()
+        if self._encoder is not None:
+            self._encoder.request_keyframe()
 
     def set_bitrate(self, bps: int) -> None:
         self.bitrates.append(bps)
@@ -108,7 +112,8 @@ class FakeCamera(_Opened):
     def set_encoding(self, encoding: Encoding) -> None:
         self.encodings.append(encoding)
         self.bitrates.append(encoding.bps)
-        self._encoder.set_encoding(encoding)
+        if self._encoder is not None:
+            self._encoder.set_encoding(encoding)
 
     async def sharp(self, bits: int) -> AccessUnit:
         picture = self._newest
@@ -134,6 +139,7 @@ class FakeCamera(_Opened):
         while self.plugged:
             picture = self._newest = bars(number, time.monotonic())
             self.numbers[picture.captured_s] = number % STEPS
+            assert self._encoder is not None
             unit = self._encoder.encode(picture)
             if unit is not None:
                 self.keyframes_made += unit.keyframe

@@ -1,0 +1,108 @@
+"""Which size and rate of pictures a bitrate is good for, stepped down at once and up with patience. Pure.
+
+A thin rate spread over many pixels is mush: from some point on, fewer of them show more. Measured with x264 ultrafast
+on the moving scene (benchmarks/ladder.py; dB of luma against what the camera saw, shown at the camera's size):
+
+    kbit/s     720p30   540p30   360p15
+    2500        29.2     28.5     28.1
+    1000        26.1     26.1     26.7
+    650         24.5     25.0     25.8
+    500         23.4     24.3     25.2
+    300         18.3     22.2     24.0
+    200         16.2     18.3     23.1
+
+Below 0.018 bits a pixel x264 is at its coarsest quantiser and the picture falls apart; half the pictures a second are
+only worth it near there, since moving pictures are what a call is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kiosk.hw.ports import Encoding
+
+Step = Literal["full", "smaller", "small", "stills"]
+"""stills: a sharp picture a second, for those whose link carries no video (stills.py)."""
+
+UP_AFTER_S = 4.0
+"""So long there must be room for the next rung: a rate that has just recovered often falls again."""
+UP_AFTER_MOST_S = 64.0
+TRIED_IN_VAIN_S = 15.0
+"""A rung left again so soon was too high: the next try waits twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Shares of the camera's width and height, and of its pictures a second.
+
+    leave_bpp, take_bpp: bits a pixel below which it is left for the next one down, and from which on it is taken up.
+    """
+
+    step: Step
+    size: float
+    fps: float
+    leave_bpp: float
+    take_bpp: float
+
+
+RUNGS = (
+    Rung("full", 1.0, 1.0, leave_bpp=0.028, take_bpp=0.045),  # 720p30: 0.77 and 1.24 Mbit/s
+    Rung("smaller", 0.75, 1.0, leave_bpp=0.021, take_bpp=0.040),  # 540p30: 0.33 and 0.62 Mbit/s
+    Rung("small", 0.5, 0.5, leave_bpp=0.0, take_bpp=0.0),  # 360p15
+)
+
+
+class Ladder:
+    """Where one encoder stands. Times are monotonic seconds."""
+
+    def __init__(self, width: int, height: int, fps: int) -> None:
+        self._made = tuple(_encoding(rung, width, height, fps) for rung in RUNGS)
+        self._at = 0
+        self._room_since_s: float | None = None
+        self._patience_s = UP_AFTER_S
+        self._rose_s: float | None = None  # while it may yet turn out to have been in vain
+        self.downs = 0
+        self.ups = 0
+
+    @property
+    def step(self) -> Step:
+        return RUNGS[self._at].step
+
+    def advance(self, bps: int, now_s: float) -> Encoding:
+        """What to ask the encoder for, at `bps` from now on."""
+        if self._rose_s is not None and now_s - self._rose_s > TRIED_IN_VAIN_S:
+            self._rose_s, self._patience_s = None, UP_AFTER_S
+        while bps < self._bps(self._at, RUNGS[self._at].leave_bpp):
+            self._fall()
+        if self._at and bps >= self._bps(self._at - 1, RUNGS[self._at - 1].take_bpp):
+            self._rise_in_time(now_s)
+        else:
+            self._room_since_s = None
+        made = self._made[self._at]
+        return Encoding(made.width, made.height, made.fps, bps)
+
+    def _bps(self, at: int, bits_per_pixel: float) -> float:
+        made = self._made[at]
+        return made.width * made.height * made.fps * bits_per_pixel
+
+    def _fall(self) -> None:
+        if self._rose_s is not None:
+            self._patience_s = min(UP_AFTER_MOST_S, 2 * self._patience_s)
+        self._rose_s = None
+        self._at += 1
+        self.downs += 1
+
+    def _rise_in_time(self, now_s: float) -> None:
+        if self._room_since_s is None:
+            self._room_since_s = now_s
+        elif now_s - self._room_since_s >= self._patience_s:
+            self._at -= 1
+            self.ups += 1
+            self._rose_s, self._room_since_s = now_s, None
+
+
+def _encoding(rung: Rung, width: int, height: int, fps: int) -> Encoding:
+    return Encoding(
+        int(width * rung.size) // 2 * 2, int(height * rung.size) // 2 * 2, max(1, round(fps * rung.fps)), bps=0
+    )
