@@ -296,6 +296,9 @@ class Call:
     def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None:
         self._staff_camera.frame(participant, frame)
 
+    def sends_camera(self, participant: Participant) -> None:
+        self._staff_camera.sends(participant)
+
     async def said(self, participant: Participant, event: Any) -> None:
         match event:
             case channel.Mute(on=on):

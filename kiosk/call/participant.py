@@ -19,6 +19,7 @@ from aiortc.rtcconfiguration import RTCBundlePolicy
 from aiortc.sdp import candidate_from_sdp
 
 from kiosk.call.aiortc_hooks import VideoSender, abort, negotiate_playout_delay, tune_gathering
+from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
 from kiosk.call.mixer import Mixer
@@ -49,6 +50,9 @@ class Host(Protocol):
     def connected(self, participant: Participant) -> None: ...
     def channel_opened(self, participant: Participant) -> None: ...
     def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None: ...
+    def sends_camera(self, participant: Participant) -> None:
+        """Pictures come from it that nobody watches; called for each packet of them."""
+
     async def said(self, participant: Participant, event: Any) -> None: ...
 
 
@@ -82,6 +86,7 @@ class Participant:
         self._inbox: Queue[Any] = Queue(500)
         self.channels = Channels(self._inbox.put, lambda: host.channel_opened(self), now, peer)
         self._tracks: list[MediaStreamTrack] = []
+        self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
         self._began_s = self._measured_s = now()
         self._measured_bytes = 0
@@ -126,6 +131,7 @@ class Participant:
                 transceiver = self._connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
             if media.kind == "video":
                 transceiver.setCodecPreferences(h264_only())
+                self._cameras.append(CameraGate(transceiver.receiver, lambda: self._host.sends_camera(self)))
             else:
                 transceiver.setCodecPreferences(opus_only())
                 self.sound.attach(transceiver)
@@ -198,12 +204,17 @@ class Participant:
             await self._host.said(self, event)
 
     async def _watch(self, track: MediaStreamTrack) -> None:
-        """Reads always, shown or not: frames nobody takes would pile up, 1.2 MB a second."""
+        """Reads always: the last frames may still be decoded when nobody watches any more, and would be kept."""
         with contextlib.suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
                 if isinstance(frame, av.VideoFrame):
                     self._host.staff_frame(self, frame)
+
+    def watch(self, on: bool) -> None:
+        """Whether its camera's pictures are decoded, and handed to the host."""
+        for camera in self._cameras:
+            camera.open(on)
 
     # --- what goes to it --------------------------------------------------------------------------------------------
 

@@ -1,4 +1,7 @@
-"""Which staff camera the kiosk shows: the one switched on last, as long as pictures come from it."""
+"""Which staff camera the kiosk shows: the one switched on last, as long as pictures come from it.
+
+Only that one is decoded.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ class Source(Protocol):
     def says_camera(self) -> bool:
         """Whether it tells of its camera; one that cannot tell is on while it sends pictures."""
 
+    def watch(self, on: bool) -> None:
+        """Whether its pictures shall be decoded: those of one at most are."""
+
 
 class StaffCamera:
     """Hands the newest picture of the shown camera on, and None once there is none to show."""
@@ -29,6 +35,7 @@ class StaffCamera:
     def __init__(self, show: Callable[[Picture | None], None], now: Callable[[], float]) -> None:
         self._show = show
         self._now = now
+        self._sources: list[Source] = []  # those that are on, the one to be shown last
         self._shown: Source | None = None
         self._has_picture = False
         self._seen_s = 0.0
@@ -39,33 +46,56 @@ class StaffCamera:
 
     def switched(self, source: Source, on: bool) -> None:
         source.camera_on = on
+        self._sources = [s for s in self._sources if s is not source]
         if on:
-            self._shown, self._seen_s = source, self._now()
-        else:
-            self.gone(source)
+            self._sources.append(source)
+        self._choose()
+
+    def sends(self, source: Source) -> None:
+        """Packets come from one that is not watched."""
+        if source.says_camera or source in self._sources:
+            return
+        self._sources.insert(0, source)  # who switches his camera on is shown, not one that just happens to send
+        self._choose()
 
     def frame(self, source: Source, frame: av.VideoFrame) -> None:
-        if not source.camera_on and source.says_camera:
-            return
-        if self._shown is None:
-            self._shown = source
         if self._shown is source:
             self._seen_s = self._now()
             self._has_picture = True
             self._show(picture_of(frame, self._seen_s))
 
     def gone(self, source: Source) -> None:
-        """It is off, or its participant has left; the next one that sends takes its place."""
-        if self._shown is source:
-            self.close()
+        """Its participant has left; the one that was switched on before takes its place."""
+        self._sources = [s for s in self._sources if s is not source]
+        self._choose()
 
     def tick(self) -> None:
-        """Now and then: a picture that has stood still too long is taken away."""
-        if self._has_picture and self._now() - self._seen_s > STALE_S:
-            self.close()
+        """Now and then: a picture that has stood still too long is taken away, and another camera has its turn."""
+        if self._shown is None or self._now() - self._seen_s <= STALE_S:
+            return
+        self._seen_s = self._now()
+        self._blank()
+        self._sources.insert(0, self._sources.pop())
+        if not self._shown.says_camera:
+            self._sources.remove(self._shown)  # it is on again with its next packet
+        self._choose()
 
     def close(self) -> None:
-        self._shown = None
+        self._sources = []
+        self._choose()
+
+    def _choose(self) -> None:
+        wanted = self._sources[-1] if self._sources else None
+        if wanted is self._shown:
+            return
+        if self._shown is not None:
+            self._shown.watch(False)
+        self._blank()
+        self._shown, self._seen_s = wanted, self._now()
+        if wanted is not None:
+            wanted.watch(True)
+
+    def _blank(self) -> None:
         if self._has_picture:
             self._has_picture = False
             self._show(None)

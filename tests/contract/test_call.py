@@ -230,6 +230,8 @@ async def test_the_staff_camera_is_shown_when_it_is_switched_on_and_taken_away_w
         await ann.join(stage.call)
         await until(lambda: ann.told(channel.Hello) and len(ann.frames) > 5)
         assert stage.staff_pictures == []
+        (gate,) = stage.call._participants[ann.id]._cameras
+        await until(lambda: gate.dropped > 5)  # what it sends is not decoded
         ann.say(channel.CameraOn(on=True))
         await until(lambda: len(stage.staff_pictures) > 3)
         picture = stage.staff_pictures[-1]
@@ -240,6 +242,23 @@ async def test_the_staff_camera_is_shown_when_it_is_switched_on_and_taken_away_w
         ann.say(channel.CameraOn(on=False))
         await until(lambda: stage.staff_pictures[-1] is None)
         assert not stage.call.staff_camera
+        assert not gate.is_open
+        ann.say(channel.CameraOn(on=True))
+        await until(lambda: stage.call.staff_camera)
+
+
+async def test_of_two_staff_cameras_only_the_one_switched_on_last_is_decoded(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", camera=True) as ann, Peer("bob", camera=True) as bob:
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+        await until(lambda: ann.told(channel.Hello) and bob.told(channel.Hello))
+        (of_ann,), (of_bob,) = (stage.call._participants[peer.id]._cameras for peer in (ann, bob))
+        ann.say(channel.CameraOn(on=True))
+        await until(lambda: of_ann.is_open and stage.call.staff_camera)
+        bob.say(channel.CameraOn(on=True))
+        await until(lambda: of_bob.is_open and stage.call.staff_camera)
+        assert (of_ann.is_open, of_bob.is_open) == (False, True)
+        await stage.call.leave(bob.id)
+        await until(lambda: of_ann.is_open and stage.call.staff_camera)
 
 
 async def test_a_plain_client_without_channels_sees_hears_and_shows_its_camera(tmp_path: Path) -> None:
