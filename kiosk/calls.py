@@ -140,6 +140,11 @@ class Calls:
             self._call.mute(on)
             self._changed()
 
+    def withdraw(self) -> None:
+        """The code user has just said no to being recorded; a disk may take its time to note it."""
+        if self._call:
+            self._call.withdraw()
+
     # --- follows the book ---------------------------------------------------------------------------------------------
 
     async def run(self, signal: Callable[[str, SignalUp], Awaitable[None]], signals: AsyncIterator[Signal]) -> None:

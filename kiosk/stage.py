@@ -245,6 +245,8 @@ class Stage:
             "consent-no": do.GiveConsent(self._consent(False, in_call=True)),
             "withdraw": do.GiveConsent(self._consent(False, in_call=True)),
         }
+        if intent.id in ("consent-no", "withdraw"):
+            self._calls.withdraw()
         if intent.id in simple:
             await self._book.put(session.id, simple[intent.id], CODE_USER)
         elif intent.id == "rate":

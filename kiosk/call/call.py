@@ -379,6 +379,10 @@ class Call:
         user has said no so far."""
         self._recordings.want(wanted, asked, withdrawals)
 
+    def withdraw(self) -> None:
+        """The code user has just said no: not one more frame, even before the session says so."""
+        self._recordings.withdraw()
+
     # --- the streams ------------------------------------------------------------------------------------------------
 
     def _unit(self, unit: AccessUnit) -> None:

@@ -88,7 +88,7 @@ class Recordings:
         self._call, self._folder, self._relay, self._tell = call_id, folder, relay, tell
         self._timeline, self._already = timeline, already
         self._names = {a.name for a in session.artifacts}
-        self._withdrawals = session.withdrawals
+        self._withdrawals = self._said_no = session.withdrawals
         self._deleting = False
         self._gone: set[str] = set()
         self._deletes = session.recording.on_withdrawal == "delete"
@@ -121,6 +121,7 @@ class Recordings:
         where he has agreed again meanwhile.
         """
         before = self.state
+        wanted = wanted and withdrawals >= self._said_no
         self._wanted, self._asked = wanted, asked
         withdrawn, self._withdrawals = withdrawals > self._withdrawals, max(withdrawals, self._withdrawals)
         if self._running is not None and (withdrawn or not wanted):
@@ -134,6 +135,12 @@ class Recordings:
             self._idle.clear()
         if self.state not in (before, "on"):
             self._tell(channel.RecordingTold(state=self.state))
+
+    def withdraw(self) -> None:
+        """The code user has just said no. What was said before that does not count any more; `want` brings the rest."""
+        self._said_no = self._withdrawals + 1
+        self.want(False, withdrawals=self._withdrawals)
+        self._let_go()
 
     def sound(self, block: Samples, at_s: float) -> None:
         """20 ms of everything that is heard, from `at_s` on."""
@@ -179,8 +186,8 @@ class Recordings:
         finally:
             self._running = None
             running.stop()
-            for task in (feeding, noting):
-                task.cancel()
+            feeding.cancel()
+            # not cancelled: the recorder has ended, so it ends too, and a timeline half begun would belong to nobody
             await asyncio.wait((feeding, noting))
             self._tell(inputs.RecordingRuns(False))
             self._tell(channel.RecordingTold(state="off"))

@@ -470,6 +470,36 @@ async def test_a_recording_follows_what_is_wanted_and_each_start_is_a_file(tmp_p
     assert len(sound) > 9600
 
 
+async def test_a_no_at_the_kiosk_stops_the_recording_before_the_book_has_it(tmp_path: Path) -> None:
+    session = msgspec.structs.replace(SESSION, recording=Recording(allowed=True, asked=True, consent=CONSENT))
+    async with a_call(tmp_path, session) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: stage.call.recording and len(ann.frames) > 10)
+        stage.call.withdraw()
+        stage.call.record(True, True, 0)  # older news of the book
+        await until(lambda: not stage.call.recording)
+        size, count = (tmp_path / "recording-1.mp4").stat().st_size, len(ann.frames)
+        await until(lambda: len(ann.frames) > count + 10)
+        assert (tmp_path / "recording-1.mp4").stat().st_size == size
+        assert not (tmp_path / "recording-2.mp4").exists()
+
+
+async def test_a_call_may_look_back_on_the_time_before_it_was_agreed_to(tmp_path: Path) -> None:
+    recording = Recording(allowed=True, asked=True, look_back_s=20)
+    async with a_call(tmp_path, msgspec.structs.replace(SESSION, recording=recording)) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 45)
+        assert list(tmp_path.iterdir()) == []
+        stage.call.record(True, True)
+        await until(lambda: stage.call.recording and (tmp_path / "recording-1.mp4").exists())
+        stage.call.record(False, True)
+        await until(lambda: stage.told(inputs.AddArtifact))
+    with av.open(str(tmp_path / "recording-1.mp4")) as file:
+        assert sum(1 for _ in file.decode(video=0)) >= 40
+    with av.open(str(tmp_path / "recording-1.mp4")) as file:
+        assert sum(f.samples for f in file.decode(audio=0)) >= 48_000
+
+
 def wire_timestamps(peer: Peer) -> dict[int, int]:
     """The peer's own pts of a frame (90 kHz) -> its RTP timestamp, as a browser's rtpTimestamp tells it."""
     receiver: Any = peer.connection.getTransceivers()[0].receiver

@@ -87,6 +87,7 @@ class OneCall:
         )
         self._number = 0
         self._looks_back = bool(self.session.look_back_s)
+        self._pressed = False
         self.permitted: dict[int, int] = {}
         """Frames that may be on disk, by number, and how often had been withdrawn when they were captured."""
         self.moment = 0
@@ -109,7 +110,7 @@ class OneCall:
 
     def frames(self, count: int = 3) -> None:
         for _ in range(count):
-            if self.session.recording.wanted:
+            if self.session.recording.wanted and not self._pressed:
                 self.permitted[self._number] = self.session.withdrawals
             sei = b"\x00\x00\x00\x01\x06\x05\x0dframe-%06d-\x80" % self._number  # user data in an SEI (H.264, D.1.6)
             self._relay.pass_on(AccessUnit(KEYFRAME + sei, 100 + self._number / 30, keyframe=True))
@@ -121,13 +122,20 @@ class OneCall:
         for _ in range(20):
             await asyncio.sleep(0.0005)
         async with asyncio.timeout(20):
-            while self.session.recording.wanted and not self._recordings.running:
+            wanted = self.session.recording.wanted and not self._pressed
+            while wanted and not self._recordings.running:
                 await asyncio.sleep(0.0005)
-            if not self.session.recording.wanted:
+            if not wanted:
                 await self._recordings._idle.wait()
 
     def consent(self, yes: bool) -> None:
         self.put(do.GiveConsent(answer(yes, self._second)), CODE_USER)
+        self._pressed = self._pressed and yes
+
+    def press_no(self) -> None:
+        """The book has not written it down yet, and may tell older news first."""
+        self._pressed, self._looks_back = True, False
+        self._recordings.withdraw()
 
     async def play(self, events: list[str]) -> None:
         task = asyncio.create_task(self._recordings.run())
@@ -139,6 +147,10 @@ class OneCall:
                     self.put(do.StopRecording(), STAFF)
                 case "agree" | "withdraw":
                     self.consent(event == "agree")
+                case "press no":
+                    self.press_no()
+                case "old news":
+                    self.put(do.Joined(ANNA), SYSTEM)
                 case "frames":
                     self.frames()
                 case "time":
@@ -175,7 +187,8 @@ async def one_call(settings_: Provider, events: list[str], folder: Path) -> OneC
 RECORDED = ["ask", "agree", "time", "frames", "time"]
 EVENTS = st.lists(
     st.sampled_from(
-        [RECORDED, RECORDED, ["withdraw"], ["ask"], ["stop"], ["agree"], ["withdraw"], ["frames"], ["time"]]
+        [RECORDED, RECORDED]
+        + [[event] for event in ("withdraw", "withdraw", "press no", "ask", "stop", "agree", "frames", "time")]
     ),
     min_size=2,
     max_size=10,
@@ -297,6 +310,21 @@ async def test_a_recording_that_staff_had_stopped_goes_with_the_withdrawal_as_we
     assert [r.what for r in call.session.consents] == ["said", "kept", "kept", "said", "deleted"]
     deleted = call.session.consents[-1].files
     assert all(f.sha256 for f in deleted), "what was deleted is said by its checksum"
+
+
+async def test_not_one_more_frame_is_taken_while_a_slow_disk_notes_the_withdrawal(tmp_path: Path) -> None:
+    events = [*RECORDED, "press no", "frames", "time", "old news", "time", "frames", "withdraw", "time"]
+    call = await one_call(provider(on_withdrawal="keep"), events, tmp_path)
+    assert call.on_disk() == {0, 1, 2}
+    assert [p.name for p in tmp_path.glob("*.mp4")] == ["recording-1.mp4"]
+    agree_with_disk(call.session, tmp_path)
+
+
+async def test_agreed_again_after_it_a_new_recording_begins(tmp_path: Path) -> None:
+    events = [*RECORDED, "press no", "time", "withdraw", "time", "agree", "time", "frames", "time"]
+    call = await one_call(provider(on_withdrawal="keep"), events, tmp_path)
+    assert call.on_disk() == {0, 1, 2, 3, 4, 5}
+    assert sorted(p.name for p in tmp_path.glob("*.mp4")) == ["recording-1.mp4", "recording-2.mp4"]
 
 
 @pytest.mark.parametrize("on_withdrawal", ["keep", "delete"])
