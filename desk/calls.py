@@ -23,17 +23,19 @@ from desk.sdp import ufrag_of
 from kiosk.errors import Full, NotAssigned, Unreachable, WrongState
 from kiosk.session.record import Session
 from kiosk.session.states import State
-from kiosk.wire.messages import Bye, Candidate, Offer, SignalUp
+from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, SignalUp
 
 ANSWER_S = 10.0
 MAX_PEERS = 1000
 MAX_PEERS_OF_ONE = 20
+MAX_SAID = 4
+"""So often is one offer said to a kiosk whose link comes and goes."""
 
 Way = Literal["page", "talk", "whip", "whep"]
 """Which door a participant came through: our page (signed in), or with a token, both ways, only sending, only
 receiving."""
 
-Wait = Callable[["asyncio.Future[SignalUp]", float], Awaitable[bool]]
+Wait = Callable[["asyncio.Future[SignalUp | None]", float], Awaitable[bool]]
 
 
 class GoneEvent(Struct, frozen=True):
@@ -46,6 +48,18 @@ class GoneEvent(Struct, frozen=True):
 
 
 @dataclass(slots=True)
+class Waiting:
+    """For the kiosk's answer to one offer; None comes where the offer must be said again."""
+
+    offer: str
+    answer: asyncio.Future[SignalUp | None]
+
+    def hears(self, signal: SignalUp | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(signal)
+
+
+@dataclass(slots=True)
 class Peer:
     id: str
     kiosk: str
@@ -55,7 +69,7 @@ class Peer:
     ufrag: str = ""
     """Of the newest offer: a fragment with another one asks for an ICE restart."""
     etag: str = ""
-    answer: asyncio.Future[SignalUp] | None = field(default=None, repr=False)
+    waiting: Waiting | None = field(default=None, repr=False)
 
 
 class Declined(Exception):
@@ -66,7 +80,7 @@ class Declined(Exception):
         self.bye = bye
 
 
-async def _wait(answer: asyncio.Future[SignalUp], seconds: float) -> bool:
+async def _wait(answer: asyncio.Future[SignalUp | None], seconds: float) -> bool:
     done, _ = await asyncio.wait([answer], timeout=seconds)
     return bool(done)
 
@@ -110,24 +124,35 @@ class Calls:
         return peer
 
     async def _exchange(self, peer: Peer, sdp: str, forget: bool) -> str:
-        answer: asyncio.Future[SignalUp] = asyncio.get_running_loop().create_future()
-        peer.answer = answer
         done = False
         try:
-            offer = Offer(peer=peer.id, actor=actor_of(peer.person), sdp=sdp, ice=self._ice.of(peer.kiosk))
-            await self._kiosks.signal(peer.kiosk, peer.session, offer)
-            if not await self._wait(answer, ANSWER_S):
-                await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
-                raise Unreachable("the kiosk does not answer")
-            told = answer.result()
-            if isinstance(told, Bye):
-                raise Declined(told)
+            told = None
+            for _ in range(MAX_SAID):
+                if (told := await self._ask(peer, sdp)) is not None:
+                    break
+            if not isinstance(told, AnswerSdp):
+                raise Declined(told) if told else Unreachable("the kiosk comes and goes")
             done = True
             return told.sdp
         finally:
-            peer.answer = None
             if forget and not done:
                 self._peers.pop(peer.id, None)
+
+    async def _ask(self, peer: Peer, sdp: str) -> SignalUp | None:
+        """What the kiosk says to the offer; None: it has just come back, and may not have heard it."""
+        waiting = peer.waiting = Waiting(secrets.token_hex(8), asyncio.get_running_loop().create_future())
+        try:
+            actor, ice = actor_of(peer.person), self._ice.of(peer.kiosk)
+            offer = Offer(peer=peer.id, actor=actor, sdp=sdp, ice=ice, id=waiting.offer)
+            await self._kiosks.signal(peer.kiosk, peer.session, offer)
+            if not await self._wait(waiting.answer, ANSWER_S):
+                if peer.waiting is waiting:
+                    await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
+                raise Unreachable("the kiosk does not answer")
+            return waiting.answer.result()
+        finally:
+            if peer.waiting is waiting:  # else a newer offer of this peer is on its way
+                peer.waiting = None
 
     def peer(self, session_id: str, peer_id: str, person: str, way: Way = "page") -> Peer | None:
         """A peer of this person; somebody else's is not there."""
@@ -152,14 +177,23 @@ class Calls:
         peer = self._peers.get(signal.peer)
         if peer is None or (peer.kiosk, peer.session) != (kiosk, session_id):
             return
-        if peer.answer and not peer.answer.done():
-            peer.answer.set_result(signal)
+        if signal.offer and (peer.waiting is None or signal.offer != peer.waiting.offer):
+            return  # to an offer that a newer one has replaced
+        if peer.waiting:
+            if signal.offer or isinstance(signal, AnswerSdp) or not peer.etag:
+                peer.waiting.hears(signal)  # else it is the end of the connection that is being replaced
         elif isinstance(signal, Bye):
             self._gone(peer, signal.code, signal.text)
 
+    def kiosk_back(self, kiosk: str) -> None:
+        """It has a new connection to the broker: what was said to it on the one before may be lost."""
+        for peer in self._peers.values():
+            if peer.kiosk == kiosk and peer.waiting:
+                peer.waiting.hears(None)
+
     def session_ended(self, session_id: str) -> None:
         """Its call is over, so its peers are."""
-        for peer in [p for p in self._peers.values() if p.session == session_id and not p.answer]:
+        for peer in [p for p in self._peers.values() if p.session == session_id and not p.waiting]:
             del self._peers[peer.id]
 
     def _gone(self, peer: Peer, code: str, text: str) -> None:

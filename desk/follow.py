@@ -121,8 +121,11 @@ class Follower:
     # --- what kiosks tell ---------------------------------------------------------------------------------------------
 
     async def _presence(self, topic: Topic, payload: bytes) -> None:
-        if await self._store.take_presence(topic.kiosk, decode(payload, Presence)):
+        presence = decode(payload, Presence)
+        if await self._store.take_presence(topic.kiosk, presence):
             await self._tell_kiosk(topic.kiosk)
+        if presence.online:
+            self._calls.kiosk_back(topic.kiosk)
 
     async def _about(self, topic: Topic, payload: bytes) -> None:
         await self._store.take_about(topic.kiosk, decode(payload, About))

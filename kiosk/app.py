@@ -23,6 +23,7 @@ from kiosk.fleet.board import Board
 from kiosk.hw.build import Parts, build
 from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
+from kiosk.link.watch import watch
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Person, Session
 from kiosk.session.states import State
@@ -83,7 +84,7 @@ class Kiosk:
     """The parts, wired."""
 
     def __init__(self, config: Config, parts: Parts, book: Book, show: Show, client: Client, boot: str) -> None:
-        self._config, self._book, self._show = config, book, show
+        self._config, self._book, self._show, self._client = config, book, show, client
         self._began_s = time.monotonic()
         self._spool = Spool(config.data_folder / "spool")
         self._health_changed = asyncio.Event()
@@ -143,6 +144,7 @@ class Kiosk:
                 group.create_task(self._stage.run(), name="stage"),
                 group.create_task(self._link.run(), name="link"),
                 group.create_task(self._calls.run(self._link.signal, self._link.signals), name="calls"),
+                group.create_task(watch(self._client, lambda: self._calls.camera_is_live), name="network"),
                 group.create_task(self._courier.run(self._link.grants), name="uploads"),
                 group.create_task(close_after_review(self._book.follow(), self._close), name="reviews"),
                 group.create_task(

@@ -292,10 +292,10 @@ class Calls:
                 await self._refuse(incoming, error, answer)
 
     async def _refuse(
-        self, incoming: Signal, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
+        self, session: str, offer: Offer, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
     ) -> None:
         try:
-            await answer(incoming.session, Bye(peer=incoming.body.peer, code=error.code, text=error.text))
+            await answer(session, Bye(peer=offer.peer, code=error.code, text=error.text, offer=offer.id))
         except Unreachable:
             log.info("a participant cannot be told: no link")
 
@@ -304,12 +304,12 @@ class Calls:
         if session is None or session.state is not State.RUNNING:
             raise WrongState("no call is on")
         match incoming.body:
-            case Offer(peer=peer, actor=actor, sdp=sdp):
+            case Offer(peer=peer, actor=actor, sdp=sdp) as offer:
                 person = next((p for p in session.assigned if p.id == actor.id), None)
                 if person is None:
                     raise NotAssigned(f"{actor.name or actor.id} is not assigned")
                 call = await self._opened_call(session.id)
-                return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp))
+                return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp), offer=offer.id)
             case Candidate(peer=peer, candidate=candidate, mid=mid):
                 await (await self._opened_call(session.id)).candidate(peer, candidate, mid)
             case Bye(peer=peer):

@@ -37,6 +37,9 @@ RECEIVE_MAXIMUM = 100
 MAX_PACKET = MAX_MESSAGE + 1024
 OPEN_TIMEOUT_S = 10.0
 RETRY_S = (0.2, 30.0)
+HURRIED_OPEN_S = 2.5
+HURRIED_RETRY_S = 0.5
+"""While somebody waits in a call, tries follow each other like this; else a fleet would storm a broker that is down."""
 _NO_ANSWER = "the broker does not answer"
 _NO_ANSWER_TLS = f"{_NO_ANSWER}, or is not the one that ca_file vouches for under this host name"
 _CERTIFICATE = " (our certificate is missing, revoked, out of date, or of another authority?)"
@@ -95,6 +98,7 @@ class Client:
         self._settings = settings
         self._connection: _Connection | None = None
         self._count = 0
+        self._hurried = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         _tls(self._settings)
@@ -113,6 +117,20 @@ class Client:
     @property
     def connected(self) -> bool:
         return self._connection is not None
+
+    def hurry(self, on: bool) -> None:
+        """Whether somebody waits for us: then a lost connection is tried anew without long pauses."""
+        if on:
+            self._hurried.set()
+        else:
+            self._hurried.clear()
+
+    async def check(self, limit_s: float) -> None:
+        """Asks the broker for a sign of life. A connection without one is given up, and made anew: after a change of
+        network TCP would notice only minutes later."""
+        connection = self._connection
+        if connection is not None and not await connection.answers(limit_s):
+            connection.give_up(_NO_ANSWER)
 
     def messages(self) -> AsyncIterator[Incoming]:
         """What arrives, in order, over all connections."""
@@ -156,7 +174,7 @@ class Client:
             connection = None
             try:
                 connection = _Connection(self._settings, self._count, self._incoming)
-                await connection.open()
+                await connection.open(HURRIED_OPEN_S if self._hurried.is_set() else OPEN_TIMEOUT_S)
                 log.info("connected to the broker at %s:%s", self._settings.host, self._settings.port)
                 pause_s, down_told = RETRY_S[0], False
                 self._connection = connection
@@ -171,8 +189,15 @@ class Client:
                 self._connection = None
                 if connection is not None:
                     await asyncio.shield(asyncio.to_thread(connection.stop))
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
+            await self._pause(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
             pause_s = min(RETRY_S[1], 2 * pause_s)
+
+    async def _pause(self, pause_s: float) -> None:
+        """Cut short where somebody waits, or begins to."""
+        await asyncio.sleep(min(pause_s, HURRIED_RETRY_S))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, pause_s - HURRIED_RETRY_S)):
+                await self._hurried.wait()
 
 
 def _properties(kind: int, **values: Any) -> Properties:
@@ -227,6 +252,7 @@ class _Connection:
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[str] = self._loop.create_future()
+        self._asked: asyncio.Future[None] = self._loop.create_future()
         self._paho = self._make()
 
     def _make(self) -> paho.Client:
@@ -254,17 +280,35 @@ class _Connection:
         client.on_disconnect = self._on_disconnect
         return client
 
-    async def open(self) -> None:
-        """Raises Unreachable where the broker does not answer, refuses us, or takes longer than OPEN_TIMEOUT_S."""
+    async def open(self, limit_s: float) -> None:
+        """Raises Unreachable where the broker does not answer, refuses us, or takes longer than that."""
         properties = _properties(PacketTypes.CONNECT, ReceiveMaximum=RECEIVE_MAXIMUM, MaximumPacketSize=MAX_PACKET)
         s = self._settings
+        self._paho.connect_timeout = limit_s
         self._paho.connect_async(s.host, s.port, s.keepalive_s, clean_start=True, properties=properties)
         self._paho.loop_start()
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
+            async with asyncio.timeout(limit_s):
                 await self._opened
         except TimeoutError:
             raise Unreachable(_NO_ANSWER) from None
+
+    async def answers(self, limit_s: float) -> bool:
+        """Whether the broker does, in time. It is asked for the subscriptions that are in force anyway."""
+        self._asked = self._loop.create_future()
+        again = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
+        self._paho.subscribe([(f, again) for f in self._settings.filters])
+        either: set[asyncio.Future[Any]] = {self._asked, self.closed}
+        await asyncio.wait(either, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        return self._asked.done()
+
+    def give_up(self, reason: str) -> None:
+        """Ends a connection that nobody is at the other end of: no goodbye would get through."""
+        self._fail(reason)
+        sock: Any = self._paho.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Says goodbye where there is somebody to say it to, and ends the thread. May block: not in the loop."""
@@ -284,6 +328,7 @@ class _Connection:
 
     def _on_subscribe(self, *_: Any) -> None:
         self._call(self._opened, None)
+        self._call(self._asked, None)
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         def acknowledge() -> None:

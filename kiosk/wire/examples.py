@@ -32,6 +32,7 @@ STAFF = Actor(Role.STAFF, "anna", "Anna Berg")
 PRESS = Device("press-7", "Press 7, hall 2")
 TICKET = Ticket("T-1", "Noise in the drive", "https://tickets.example/T-1")
 SDP: Final = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+OFFER: Final = "5d41402abc4b2a76"
 ICE: Final = (
     messages.Ice(("stun:turn.example:3478",)),
     messages.Ice(("turn:turn.example:3478", "turns:turn.example:443"), "1772359200:kiosk-1", "8w5Z0Rr0wJVL2zCwY1l7b3="),
@@ -102,12 +103,12 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
     ),
     topics.SIGNAL_DOWN: (
         messages.Offer(peer=PEER, actor=STAFF, sdp=SDP),
-        messages.Offer(peer=PEER, actor=STAFF, sdp=SDP, ice=ICE),
+        messages.Offer(peer=PEER, actor=STAFF, sdp=SDP, ice=ICE, id=OFFER),
         messages.Candidate(peer=PEER, candidate="candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host", mid="0"),
         messages.Bye(peer=PEER),
     ),
     topics.SIGNAL_UP: (
-        messages.AnswerSdp(peer=PEER, sdp=SDP),
+        messages.AnswerSdp(peer=PEER, sdp=SDP, offer=OFFER),
         messages.Bye(peer=PEER, code="not_assigned", text="Ben Okoye is not assigned"),
     ),
     topics.RECEIPT: (

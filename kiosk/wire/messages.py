@@ -17,6 +17,7 @@ Count = Annotated[int, Meta(ge=0, lt=2**31)]
 
 MAX_BYTES = 2**53
 Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
+OfferId = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}$")]
 
 
 class Presence(Struct, frozen=True):
@@ -107,16 +108,19 @@ class Ice(Struct, frozen=True):
 class Offer(_Signal, tag="offer", frozen=True, kw_only=True):
     """A participant offers. A new offer under the same peer replaces its connection.
 
-    `ice` is for the kiosk's side of this connection; settings of its own go before it.
+    `ice` is for the kiosk's side of this connection; settings of its own go before it. `id` is named again by the
+    answer: an offer may be repeated in another form before the first one's answer has come.
     """
 
     actor: Actor
     sdp: Sdp
+    id: OfferId = ""
     ice: Annotated[tuple[Ice, ...], Meta(max_length=4)] = ()
 
 
 class AnswerSdp(_Signal, tag="answer", frozen=True, kw_only=True):
     sdp: Sdp
+    offer: OfferId = ""
 
 
 class Candidate(_Signal, tag="candidate", frozen=True, kw_only=True):
@@ -127,10 +131,11 @@ class Candidate(_Signal, tag="candidate", frozen=True, kw_only=True):
 
 
 class Bye(_Signal, tag="bye", frozen=True, kw_only=True):
-    """The connection is over, or (from the kiosk) was refused with a code and a sentence."""
+    """The connection is over, or (from the kiosk) was refused with a code and a sentence; then `offer` says which."""
 
     code: str = ""
     text: LongText = ""
+    offer: OfferId = ""
 
 
 SignalDown = Offer | Candidate | Bye

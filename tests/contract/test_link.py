@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,3 +278,47 @@ async def test_a_wrong_password_is_let_in_nowhere(mosquitto: Broker) -> None:
             async with asyncio.timeout(1):
                 await anext(client.connections())
         assert not client.connected
+
+
+class Way:
+    """A way to the broker that can go dead: nothing gets through any more, and nobody is told."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self.dead = port, False
+        self.opened = 0
+
+    async def open(self) -> int:
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        self._server.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._one_way(reader, back), self._one_way(there, writer), return_exceptions=True)
+
+    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            if not self.dead:
+                writer.write(data)
+        writer.close()
+
+
+async def test_a_connection_that_leads_nowhere_any_more_is_given_up_and_made_anew(mosquitto: Broker) -> None:
+    way = Way(mosquitto.port)
+    settings = replace(mosquitto.settings("kiosk-1", (topics.kiosk_filter("kiosk-1"),)), port=await way.open())
+    async with Client(settings) as client:
+        connections = client.connections()
+        first = await anext(connections)
+        await client.check(10)
+        assert way.opened == 1, "it answers: nothing happens"
+        client.hurry(True)
+        way.dead = True
+        await client.check(0.1)
+        way.dead = False
+        assert await anext(connections) > first
+        await client.check(10)
+        await client.publish("kiosk/1/kiosk-1/up/answer", b"{}")
+    await way.close()

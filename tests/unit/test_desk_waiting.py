@@ -30,7 +30,7 @@ from kiosk.session.record import Device, Person, Session
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.codec import decode, encode
-from kiosk.wire.messages import Answer, Bye, Command, Offer, SessionTold, SignalDown
+from kiosk.wire.messages import Answer, AnswerSdp, Bye, Command, Offer, SessionTold, SignalDown
 
 ANNA = Member(id="anna", name="Anna Berg")
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
@@ -203,3 +203,62 @@ async def test_an_offer_without_a_broker_fails_at_once() -> None:
     with pytest.raises(Unreachable):
         await Calls(Kiosks(Link(connected=False)), Hub(), IceServers(()), clock.wait).offer(a_session(), ANNA, SDP)
     assert clock.now == 0
+
+
+async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_only_its_own_answer_counts() -> None:
+    link = Link()
+    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
+    offers = await said(link, 1)
+    calls.kiosk_back("kiosk-2")
+    calls.kiosk_back("kiosk-1")
+    offers = await said(link, 2)
+    first, again = offers
+    assert (first.peer, first.sdp) == (again.peer, again.sdp)
+    assert first.id != again.id
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the first one", offer=first.id))
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the second", offer=again.id))
+    peer, answer = await asking
+    assert answer == "v=0 the second"
+    assert peer.waiting is None
+
+
+async def test_the_end_of_a_connection_is_no_answer_to_the_offer_that_replaces_it() -> None:
+    link = Link()
+    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
+    (offer,) = await said(link, 1)
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
+    peer, _ = await asking
+    asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP, peer))
+    _, offer = await said(link, 2)
+    calls.signalled("kiosk-1", "s-1", Bye(peer=peer.id, code="unreachable"))
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 second", offer=offer.id))
+    assert (await asking)[1] == "v=0 second"
+
+
+async def test_a_newer_offer_of_the_same_peer_takes_the_place_of_one_that_still_waits() -> None:
+    link = Link()
+    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
+    (offer,) = await said(link, 1)
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
+    peer, _ = await asking
+    older = asyncio.create_task(calls.offer(a_session(), ANNA, SDP, peer))
+    await said(link, 2)
+    newer = asyncio.create_task(calls.offer(a_session(), ANNA, SDP, peer))
+    _, _, offer = await said(link, 3)
+    older.cancel()
+    await asyncio.gather(older, return_exceptions=True)
+    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 newest", offer=offer.id))
+    assert (await newer)[1] == "v=0 newest"
+
+
+async def said(link: Link, count: int) -> list[Offer]:
+    """The offers that went to the kiosk, as soon as there are so many."""
+    while True:
+        signals = [decode(payload, SignalDown) for _, payload, _ in link.said]
+        offers = [s for s in signals if isinstance(s, Offer)]
+        if len(offers) >= count:
+            return offers
+        await asyncio.sleep(0)
