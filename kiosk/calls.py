@@ -106,6 +106,8 @@ class Calls:
             muted=self._call.muted,
             recording="on" if recording.running else "asked" if asked else "off",
             quality=self._call.quality,
+            step=self._call.step or "",
+            on_stills=self._call.on_stills,
             started_s=self._started_s,
             frame=(self._settings.width, self._settings.height),
         )

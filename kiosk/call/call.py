@@ -21,9 +21,12 @@ from msgspec import Struct
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
 from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, Told, in_time
+from kiosk.call.ladder import Step
+from kiosk.call.lines import PictureStep
+from kiosk.call.links import Links
 from kiosk.call.mixer import SILENCE, Mixer
 from kiosk.call.participant import Participant
-from kiosk.call.rate import Code, encoder_bps, quality
+from kiosk.call.rate import Code, quality
 from kiosk.call.recording import Recordings, Timeline
 from kiosk.call.relay import Keyframes, Relay
 from kiosk.call.sound_out import SoundOut
@@ -53,7 +56,6 @@ log = logging.getLogger(__name__)
 MAX_PARTICIPANTS = 32
 LEAVE_LIMIT_S = 2.0
 CLOSE_LIMIT_S = 1.5
-QUALITY_EACH_S = 2
 
 Tell = Callable[[Struct | bytes, Author | None], None]
 """(event or binary chunk, author to leave out or None): to all participants with an events channel."""
@@ -114,11 +116,10 @@ class Call:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._colours: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._seconds = 0
         self._alone_since_s: float | None = None
-        self._encoder_bps = 0
         self._ended = False
         self._lost: set[DeviceName] = set()
+        self._size = (0, 0)
 
     # --- from its beginning to its end ------------------------------------------------------------------------------
 
@@ -130,6 +131,9 @@ class Call:
         self._news: Queue[inputs.Input] = Queue(1000)
         loop = asyncio.get_running_loop()
         self._relay = Relay(Keyframes(self._camera.request_keyframe, loop.time, loop.call_later))
+        self._links = Links(
+            self._camera, self._relay, self._settings, self._summary, self._participants.values, self._now
+        )
         self.tools = await self._make_tools(self.tell, self.tell_poses).__aenter__()
         self._recordings = Recordings(
             self._session,
@@ -138,7 +142,7 @@ class Call:
             self._relay,
             self._tell_recording,
             timeline=self._timeline,
-            already=self.tools.greet,
+            already=self._on_the_picture,
         )
         self._group = await asyncio.TaskGroup().__aenter__()
         self._start_tasks()
@@ -150,6 +154,7 @@ class Call:
         self._spawn("seeing", Seeing(self._camera, self._device).run(self._unit, self._picture))
         self._spawn("hearing", hearing.run(self._tick_sound, SILENCE))
         self._spawn("speaking", Kept("speaker", self._speaker, self._device).run(asyncio.Event().wait))
+        self._spawn("links", self._links.run())
         self._spawn("seconds", self._count_seconds())
         # not of the group: what broke must not keep the last file from being finished
         self._recording = asyncio.create_task(self._recordings.run(), name="call-recordings")
@@ -170,6 +175,7 @@ class Call:
             await finishing
             self._recording.cancel()
             self._relay.close()
+            self._links.close()
             self._staff_camera.close()
             self._news.put(inputs.CallSummary(self._id, self._summary.figures(self._now())))
             self._news.close()
@@ -293,6 +299,9 @@ class Call:
         for what in self.tools.greet():
             tell(what)
 
+    def link_changed(self) -> None:
+        self._links.look()
+
     def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None:
         self._staff_camera.frame(participant, frame)
 
@@ -305,6 +314,8 @@ class Call:
                 participant.sound.voice.muted = on
             case channel.CameraOn(on=on):
                 self._staff_camera.switched(participant, on)
+            case channel.Seen():
+                self._links.seen(participant, event)
             case _:
                 await self._use_tools(participant, event)
 
@@ -357,6 +368,16 @@ class Call:
         return quality(f for p in self._participants.values() if (f := p.figures))
 
     @property
+    def step(self) -> Step | None:
+        """Which rung of the ladder those are on who get video; "stills" where nobody does, None where nobody is."""
+        return self._links.step
+
+    @property
+    def on_stills(self) -> tuple[str, ...]:
+        """The names of those whose links carry single pictures only."""
+        return tuple(p.author.name for p in self._participants.values() if self._links.on_stills(p))
+
+    @property
     def staff_camera(self) -> bool:
         """Whether a staff member's picture is there to be shown."""
         return self._staff_camera.on
@@ -388,9 +409,18 @@ class Call:
     def _unit(self, unit: AccessUnit) -> None:
         self._summary.frames += 1
         self._summary.bytes += len(unit.data)
+        self._note_size(unit)
         self._relay.pass_on(unit)
-        if not self._encoder_bps:
-            self._follow_links()  # an encoder begins with the rate of its own settings
+        self._links.passes(unit)
+
+    def _note_size(self, unit: AccessUnit) -> None:
+        if unit.keyframe and any(unit.size) and unit.size != self._size and self._timeline is not None:
+            self._timeline.write(unit.captured_s, PictureStep(*unit.size))
+        self._size = unit.size
+
+    def _on_the_picture(self) -> tuple[Struct | bytes, ...]:
+        """What a timeline begins with."""
+        return (*((PictureStep(*self._size),) if any(self._size) else ()), *self.tools.greet())
 
     def _picture(self, picture: Picture) -> None:
         self._on_picture(picture)
@@ -413,23 +443,11 @@ class Call:
 
     def tick(self) -> None:
         """Once a second: everything that time alone brings about."""
-        self._seconds += 1
         for participant in tuple(self._participants.values()):
             participant.tick()
         self._staff_camera.tick()
-        self._follow_links()
+        self._links.tick(len(self.people))
         self._end_if_lost()
-
-    def _follow_links(self) -> None:
-        links = [(p, f) for p in self._participants.values() if (f := p.figures)]
-        self._summary.sample(len(self.people), (f for _, f in links))
-        bps = encoder_bps((f.target_bps for _, f in links), self._settings.bitrate_min_bps)
-        if abs(bps - self._encoder_bps) > 0.03 * self._encoder_bps:
-            self._encoder_bps = bps
-            self._camera.set_bitrate(bps)
-        if self._seconds % QUALITY_EACH_S == 0:
-            for participant, figures in links:
-                participant.tell_quality(self._encoder_bps, quality((figures,)))
 
     def _end_if_lost(self) -> None:
         """Nobody has to sit before a kiosk that nobody is connected to any more."""

@@ -17,6 +17,7 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTran
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 from aiortc.sdp import candidate_from_sdp
+from msgspec import Struct
 
 from kiosk.call.aiortc_hooks import VideoSender, abort, negotiate_playout_delay, tune_gathering
 from kiosk.call.aiortc_hooks_sound import CameraGate
@@ -25,6 +26,7 @@ from kiosk.call.channels import Channels
 from kiosk.call.mixer import Mixer
 from kiosk.call.offer import Offer, h264_only, opus_only, read_offer
 from kiosk.call.opus import with_opus_wishes
+from kiosk.call.peer_clock import PeerClock
 from kiosk.call.rate import Figures, LinkRate
 from kiosk.call.relay import Relay
 from kiosk.call.sound_link import SoundLink
@@ -276,16 +278,22 @@ class Participant:
             elif self.channels.overflows:
                 self.drop("does not follow")
 
-    def tell_quality(self, encoder_bps: int, step: str) -> None:
-        figures = self._rate.figures
-        self.channels.tell(
-            channel.Quality(
-                bitrate_bps=min(encoder_bps, int(self._sent_bps)) or encoder_bps,
-                loss=round(figures.loss, 4),
-                round_trip_ms=round(figures.round_trip_s * 1000, 1),
-                step=step,
-            )
-        )
+    def follow(self, relay: Relay, waiting: int | None = None) -> None:
+        """Gets the pictures of another relay from its next keyframe on; at most so many wait for it."""
+        self._relay = relay
+        self._video.follow(relay, waiting)
+
+    @property
+    def sent_bps(self) -> float:
+        return self._sent_bps
+
+    @property
+    def clock(self) -> PeerClock:
+        """What its clock shows, by the heartbeats."""
+        return self.channels.clock
+
+    def tell(self, what: Struct | bytes | str) -> None:
+        self.channels.tell(what)
 
     def _measure(self, now_s: float) -> None:
         sent = self._sender.sent_bytes if self._sender else 0

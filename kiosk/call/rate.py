@@ -29,6 +29,8 @@ class Figures:
     target_bps: int
     loss: float
     round_trip_s: float
+    hopeless: bool = False
+    """It carries no moving picture for now, and the encoder does not follow it down."""
 
 
 class LinkRate:

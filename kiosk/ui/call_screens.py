@@ -13,10 +13,14 @@ from kiosk.ui.view import CallView, View
 RED = "#ff5b52"
 
 QUALITIES = {
-    "good": later("Good connection"),
+    "good": later("Good picture"),
     "fair": later("Fair connection"),
     "poor": later("Poor connection"),
-    "stills": later("Very poor connection: single pictures"),
+}
+STEPS = {
+    "smaller": later("Weak connection: smaller picture"),
+    "small": later("Weak connection: small, jerky picture"),
+    "stills": later("Very weak connection: single pictures only"),
 }
 
 
@@ -68,6 +72,15 @@ def _asked(shown: Screen, view: View, hang_up: Choice, say: Say) -> Screen:
     )
 
 
+def _quality(call: CallView, say: Say) -> list[Chip]:
+    """How the others get the picture; who gets it worse than the rest is named."""
+    words = STEPS.get(call.step) or QUALITIES.get(call.quality)
+    chips = [Chip("network", say(words))] if words and call.people else []
+    if call.on_stills and call.step != "stills":
+        chips.append(Chip("network", say("Single pictures only: {names}", names=", ".join(call.on_stills))))
+    return chips
+
+
 def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
     """The camera's own sign first: nobody is seen without knowing it."""
     chips = [Chip("camera", say("Camera is live"), RED)]
@@ -79,8 +92,7 @@ def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
         chips.append(Chip("photo", say("Screenshot: draw with your finger")))
     if call.muted:
         chips.append(Chip("mic-off", say("Microphone off")))
-    if call.quality in QUALITIES and call.quality != "good":
-        chips.append(Chip("network", say(QUALITIES[call.quality])))
+    chips += _quality(call, say)
     if not call.people:
         chips.append(Chip("person", say("Waiting for the other side")))
     return (*chips, *(Chip("person", name, colour) for name, colour in call.people))

@@ -183,12 +183,18 @@ def _sessions(base: View, front: Front, language: str) -> Iterator[Sample]:
 
 def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[Sample]:
     running = replace(base, session=session(language, State.RUNNING))
-    call = CallView((("Anna Schmidt", YELLOW), ("Ben", PINK)), overlay(), started_s=0.0, quality="good")
-    full = replace(call, staff_camera=True, recording="on", quality="poor")
+    call = CallView((("Anna Schmidt", YELLOW), ("Ben", PINK)), overlay(), started_s=0.0, quality="good", step="full")
+    full = replace(call, staff_camera=True, recording="on", quality="poor", on_stills=("Ben",))
     edits = ((((0.2, 0.2), (0.3, 0.5), (0.5, 0.5)), YELLOW), (((0.6, 0.2), (0.8, 0.4)), GREEN))
     yield "connecting", running, front
     yield "call", replace(running, call=call), replace(front, by_touch=True)
     yield "call-full", replace(running, call=full), front
+    for step in ("smaller", "small", "stills"):
+        yield (
+            f"call-{step}",
+            replace(running, call=replace(call, quality="poor", step=step)),
+            replace(front, by_touch=True),
+        )
     yield "call-alone", replace(running, call=CallView(muted=True)), front
     terms = Recording(allowed=True, asked=True, look_back_s=30)
     asked = replace(

@@ -31,7 +31,9 @@ class CallView:
 
     people: (name, "#rrggbb") of every participant.
     recording: "asked" = the code user must be asked for consent now.
-    quality: "good", "fair", "poor", "stills" or "" (not known yet).
+    quality: of the worst link: "good", "fair", "poor" or "" (not known yet).
+    step: how the picture is sent: "full", "smaller", "small", "stills" or "" (to nobody yet).
+    on_stills: the names of those whose links carry single pictures only.
     frame: (width, height) in px of the sent frame; only its proportions count.
     """
 
@@ -42,6 +44,8 @@ class CallView:
     muted: bool = False
     recording: RecordingState = "off"
     quality: str = ""
+    step: str = ""
+    on_stills: tuple[str, ...] = ()
     started_s: float = 0.0
     frame: tuple[int, int] = (1280, 720)
 

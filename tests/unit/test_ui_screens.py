@@ -219,3 +219,24 @@ def test_on_every_screen_choices_are_large_enough_inside_and_apart(size: tuple[i
                 assert overlap(rect, other) is None, (name, choice)
         if what.mode != "page":
             assert all(overlap(r, picture_area(size)) is None for r in rects), name
+
+
+@pytest.mark.parametrize(
+    ("step", "quality", "words"),
+    [
+        ("full", "good", "Good picture"),
+        ("full", "poor", "Poor connection"),
+        ("smaller", "fair", "Weak connection: smaller picture"),
+        ("small", "poor", "Weak connection: small, jerky picture"),
+        ("stills", "poor", "Very weak connection: single pictures only"),
+    ],
+)
+def test_the_call_says_in_words_how_the_picture_is_sent(step: str, quality: str, words: str) -> None:
+    call = replace(CALL, people=(("Anna", YELLOW),), quality=quality, step=step)
+    assert [c.text for c in running(call).chips if c.icon == "network"] == [words]
+
+
+def test_who_gets_single_pictures_alone_is_named_and_with_nobody_there_nothing_is_said() -> None:
+    call = replace(CALL, people=(("Anna", YELLOW), ("Ben", YELLOW)), quality="poor", step="full", on_stills=("Ben",))
+    assert "Single pictures only: Ben" in [c.text for c in running(call).chips]
+    assert not [c for c in running(replace(CALL, people=(), quality="good")).chips if c.icon == "network"]

@@ -1,0 +1,199 @@
+"""The links of a call taken together: what the one encoder is asked for, and who gets stills instead of video.
+
+Everybody whose link carries video shares the encoder's picture, which follows the worst of them; those whose link does
+not are led to a relay of stills, and are no longer counted. Each is told its own rung of the ladder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from statistics import median
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from kiosk.call.ladder import Ladder, Step
+from kiosk.call.peer_clock import PeerClock
+from kiosk.call.rate import Figures, encoder_bps, quality
+from kiosk.call.relay import Relay
+from kiosk.call.stills import Stills
+from kiosk.call.summary import Summary
+from kiosk.config import CallSettings
+from kiosk.hw.ports import AccessUnit, Camera, Encoding
+from kiosk.wire import channel
+
+TELL_EACH_S = 2
+WORTH_TELLING = 0.03
+"""A smaller change of the rate is not worth the encoder's while."""
+STILLS_WAITING = 1
+"""Of stills the newest only: they come slower than they go."""
+
+
+class Linked(Protocol):
+    """A participant, as far as its link is concerned."""
+
+    @property
+    def figures(self) -> Figures | None:
+        """None: it gets no video."""
+
+    @property
+    def sent_bps(self) -> float: ...
+
+    @property
+    def clock(self) -> PeerClock: ...
+
+    def follow(self, relay: Relay, waiting: int | None = None) -> None: ...
+    def captured_s(self, t: int | None) -> float | None: ...
+    def tell(self, event: channel.Quality) -> None: ...
+
+
+class _Eyes:
+    """What one participant has told of what it sees."""
+
+    def __init__(self) -> None:
+        self.step: Step | None = None
+        self.delay_s: float | None = None
+        self.freezes = 0
+        self.frozen_s = 0.0
+
+
+class Links:
+    """All from the loop. `run` is its task."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        relay: Relay,
+        settings: CallSettings,
+        summary: Summary,
+        participants: Callable[[], Iterable[Linked]],
+        now: Callable[[], float],
+    ) -> None:
+        self._camera, self._relay, self._settings, self._summary = camera, relay, settings, summary
+        self._participants, self._now = participants, now
+        self._ladder = Ladder(settings.width, settings.height, settings.fps)
+        self._stills = Stills(camera, now)
+        self._eyes: WeakKeyDictionary[Linked, _Eyes] = WeakKeyDictionary()
+        self._asked: Encoding | None = None
+        self._sent = (0, 0)
+        self._seconds = 0
+        self.look()  # an encoder begins with what it was asked for last, in a call before this one
+
+    async def run(self) -> None:
+        await self._stills.run()
+
+    def close(self) -> None:
+        self._stills.close()
+
+    # --- the encoder --------------------------------------------------------------------------------------------------
+
+    def passes(self, unit: AccessUnit) -> None:
+        """Each unit of the encoder."""
+        self._sent = unit.size
+
+    def look(self) -> None:
+        """Asks the encoder for what the links carry now, and leads each participant to the relay it can follow.
+
+        As soon as a link has changed: a rate that falls must be in the encoder before a queue has grown.
+        """
+        links = self._links()
+        hopeless = [f.target_bps for _, f in links if f.hopeless]
+        self._stills.carry(hopeless)
+        for participant, figures in links:
+            self._lead(participant, figures.hopeless)
+        self._ask([f.target_bps for _, f in links if not f.hopeless])
+        for participant, figures in links:
+            if self._eyes_of(participant).step != self._step_of(figures):
+                self._tell(participant, figures)
+
+    def _links(self) -> list[tuple[Linked, Figures]]:
+        return [(p, f) for p in self._participants() if (f := p.figures)]
+
+    def _lead(self, participant: Linked, hopeless: bool) -> None:
+        if hopeless:
+            participant.follow(self._stills.relay, STILLS_WAITING)
+        else:
+            participant.follow(self._relay)
+
+    def _ask(self, targets: list[int]) -> None:
+        """The floor keeps one thin link from spoiling it for the others; it is no use where nobody reaches it."""
+        floor = min(self._settings.bitrate_min_bps, max(targets, default=self._settings.bitrate_min_bps))
+        wanted = self._ladder.advance(encoder_bps(targets, floor), self._now())
+        self._summary.steps_down, self._summary.steps_up = self._ladder.downs, self._ladder.ups
+        asked = self._asked
+        if asked is None or _shape(asked) != _shape(wanted) or abs(wanted.bps - asked.bps) > WORTH_TELLING * asked.bps:
+            self._asked = wanted
+            self._camera.set_encoding(wanted)
+
+    # --- what people are told -----------------------------------------------------------------------------------------
+
+    def tick(self, connected: int) -> None:
+        """Once a second."""
+        self._seconds += 1
+        self.look()
+        links = self._links()
+        self._summary.sample(connected, (f for _, f in links), self._worst(links))
+        if self._seconds % TELL_EACH_S == 0:
+            for participant, figures in links:
+                self._tell(participant, figures)
+
+    @property
+    def step(self) -> Step | None:
+        """The best rung that a participant is on: what the picture is like for those who get one."""
+        links = self._links()
+        if not links:
+            return None
+        return self._ladder.step if any(not f.hopeless for _, f in links) else "stills"
+
+    def on_stills(self, participant: Linked) -> bool:
+        figures = participant.figures
+        return figures is not None and figures.hopeless
+
+    def seen(self, participant: Linked, told: channel.Seen) -> None:
+        """What a participant says it saw."""
+        eyes, summary = self._eyes_of(participant), self._summary
+        if not self.on_stills(participant):  # stills are one long freeze to a browser
+            summary.freezes += max(0, told.freezes - eyes.freezes)
+            summary.frozen_s += max(0.0, told.frozen_s - eyes.frozen_s)
+        eyes.freezes, eyes.frozen_s = told.freezes, told.frozen_s
+        delays = [d for t, shown_ms in told.frames if (d := self._delay_s(participant, t, shown_ms)) is not None]
+        taken = [d for d in delays if summary.delays.add(d, participant.clock.uncertain_s)]
+        if taken:
+            eyes.delay_s = max(0.0, median(taken))
+
+    def _delay_s(self, participant: Linked, t: int, shown_ms: float) -> float | None:
+        shown_s, captured_s = participant.clock.ours_s(shown_ms), participant.captured_s(t)
+        return None if shown_s is None or captured_s is None else shown_s - captured_s
+
+    def _tell(self, participant: Linked, figures: Figures) -> None:
+        eyes = self._eyes_of(participant)
+        eyes.step = self._step_of(figures)
+        asked = self._asked or Encoding(0, 0, 0, 0)
+        sent = self._stills.sent if figures.hopeless else self._sent
+        width, height = sent if sent[0] else (asked.width, asked.height)
+        event = channel.Quality(
+            bitrate_bps=min(asked.bps, int(participant.sent_bps)) or asked.bps,
+            loss=round(figures.loss, 4),
+            round_trip_ms=round(figures.round_trip_s * 1000, 1),
+            step=eyes.step,
+            width=width,
+            height=height,
+            fps=1 if figures.hopeless else asked.fps,
+            word=quality((figures,)),
+            delay_ms=None if eyes.delay_s is None else round(1000 * eyes.delay_s, 1),
+        )
+        participant.tell(event)
+
+    def _step_of(self, figures: Figures) -> Step:
+        return "stills" if figures.hopeless else self._ladder.step
+
+    def _worst(self, links: list[tuple[Linked, Figures]]) -> Step | None:
+        if not links:
+            return None
+        return "stills" if any(f.hopeless for _, f in links) else self._ladder.step
+
+    def _eyes_of(self, participant: Linked) -> _Eyes:
+        return self._eyes.setdefault(participant, _Eyes())
+
+
+def _shape(encoding: Encoding) -> tuple[int, int, int]:
+    return encoding.width, encoding.height, encoding.fps
