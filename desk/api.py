@@ -51,6 +51,10 @@ class KioskList(Struct, frozen=True):
     kiosks: list[KioskView]
 
 
+class PeopleList(Struct, frozen=True):
+    people: list[Person]
+
+
 class Earlier(Struct, frozen=True):
     id: str
     state: State
@@ -180,6 +184,12 @@ async def artifact_file(
     return file_response(request, files, file, artifact, download)
 
 
+@get("/api/people")
+async def list_people(people: NamedDependency[People]) -> PeopleList:
+    """Who may sign in, and so may be assigned."""
+    return PeopleList([Person(member.id, member.name) for member in people.all()])
+
+
 @get("/api/events")
 async def events(hub: NamedDependency[Hub], people: NamedDependency[People], me: NamedDependency[Member]) -> Stream:
     """server-sent events: hello, session, presence, gone."""
@@ -199,6 +209,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     command_session,
     see_session,
     list_kiosks,
+    list_people,
     artifact_file,
     events,
 )

@@ -42,6 +42,10 @@ class People:
     def member(self, person: str) -> Member | None:
         return self._members.get(person)
 
+    def all(self) -> list[Member]:
+        """By name."""
+        return sorted(self._members.values(), key=lambda member: (member.name.casefold(), member.id))
+
     def language(self, me: Member | None) -> str:
         return (me and me.language) or self._language
 

@@ -49,7 +49,9 @@ def answer(flow: Flow, text: str = "", consent: Consent | None = None) -> Flow:
             request = replace(request, requester=text)
         case "consent":
             request = replace(request, consent=consent)
-        case "note" | "ticket" | None:
+        case "ticket":
+            request = replace(request, tickets=())  # none: also where one was chosen before, and the way led back
+        case "note" | None:
             pass
     return replace(flow, at=min(flow.at + 1, len(flow.steps)), request=request)
 

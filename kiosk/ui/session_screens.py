@@ -53,8 +53,7 @@ def _confirmed(session: Session, say: Say) -> Screen:
         Choice("cancel", say("Cancel"), icon="cross"),
     )
     if told := _rang_in_vain(session, say):
-        title, *lines = told
-        return Screen("rang-in-vain", "", title, tuple(lines), choices, icon="phone", tone="alert")
+        return Screen("rang-in-vain", "", told[0], told[1:], choices, icon="phone", tone="alert")
     who = next((c.actor.name for c in reversed(session.history) if c.target is State.CONFIRMED), "")
     lines = (
         say("{name} is ready for the video call.", name=who)

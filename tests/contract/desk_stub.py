@@ -32,6 +32,7 @@ from tests.contract.desk_stub_call import StubCall, scene
 T = TypeVar("T")
 ME = Person("anna", "Anna Berger")
 COLLEAGUE = Person("jonas", "Jonas Öztürk")
+THIRD = Person("mira", "Mira Sand")
 DEVICE = Device("presse-3", "Hydraulikpresse 3 – Halle Süd")
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
@@ -154,6 +155,7 @@ class StubDesk:
                 web.get("/api/sessions", self._list),
                 web.get("/api/sessions/{id}", self._details),
                 web.get("/api/kiosks", self._kiosks),
+                web.get("/api/people", self._people),
                 web.get("/api/events", self._events),
                 web.post("/api/sessions", self._create),
                 web.post("/api/sessions/{id}/commands", self._command),
@@ -214,6 +216,9 @@ class StubDesk:
         kiosk = self.kiosks.get(session.kiosk, {"id": session.kiosk, "online": False, "device": None})
         body = {"session": session, "kiosk": kiosk, "earlier": earlier, "artifacts": artifacts}
         return _json(body | {"consents": self.consents.get(session.id, ConsentCheck())})
+
+    async def _people(self, _: web.Request) -> web.Response:
+        return _json({"people": [ME, COLLEAGUE, THIRD]})
 
     async def _kiosks(self, _: web.Request) -> web.Response:
         return _json({"kiosks": list(self.kiosks.values())})

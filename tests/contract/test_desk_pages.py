@@ -386,6 +386,20 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
     expect(total).to_be_hidden()
 
 
+def test_assigned_staff_assign_somebody_else_and_take_people_off(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    desk.put(session(assigned=(ME,)))
+    page = open_page("/sessions/s-1", width=360)
+    expect(page.locator("[data-unassign]")).to_have_count(0)  # the last one has to stay
+    page.locator("#assign-who").select_option("mira")
+    page.locator("#assign-add").click()
+    until(page, lambda: [p.id for p in desk.sessions["s-1"].assigned] == ["anna", "mira"])
+    expect(page.locator("#assign-who option")).to_have_count(1)
+    page.locator('[data-unassign="mira"]').click()
+    until(page, lambda: [p.id for p in desk.sessions["s-1"].assigned] == ["anna"])
+
+
 def test_somebody_who_is_not_assigned_looks_and_cannot_act(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     desk.put(session(assigned=(COLLEAGUE,)))
     page = open_page("/sessions/s-1")

@@ -149,3 +149,13 @@ async def test_the_api_describes_itself(site: Site) -> None:
     async with site.person("anna") as anna:
         paths = (await anna.get("/schema/openapi.json")).json()["paths"]
     assert {"/api/sessions", "/api/sessions/{session_id}/commands", "/whep/{session_id}"} <= set(paths)
+
+
+async def test_signed_in_people_see_who_may_be_assigned_and_nobody_else_does(
+    site: Site, stranger: httpx.AsyncClient
+) -> None:
+    assert (await stranger.get("/api/people", headers={"Accept": "application/json"})).status_code == 401
+    async with site.person("ben") as ben:
+        people = (await ben.get("/api/people")).json()["people"]
+    assert [p["id"] for p in people] == ["anna", "ben", "clara"]
+    assert set(people[0]) == {"id", "name"}

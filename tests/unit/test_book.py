@@ -170,6 +170,20 @@ async def test_the_review_ends_by_time_and_not_after_a_reopening(book: Book) -> 
     timers.cancel()
 
 
+async def test_without_a_review_time_a_session_closes_at_once(book: Book) -> None:
+    book.provider = replace(PROVIDER, review_s=0.0)
+
+    async def close(session: Session) -> Session:
+        return await book.put(session.id, do.Close("review_over"), SYSTEM)
+
+    timers = asyncio.create_task(close_after_review(book.follow(), close))
+    session = await running(book)
+    await book.put(session.id, do.End(), CODE_USER)
+    await until(lambda: book.sessions[session.id].state is State.CLOSED)
+    assert book.sessions[session.id].history[-1].actor == SYSTEM
+    timers.cancel()
+
+
 async def test_ringing_that_nobody_answers_is_given_up_and_a_later_ringing_has_its_own_time(book: Book) -> None:
     waits: list[tuple[float, asyncio.Event]] = []
 

@@ -40,6 +40,13 @@ def test_an_articles_reason_is_filled_in_already() -> None:
     assert "reason" not in flow.steps
 
 
+def test_a_ticket_chosen_before_is_not_kept_where_the_second_answer_is_none() -> None:
+    flow = begin(Provider(steps=("ticket", "requester"), tickets=PROVIDER.tickets))
+    again = back(choose_ticket(flow, PROVIDER, "T-1"))
+    assert again is not None
+    assert answer(again).request.tickets == ()
+
+
 def test_back_goes_one_step_back_and_from_the_first_out() -> None:
     flow = answer(begin(PROVIDER), "Jam")
     first = back(flow)

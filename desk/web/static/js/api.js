@@ -12,6 +12,8 @@ function textOf(code) {
     case "busy": return t("Another session is in progress at this machine. Finish it first.");
     case "recording_off": return t("The provider does not allow recordings at this machine.");
     case "no_consent": return t("The person at the machine has not agreed to being recorded.");
+    case "too_many_commands": return t("This machine has taken too many commands today. Please try again later.");
+    case "store": return t("The disk there does not take it. Please tell whoever looks after the kiosk.");
     case "full": return t("The limit is reached.");
     case "unreachable": return t("The machine does not answer. It may have no network at the moment.");
     case "signed_out": return t("You are signed out. Open your sign-in link again.");

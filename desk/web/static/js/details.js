@@ -1,7 +1,7 @@
 // Everything that is known of a session, in words: reason, request, tickets, people, history, earlier sessions.
 
 import { boot, button, byId, el, icon, initials, keyed, t, webLink } from "./dom.js";
-import { actorName, dateTime, isMine } from "./format.js";
+import { actorName, dateTime, isMine, mayAssign } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {(kind: string, more?: Record<string, unknown>) => void} Act */
@@ -30,7 +30,7 @@ export function paintDetails(session, act) {
   byId("note").textContent = session.note;
   paintFacts(session, act);
   paintTickets(session);
-  paintPeople(session);
+  paintPeople(session, act);
   paintHistory(session);
 }
 
@@ -115,17 +115,33 @@ function paintTickets(session) {
   } })));
 }
 
-/** @param {Session} session */
-function paintPeople(session) {
+/** @param {Session} session @param {Act} act */
+function paintPeople(session, act) {
   const all = new Map([...session.asked, ...session.assigned, ...session.seen_by].map((person) => [person.id, person]));
   const has = (/** @type {{id: string}[]} */ people, /** @type {string} */ id) => people.some((person) => person.id === id);
+  const removable = mayAssign(session) && session.assigned.length > 1; // somebody has to stay
   keyed(byId("people"), [...all.values()].map((person) => {
     const [assigned, seen] = [has(session.assigned, person.id), has(session.seen_by, person.id)];
-    return { key: person.id, sign: [person.name, assigned, seen], make: () => el("li", {},
+    return { key: person.id, sign: [person.name, assigned, seen, removable], make: () => el("li", {},
       el("span", { class: "person" }, el("span", { class: "avatar", "aria-hidden": "true" }, initials(person.name)),
         el("span", {}, person.id === boot.me.id ? t("{name} (you)", { name: person.name }) : person.name)),
-      el("span", { class: "muted small" }, [assigned ? t("assigned") : t("asked"), seen && t("has seen it")].filter(Boolean).join(", "))) };
+      el("span", { class: "muted small" }, [assigned ? t("assigned") : t("asked"), seen && t("has seen it")].filter(Boolean).join(", ")),
+      assigned && removable && el("button", { class: "button quiet square", type: "button", "data-unassign": person.id, "aria-label": t("Take {name} off this session", { name: person.name }),
+        onclick: () => act("unassign", { person_id: person.id }) }, icon("close"))) };
   }));
+}
+
+/** Whom the reader may assign. @param {Session} session @param {{id: string, name: string}[]} people all @param {Act} act */
+export function paintAssign(session, people, act) {
+  const others = people.filter((person) => !session.assigned.some((one) => one.id === person.id));
+  const form = byId("assign");
+  form.hidden = !others.length || !mayAssign(session);
+  keyed(byId("assign-who"), others.map((person) => ({ key: person.id, sign: person.name, make: () => el("option", { value: person.id }, person.name) })));
+  form.onsubmit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const person = others.find((one) => one.id === byId("assign-who").value);
+    if (person) act("assign", { person: { id: person.id, name: person.name } });
+  };
 }
 
 /** @param {Session} session */

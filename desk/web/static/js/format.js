@@ -73,6 +73,9 @@ export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session
 /** @param {Session} session whether the reader is assigned */
 export const isMine = (session) => session.assigned.some((person) => person.id === boot.me.id);
 
+/** @param {Session} session whether the reader may assign people; the kiosk judges it in the end */
+export const mayAssign = (session) => isMine(session) || ["moderator", "administrator"].includes(String(boot.me.role));
+
 /** @param {string} at ISO 8601 */
 export function dateTime(at) {
   const date = new Date(at);

@@ -9,7 +9,7 @@ import { CallView } from "./callview.js";
 import { ago, inVain, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
-import { paintConsents, paintDetails, paintEarlier } from "./details.js";
+import { paintAssign, paintConsents, paintDetails, paintEarlier } from "./details.js";
 import { onTheirWay, paintArtifacts } from "./artifacts.js";
 
 /** @typedef {import("./format.js").Session} Session */
@@ -25,6 +25,8 @@ const store = beginPage(id);
 let session = null;
 /** @type {import("./artifacts.js").Places} */
 let places = {};
+/** @type {import("./format.js").Person[]} */
+let people = [];
 let reloading = 0;
 
 const view = new CallView({
@@ -178,7 +180,8 @@ function paint() {
   sign.dataset.online = String(Boolean(online));
   setText("kiosk-online", online ? t("Online") : t("Offline"));
   paintStatus();
-  paintDetails(session, (kind, more) => act(kind, more));
+  paintDetails(session, act);
+  paintAssign(session, people, act);
   byId("artifacts-panel").hidden = !session.artifacts.length;
   paintArtifacts(session, places, byId("artifacts"));
   const missing = onTheirWay(session, places);
@@ -251,6 +254,7 @@ setInterval(() => {
   if (session?.state === "CONFIRMED" && session.ringing?.by === "code_user" && isMine(session)) chime("ring");
 }, RING_MS);
 setInterval(paint, 30_000);
+getJson("/api/people").then((list) => { people = list.people; paint(); }).catch(() => {}); // nobody can be assigned then: the rest works
 load().catch((error) => {
   complain(error);
   byId("session").setAttribute("aria-busy", "false");
