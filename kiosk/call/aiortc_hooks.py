@@ -3,47 +3,38 @@
 aiortc sends packets that were encoded elsewhere, but leaves to its user what a sender owes its receivers: keyframes
 when they ask (it only tells its own encoder), a rate that follows their reports, pacing, bounded repair, and the
 playout-delay extension, which takes the browser's jitter buffer from 100 ms to 20 ms. `VideoSender` adds these to one
-RTCRtpSender.
+RTCRtpSender. The rest stands beside: aiortc_hooks_extensions.py (what is negotiated), aiortc_hooks_wire.py (what
+leaves by one transport).
 tests/contract/test_aiortc_hooks.py fails loudly where a name used here is gone or means something else.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
-from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
-from aiortc.rtp import (
-    RTCP_PSFB_APP,
-    RTP_HISTORY_SIZE,
-    HeaderExtensions,
-    HeaderExtensionsMap,
-    RtcpPsfbPacket,
-    RtcpRrPacket,
-    RtcpSrPacket,
-    is_rtcp,
-    pack_header_extensions,
-    unpack_header_extensions,
-    unpack_remb_fci,
-)
-from aiortc.sdp import SessionDescription
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpRrPacket, RtcpSrPacket, unpack_remb_fci
 
-PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-NO_DELAY = b"\0\0\0"
-"""12 bits minimum, 12 bits maximum, in 10 ms: show each frame as soon as it is whole."""
-ONE_BYTE_HEADER_MAX_ID = 14  # RFC 8285, section 4.2
+from kiosk.call.aiortc_hooks_extensions import OurExtensions, negotiate
+from kiosk.call.aiortc_hooks_wire import PictureLane, SoundLane, Wire
+from kiosk.call.feedback import Fate
+from kiosk.call.pacer import COPY, PICTURE, REPAIR, Pacer
+from kiosk.call.protection import Plan
+from kiosk.call.repair import History, as_rtx
 
-PACE = 2.5
-"""Times the target rate: a keyframe spreads over some ten milliseconds (libwebrtc paces with the same factor)."""
-PACE_MIN_BPS = 1_000_000
-BURST_S = 0.005
-REPAIR_SHARE = 0.25
-"""Of the target rate. Unbounded repair eats a thin link up: each repair is lost as well, and asked for again."""
-REPAIR_BURST_S = 0.3
+MARKER = 0x80
+WINDOW_S = 0.3
+WINDOW_LEAST_BYTES = 30_000
+"""So much more than a round trip's worth may be on the way, unreported; then the picture waits: here a frame can still
+be left out for a newer one, in a queue on the way it cannot."""
+UNREPORTED_S = 1.0
+"""A receiver that reports nothing any more says nothing about the way either."""
+HELD_S = 0.02
+TWICE_LOSS = 0.02
+"""From this loss on a repair goes out twice: to ask for it again takes another round trip."""
 
 
 class Feedback(Protocol):
@@ -52,29 +43,56 @@ class Feedback(Protocol):
     def keyframe_wanted(self) -> None: ...
     def estimated(self, remb_bps: float) -> None: ...
     def reported(self, loss: float, round_trip_s: float | None) -> None: ...
+    def arrived(self, fates: list[Fate]) -> None: ...
 
 
 class VideoSender:
     """One RTCRtpSender of pre-encoded video, with what aiortc leaves out.
 
     To be made after setRemoteDescription and before setLocalDescription: then the sender's transport is final, and
-    nothing has been sent. Used from the loop only.
+    nothing has been sent. `run` sends what has to wait its turn. Used from the loop only.
     """
 
-    def __init__(self, transceiver: RTCRtpTransceiver, feedback: Feedback, now: Callable[[], float]) -> None:
+    def __init__(
+        self, connection: RTCPeerConnection, transceiver: RTCRtpTransceiver, to: Feedback, now: Callable[[], float]
+    ) -> None:
         self._sender = cast(Any, transceiver.sender)
-        self._feedback = feedback
-        self._target_bps = 1_300_000.0
-        self._repairs = _Repairs(now)
-        self._aiortc_retransmit = self._sender._retransmit
-        self._aiortc_handle_rtcp = self._sender._handle_rtcp_packet
-        self._aiortc_next_frame = self._sender._next_encoded_frame
-        self._wire = _PacedTransport(self._sender.transport, self._sender._ssrc, now)
-        self._sender.setTransport(self._wire)
-        self._sender._retransmit = self._retransmit
-        self._sender._handle_rtcp_packet = self._handle_rtcp
-        self._sender._next_encoded_frame = self._next_frame
-        self._sender._send_keyframe = feedback.keyframe_wanted
+        self._to, self._now = to, now
+        self._agreed = negotiate(connection, transceiver)
+        self._wire = Wire(self._sender.transport, self._agreed, now, to.arrived)
+        self._pacer: Pacer[bytes] = Pacer(len)
+        self._history = History(now())
+        self._plan = Plan()
+        self._total_bps, self._loss, self._round_trip_s = 1_300_000.0, 0.0, 0.1
+        self._frame: list[bytes] = []
+        self._rtx_number = 0
+        self._ready, self._room = asyncio.Event(), asyncio.Event()
+        self._sending = self._broken = False
+        self._origin: int | None = None
+        self._pts: int | None = None
+        self.sound_lane: SoundLane | None = None
+        self.new_bytes = 0
+        """Of new picture, without repairs and copies."""
+        self.counts = {"repairs": 0, "gone": 0, "refused": 0, "copies": 0}
+        self._hook()
+
+    def _hook(self) -> None:
+        sender = self._sender
+        self._aiortc_handle_rtcp = sender._handle_rtcp_packet
+        self._aiortc_next_frame = sender._next_encoded_frame
+        sender.setTransport(PictureLane(sender.transport, self._wire, self._put))
+        sender._retransmit = self._retransmit
+        sender._handle_rtcp_packet = self._handle_rtcp
+        sender._next_encoded_frame = self._next_frame
+        sender._send_keyframe = self._to.keyframe_wanted
+
+    def add_sound(self, connection: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> None:
+        """Sound that goes by the same transport: never waits, and is counted with the rest. Called like the maker."""
+        sender = cast(Any, transceiver.sender)
+        if sender.transport is self._wire.transport:
+            negotiate(connection, transceiver)
+            self.sound_lane = SoundLane(sender.transport, self._wire, self._spend)
+            sender.setTransport(self.sound_lane)
 
     @property
     def ssrc(self) -> int:
@@ -82,36 +100,141 @@ class VideoSender:
 
     @property
     def round_trip_s(self) -> float | None:
+        """As the receiver's reports have it."""
         value: float | None = self._sender._RTCRtpSender__rtt
         return value
 
-    def set_target(self, bps: float) -> None:
-        """What pacing and repair are measured by."""
-        self._target_bps = bps
-        self._wire.rate_bps = max(PACE * bps, PACE_MIN_BPS)
-
     @property
     def sent_bytes(self) -> int:
-        """Video sent so far, repairs included."""
+        """Everything sent so far: picture, repairs, copies, and the sound that goes with it."""
         return self._wire.sent_bytes
+
+    @property
+    def queue_s(self) -> float:
+        """How long what waits here needs to leave."""
+        return self._pacer.queue_s
+
+    def follow(self, total_bps: float, loss: float, round_trip_s: float, plan: Plan) -> None:
+        """What pacing, repair and copies are measured by from now on."""
+        self._total_bps, self._loss, self._round_trip_s = total_bps, loss, round_trip_s
+        self._pacer.follow(total_bps)
+        if plan.playout_s != self._plan.playout_s:
+            extensions = self._sender._RTCRtpSender__rtp_header_extensions_map
+            if isinstance(extensions, OurExtensions):
+                extensions.ask_playout(plan.playout_s)
+        self._plan = plan
+
+    # --- frames named by their RTP timestamps -----------------------------------------------------------------------
 
     def to_wire(self, pts: int) -> int | None:
         """The RTP timestamp of the frame with this pts (90 kHz); None before the first frame went out."""
-        origin = self._wire.origin
-        return None if origin is None else (origin + pts) % 2**32
+        return None if self._origin is None else (self._origin + pts) % 2**32
 
     def from_wire(self, t: int) -> int | None:
         """The pts of the frame with this RTP timestamp, the one nearest to the last frame sent."""
-        if self._wire.origin is None or self._wire.pts is None:
+        if self._origin is None or self._pts is None:
             return None
-        behind = (self._wire.origin + self._wire.pts - t + 2**31) % 2**32 - 2**31
-        return self._wire.pts - behind
+        behind = (self._origin + self._pts - t + 2**31) % 2**32 - 2**31
+        return self._pts - behind
+
+    # --- what goes out ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Sends what waits, for as long as the connection lives."""
+        while not self._broken:
+            await self._send_what_may()
+            wait_s = self._pacer.wait_s(self._now())
+            if wait_s is None:
+                self._ready.clear()
+                await self._ready.wait()
+            else:
+                await asyncio.sleep(HELD_S if self._held() else wait_s)
 
     async def _next_frame(self, codec: Any) -> Any:
+        """The next frame is taken only when the one before has nearly left: until then a newer one may come."""
+        while self._pacer.waiting(PICTURE):
+            self._room.clear()
+            await self._room.wait()
         frame = await self._aiortc_next_frame(codec)
         if frame is not None:
-            self._wire.pts = frame.timestamp
+            self._pts = frame.timestamp
         return frame
+
+    async def _put(self, packet: bytes) -> None:
+        if self._broken:
+            raise ConnectionError
+        now_s = self._now()
+        self._learn_origin(packet)
+        self.new_bytes += len(packet)
+        self._history.remember(int.from_bytes(packet[2:4], "big"), packet, now_s)
+        self._pacer.put(PICTURE, packet, now_s)
+        self._frame.append(packet)
+        if packet[1] & MARKER:
+            self._put_copies(now_s)
+        await self._kick()
+
+    async def _kick(self) -> None:
+        """Sends at once what needs not wait, so that a good link costs no change of tasks."""
+        if not self._sending:
+            await self._send_what_may()
+        self._ready.set()
+
+    async def _send_what_may(self) -> None:
+        self._sending = True
+        try:
+            while not self._held() and self._pacer.wait_s(self._now()) == 0:
+                await self._wire.send(self._pacer.take(self._now()))
+        except ConnectionError:
+            self._broken = True
+        finally:
+            self._sending = False
+        if self._broken or not self._pacer.waiting(PICTURE):
+            self._room.set()
+
+    def _held(self) -> bool:
+        """Whether more is on the way than the way is good for."""
+        if self._agreed.number is None or not self._wire.reports:
+            return False
+        self._wire.log.forget_before(self._now() - UNREPORTED_S)
+        most = max(WINDOW_LEAST_BYTES, self._total_bps / 8 * (self._round_trip_s + WINDOW_S))
+        return self._wire.log.outstanding_bytes > most
+
+    def _spend(self, size: int) -> None:
+        self._pacer.spend(size, self._now())
+
+    def _learn_origin(self, packet: bytes) -> None:
+        if self._origin is None and self._pts is not None:
+            self._origin = (int.from_bytes(packet[4:8], "big") - self._pts) % 2**32
+
+    # --- against loss -----------------------------------------------------------------------------------------------
+
+    def _put_copies(self, now_s: float) -> None:
+        """The whole frame, or its last packet, whose loss nobody would notice before the next frame."""
+        frame, self._frame = self._frame, []
+        for packet in {"none": [], "last": frame[-1:], "all": frame}[self._plan.copies]:
+            self.counts["copies"] += 1
+            self._pacer.put(COPY, self._again(packet), now_s)
+
+    async def _retransmit(self, sequence_number: int) -> None:
+        now_s = self._now()
+        found = self._history.repair(sequence_number, now_s, self._total_bps, self._loss, self._round_trip_s)
+        if isinstance(found, bytes):
+            self.counts["repairs"] += 1
+            for _ in range(2 if self._loss > TWICE_LOSS else 1):
+                self._pacer.put(REPAIR, self._again(found), now_s)
+            await self._kick()
+        elif found != "on its way":
+            self.counts["gone" if found == "gone" else "refused"] += 1
+            self._to.keyframe_wanted()  # nothing else helps
+
+    def _again(self, packet: bytes) -> bytes:
+        payload_type = self._sender._RTCRtpSender__rtx_payload_type
+        if payload_type is None:  # the other side knows no repair stream: the packet itself once more
+            return packet
+        self._rtx_number = (self._rtx_number + 1) % 2**16
+        return as_rtx(packet, payload_type, self._rtx_number, self._sender._rtx_ssrc)
+
+    # --- what comes back --------------------------------------------------------------------------------------------
 
     async def _handle_rtcp(self, packet: Any) -> None:
         await self._aiortc_handle_rtcp(packet)
@@ -120,7 +243,7 @@ class VideoSender:
         elif isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self.ssrc:
-                    self._feedback.reported(report.fraction_lost / 256, self.round_trip_s)
+                    self._to.reported(report.fraction_lost / 256, self.round_trip_s)
 
     def _handle_remb(self, fci: bytes) -> None:
         try:
@@ -128,122 +251,7 @@ class VideoSender:
         except (ValueError, struct.error):  # other application feedback, or garbage
             return
         if self.ssrc in ssrcs:
-            self._feedback.estimated(float(bps))
-
-    async def _retransmit(self, sequence_number: int) -> None:
-        history: dict[int, Any] = self._sender._RTCRtpSender__rtp_history
-        packet = history.get(sequence_number % RTP_HISTORY_SIZE)
-        if packet is None or packet.sequence_number != sequence_number:
-            self._feedback.keyframe_wanted()  # too old to be repaired: nothing else helps
-            return
-        if self._repairs.allow(sequence_number, len(packet.payload), self._target_bps, self.round_trip_s or 0.0):
-            self._wire.repairing += 1
-            try:
-                await self._aiortc_retransmit(sequence_number)
-            finally:
-                self._wire.repairing -= 1
-
-
-class _Repairs:
-    """A budget for retransmissions, and a memory of those that are on their way."""
-
-    REMEMBERED = 500
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._bytes = math.inf
-        self._filled_s = now()
-        self._sent_s: dict[int, float] = {}
-
-    def allow(self, sequence_number: int, size: int, target_bps: float, round_trip_s: float) -> bool:
-        now_s = self._now()
-        share = target_bps / 8 * REPAIR_SHARE
-        most = max(share * REPAIR_BURST_S, 3_000.0)
-        self._bytes = min(most, self._bytes + (now_s - self._filled_s) * share)
-        self._filled_s = now_s
-        if now_s - self._sent_s.get(sequence_number, float("-inf")) < max(0.02, round_trip_s):
-            return False  # the one sent before cannot have arrived yet
-        if self._bytes < size:
-            return False
-        self._bytes -= size
-        self._remember(sequence_number, now_s)
-        return True
-
-    def _remember(self, sequence_number: int, now_s: float) -> None:
-        self._sent_s.pop(sequence_number, None)
-        self._sent_s[sequence_number] = now_s
-        if len(self._sent_s) > self.REMEMBERED:
-            del self._sent_s[next(iter(self._sent_s))]
-
-
-class _PacedTransport:
-    """Stands before the DTLS transport of one sender: spreads its packets and reads their timestamps.
-
-    A wait here holds that sender's loop only; the relay behind it drops what does not get through in time.
-    """
-
-    def __init__(self, transport: Any, ssrc: int, now: Callable[[], float]) -> None:
-        self._transport = transport
-        self._ssrc = struct.pack("!I", ssrc)
-        self._now = now
-        self._free_s = 0.0
-        self.rate_bps = PACE * 1_300_000
-        self.pts: int | None = None
-        self.origin: int | None = None
-        self.sent_bytes = 0
-        self.repairing = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    async def _send_rtp(self, data: bytes) -> None:
-        if not is_rtcp(data):
-            self.sent_bytes += len(data)
-            self._learn_origin(data)
-            wait_s = self._wait(len(data))
-            if wait_s > 0 and not self.repairing:  # repairs are sent from the task that receives: it must not wait
-                await asyncio.sleep(wait_s)
-        await self._transport._send_rtp(data)
-
-    def _learn_origin(self, data: bytes) -> None:
-        if self.origin is None and self.pts is not None and data[8:12] == self._ssrc:
-            self.origin = (int(struct.unpack_from("!I", data, 4)[0]) - self.pts) % 2**32
-
-    def _wait(self, size: int) -> float:
-        now_s = self._now()
-        self._free_s = max(self._free_s, now_s - BURST_S) + size * 8 / self.rate_bps
-        return self._free_s - now_s if self._free_s - now_s > BURST_S else 0.0
-
-
-class _PlayoutDelayMap(HeaderExtensionsMap):
-    """aiortc's header extensions, and playout-delay with each packet."""
-
-    def __init__(self, extension_id: int) -> None:
-        super().__init__()
-        self._extension_id = extension_id
-
-    def set(self, values: HeaderExtensions) -> tuple[int, bytes]:
-        extensions = unpack_header_extensions(*super().set(values))
-        packed: tuple[int, bytes] = pack_header_extensions([*extensions, (self._extension_id, NO_DELAY)])
-        return packed
-
-
-def negotiate_playout_delay(connection: RTCPeerConnection, transceiver: RTCRtpTransceiver) -> bool:
-    """Answers the offered playout-delay extension, so that frames are shown at once. Between the two descriptions.
-
-    Returns whether the other side knows it.
-    """
-    remote = SessionDescription.parse(connection.remoteDescription.sdp)
-    for media in remote.media:
-        if media.rtp.muxId != transceiver.mid:
-            continue
-        for extension in media.rtp.headerExtensions:
-            if extension.uri == PLAYOUT_DELAY and extension.id <= ONE_BYTE_HEADER_MAX_ID:
-                transceiver._headerExtensions.append(RTCRtpHeaderExtensionParameters(extension.id, PLAYOUT_DELAY))
-                sender = cast(Any, transceiver.sender)
-                sender._RTCRtpSender__rtp_header_extensions_map = _PlayoutDelayMap(extension.id)
-                return True
-    return False
+            self._to.estimated(float(bps))
 
 
 def tune_gathering(connection: RTCPeerConnection, loopback: bool, limit_s: float) -> None:

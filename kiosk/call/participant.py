@@ -19,7 +19,7 @@ from aiortc.rtcconfiguration import RTCBundlePolicy
 from aiortc.sdp import candidate_from_sdp
 from msgspec import Struct
 
-from kiosk.call.aiortc_hooks import VideoSender, abort, negotiate_playout_delay, tune_gathering
+from kiosk.call.aiortc_hooks import abort, tune_gathering
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
@@ -27,10 +27,10 @@ from kiosk.call.mixer import Mixer
 from kiosk.call.offer import Offer, h264_only, opus_only, read_offer
 from kiosk.call.opus import with_opus_wishes
 from kiosk.call.peer_clock import PeerClock
-from kiosk.call.rate import Figures, LinkRate
+from kiosk.call.picture_link import PictureLink
+from kiosk.call.rate import Figures
 from kiosk.call.relay import Relay
 from kiosk.call.sound_link import SoundLink
-from kiosk.call.tracks import PacketTrack
 from kiosk.config import CallSettings
 from kiosk.errors import Malformed
 from kiosk.mailbox import Queue
@@ -56,6 +56,8 @@ class Host(Protocol):
         """Pictures come from it that nobody watches; called for each packet of them."""
 
     async def said(self, participant: Participant, event: Any) -> None: ...
+    def link_changed(self) -> None:
+        """The rate of a link has moved: the encoder shall follow now."""
 
 
 class Participant:
@@ -81,18 +83,15 @@ class Participant:
         self.why_gone = ""
         self._host, self._relay, self._mixer, self._settings, self._now = host, relay, mixer, settings, now
         self._connection = RTCPeerConnection(_configuration(settings, turn_password))
-        self._video = PacketTrack(relay, begin_s)
+        bounds_bps = (settings.bitrate_min_bps, settings.bitrate_max_bps)
+        self._picture = PictureLink(relay, bounds_bps, begin_s, now, host.link_changed)
         self.sound = SoundLink()
-        self._sender: VideoSender | None = None
-        self._rate = LinkRate(settings.bitrate_min_bps, settings.bitrate_max_bps, now())
         self._inbox: Queue[Any] = Queue(500)
         self.channels = Channels(self._inbox.put, lambda: host.channel_opened(self), now, peer)
         self._tracks: list[MediaStreamTrack] = []
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
-        self._began_s = self._measured_s = now()
-        self._measured_bytes = 0
-        self._sent_bps = 0.0
+        self._began_s = now()
         self._gone = asyncio.Event()
 
     # --- the connection ---------------------------------------------------------------------------------------------
@@ -110,22 +109,21 @@ class Participant:
         connection.on("datachannel", self.channels.adopt)
         connection.on("connectionstatechange", self._state_changed)
         try:
-            sends_video = self._add_transceivers(offer)
+            picture, sound = self._add_transceivers(offer)
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-            if sends_video is not None:
-                negotiate_playout_delay(connection, sends_video)
-                self._sender = VideoSender(sends_video, self, self._now)
+            if picture is not None:
+                self._picture.attach(connection, picture, sound)
             tune_gathering(connection, self._settings.loopback, GATHER_LIMIT_S)
             await connection.setLocalDescription(await connection.createAnswer())
         except Exception as error:  # named place: aiortc breaks on a strange SDP wherever it happens to
             raise Malformed(f"the offer cannot be answered: {error or type(error).__name__}") from error
         return with_opus_wishes(str(connection.localDescription.sdp))
 
-    def _add_transceivers(self, offer: Offer) -> RTCRtpTransceiver | None:
-        """Ours in the offer's order; our video and sound go where they are first received. Returns video's."""
+    def _add_transceivers(self, offer: Offer) -> tuple[RTCRtpTransceiver | None, RTCRtpTransceiver | None]:
+        """Ours in the offer's order; our video and sound go where they are first received. Returns these two."""
         sends: dict[str, RTCRtpTransceiver] = {}
         for media in offer.media:
-            own: MediaStreamTrack = self._video if media.kind == "video" else self.sound.track
+            own: MediaStreamTrack = self._picture.track if media.kind == "video" else self.sound.track
             if media.receives and media.kind not in sends:
                 transceiver = self._connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
                 sends[media.kind] = transceiver
@@ -137,7 +135,7 @@ class Participant:
             else:
                 transceiver.setCodecPreferences(opus_only())
                 self.sound.attach(transceiver)
-        return sends.get("video")
+        return sends.get("video"), sends.get("audio")
 
     async def add_candidate(self, candidate: str, mid: str) -> None:
         """A trickled candidate; an empty one is the end of them. May wait for a name to be resolved.
@@ -161,6 +159,7 @@ class Participant:
             tasks = [group.create_task(self._work(), name=f"call-inbox-{self.peer}")]
             cameras = [track for track in self._tracks if track.kind == "video"]
             tasks += [group.create_task(self._watch(track), name=f"call-video-{self.peer}") for track in cameras]
+            tasks.append(group.create_task(self._picture.run(), name=f"call-picture-{self.peer}"))
             tasks.append(group.create_task(self._resolve_late(), name=f"call-names-{self.peer}"))
             await self._gone.wait()
             for task in tasks:
@@ -176,7 +175,7 @@ class Participant:
         """Frees everything, within CLOSE_LIMIT_S."""
         self.drop("closed")
         self._mixer.remove(self.peer, self.sound.voice)
-        self._video.stop()
+        self._picture.track.stop()
         self.sound.track.stop()
         self._connection.remove_all_listeners()
         closing = asyncio.create_task(self._connection.close(), name=f"call-close-{self.peer}")
@@ -225,34 +224,20 @@ class Participant:
         self.sound.track.put(packet)
 
     def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
-        t = self._sender.to_wire(self._video.pts(captured_s)) if self._sender else None
+        t = self._picture.to_wire(captured_s)
         if t is not None:
             self.channels.tell_poses(channel.Poses(t=t, marks=marks))
 
     def captured_s(self, t: int | None) -> float | None:
         """When the frame was captured that reached this participant with the RTP timestamp `t`; None if unknown."""
-        if t is None or self._sender is None:
-            return None
-        pts = self._sender.from_wire(t)
-        return None if pts is None else self._video.captured_s(pts)
+        return None if t is None else self._picture.captured_s(t)
 
     # --- the link ---------------------------------------------------------------------------------------------------
-
-    def keyframe_wanted(self) -> None:
-        self._relay.keyframes.request()
-
-    def estimated(self, remb_bps: float) -> None:
-        self._rate.estimated(remb_bps, self._sent_bps)
-        self._follow_rate()
-
-    def reported(self, loss: float, round_trip_s: float | None) -> None:
-        self._rate.reported(loss, round_trip_s, self._now())
-        self._follow_rate()
 
     @property
     def figures(self) -> Figures | None:
         """What is known of its link; None where it gets no video."""
-        return self._rate.figures if self._sender and self.is_connected else None
+        return self._picture.figures if self._picture.sender and self.is_connected else None
 
     @property
     def says_camera(self) -> bool:
@@ -260,14 +245,12 @@ class Participant:
 
     @property
     def dropped_frames(self) -> int:
-        return self._video.dropped
+        return self._picture.track.dropped
 
     def tick(self) -> None:
         """Once a second: says that we live, and looks whether it does."""
         now_s = self._now()
-        self._measure(now_s)
-        self._rate.advance(now_s)
-        self._follow_rate()
+        self._picture.tick()
         if not self.is_connected:
             if now_s - self._began_s > CONNECT_LIMIT_S:
                 self.drop("never connected")
@@ -280,12 +263,11 @@ class Participant:
 
     def follow(self, relay: Relay, waiting: int | None = None) -> None:
         """Gets the pictures of another relay from its next keyframe on; at most so many wait for it."""
-        self._relay = relay
-        self._video.follow(relay, waiting)
+        self._picture.follow(relay, waiting)
 
     @property
     def sent_bps(self) -> float:
-        return self._sent_bps
+        return self._picture.sent_bps
 
     @property
     def clock(self) -> PeerClock:
@@ -294,16 +276,6 @@ class Participant:
 
     def tell(self, what: Struct | bytes | str) -> None:
         self.channels.tell(what)
-
-    def _measure(self, now_s: float) -> None:
-        sent = self._sender.sent_bytes if self._sender else 0
-        if now_s > self._measured_s:
-            self._sent_bps = 8 * (sent - self._measured_bytes) / (now_s - self._measured_s)
-        self._measured_s, self._measured_bytes = now_s, sent
-
-    def _follow_rate(self) -> None:
-        if self._sender is not None:
-            self._sender.set_target(self._rate.figures.target_bps)
 
 
 def _configuration(settings: CallSettings, turn_password: str) -> RTCConfiguration:

@@ -1,0 +1,79 @@
+"""What is done against loss before it happens: copies, and the time a receiver waits for repairs. Pure.
+
+A repair takes a round trip, and for so long the receiver must hold frames back, or the picture stutters. Where that
+would be long and the link has room, each packet is sent twice instead: the receiver then waits for the copy only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Copies = Literal["none", "last", "all"]
+
+NOISE, QUIET = 0.004, 0.002
+"""Loss from which on something is done about it, and below which nothing is any more."""
+COPY_LOSS, COPY_LESS = 0.02, 0.01
+COPY_MIN_BPS = 1_600_000
+"""Half of it still is a picture."""
+COPY_MOST_S = 0.03
+"""A copy follows its packet within a frame's time."""
+DETECT_S = 0.02
+"""From a loss to the receiver's asking: it must see a later packet first. And the repair waits its turn here."""
+HARDLY_S = 0.04
+"""Playout at once is only for links where nothing is late by more than that."""
+LONGEST_S = 0.5
+RAISE_S, LOWER_S = 0.1, 0.03
+"""Steps of the playout delay in s per second: up soon, down unnoticed. The browser follows at 0.1 s per second."""
+MEMORY_S = 10.0
+STEP_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """playout_s: what the receiver is asked to keep between a frame's arrival and its being shown."""
+
+    copies: Copies = "none"
+    playout_s: float = 0.0
+
+
+class Protection:
+    """The plan for one link; `look` as often as there is news."""
+
+    def __init__(self, now_s: float) -> None:
+        self.plan = Plan()
+        self._noise = 0.0
+        self._looked_s = now_s
+        self._playout_s = 0.0
+
+    def look(self, noise: float, round_trip_s: float, jitter_s: float, total_bps: float, now_s: float) -> Plan:
+        """noise: loss (0..1) that comes without a queue, which sending less does not cure."""
+        passed_s = min(1.0, max(0.0, now_s - self._looked_s))
+        self._looked_s = now_s
+        self._noise = max(noise, self._noise * math.exp(-passed_s / MEMORY_S))
+        copies = self._copies(round_trip_s, total_bps)
+        self._approach(self._wanted(copies, round_trip_s, jitter_s), passed_s)
+        self.plan = Plan(copies, round(self._playout_s / STEP_S) * STEP_S)
+        return self.plan
+
+    def _copies(self, round_trip_s: float, total_bps: float) -> Copies:
+        had = self.plan.copies
+        if self._noise < (NOISE if had == "none" else QUIET):
+            return "none"
+        enough = COPY_MIN_BPS * (0.6 if had == "all" else 1.0)
+        loss = COPY_LESS if had == "all" else COPY_LOSS
+        return "all" if self._noise >= loss and round_trip_s > HARDLY_S and total_bps >= enough else "last"
+
+    def _wanted(self, copies: Copies, round_trip_s: float, jitter_s: float) -> float:
+        if copies == "none":
+            return 0.0 if jitter_s < HARDLY_S else min(jitter_s, LONGEST_S)
+        if copies == "all":
+            return min(round_trip_s + DETECT_S, COPY_MOST_S + jitter_s)
+        return min(LONGEST_S, round_trip_s + DETECT_S + jitter_s)
+
+    def _approach(self, wanted_s: float, passed_s: float) -> None:
+        if wanted_s > self._playout_s:
+            self._playout_s = min(wanted_s, self._playout_s + max(RAISE_S * passed_s, STEP_S))
+        elif wanted_s < self._playout_s - STEP_S:
+            self._playout_s = max(wanted_s, self._playout_s - LOWER_S * passed_s)
