@@ -6,14 +6,10 @@ old it is.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from msgspec import Struct
 from msgspec.structs import replace
 
+from kiosk.call.lines import PictureStep, What
 from kiosk.wire import channel
-
-Told = TypeVar("Told", bound=Struct)
 
 MOST = 20_000
 FORGET_EACH_S = 1.0
@@ -24,10 +20,10 @@ class HeldLines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._things: dict[str, list[tuple[float, Struct]]] = {}
+        self._things: dict[str, list[tuple[float, What]]] = {}
         self._forgot_s = float("-inf")
 
-    def put(self, at_s: float, what: Struct) -> None:
+    def put(self, at_s: float, what: What) -> None:
         if len(self) >= MOST:
             return
         self._things.setdefault(_thing(what), []).append((at_s, what))
@@ -38,7 +34,7 @@ class HeldLines:
     def __len__(self) -> int:
         return sum(len(lines) for lines in self._things.values())
 
-    def since(self, begin_s: float) -> list[tuple[float, Struct]]:
+    def since(self, begin_s: float) -> list[tuple[float, What]]:
         """In order; what was on the picture at `begin_s` already stands at that time."""
         self._forget(begin_s)
         lines = [
@@ -55,7 +51,7 @@ class HeldLines:
                 del self._things[thing]
 
 
-def _thing(what: Struct) -> str:
+def _thing(what: What) -> str:
     """What a line is about."""
     match what:
         case channel.StrokeBegin(id=id_) | channel.StrokePoints(id=id_) | channel.StrokeEnd(id=id_):
@@ -67,24 +63,24 @@ def _thing(what: Struct) -> str:
     return type(what).__name__
 
 
-def _over_s(at_s: float, what: Struct) -> float:
+def _over_s(at_s: float, what: What) -> float:
     """When this line, and all before it about the same thing, show nothing any more."""
     match what:
         case channel.StrokeEnd(fade_s=fade_s):
             return at_s + fade_s
         case channel.StrokeBegin() | channel.StrokePoints() | channel.Mark():
             return float("inf")
-        case channel.SnapshotOpen() | channel.Edit() | channel.Undo():
+        case channel.SnapshotOpen() | channel.Edit() | channel.Undo() | PictureStep():
             return float("inf")
     return at_s
 
 
-def _is_whole(what: Struct) -> bool:
+def _is_whole(what: What) -> bool:
     """Whether it says all there is to say of its thing, so that lines before it are of no use."""
-    return isinstance(what, channel.Mark | channel.SnapshotOpen)
+    return isinstance(what, channel.Mark | channel.SnapshotOpen | PictureStep)
 
 
-def _left(at_s: float, what: Told, begin_s: float) -> Told:
+def _left(at_s: float, what: What, begin_s: float) -> What:
     """A stroke that was fading already fades for the time it has left."""
     if isinstance(what, channel.StrokeEnd) and at_s < begin_s:
         return replace(what, fade_s=max(0.0, at_s + what.fade_s - begin_s))

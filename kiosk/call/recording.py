@@ -23,6 +23,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
+from kiosk.call.lines import PictureStep
 from kiosk.call.look_back import LookBack
 from kiosk.call.mp4 import mend
 from kiosk.call.recorder import Item, Recorder, Written
@@ -46,6 +47,7 @@ Tell = Callable[[inputs.Input | channel.RecordingTold | channel.Trouble], None]
 class Timeline(Protocol):
     """What is drawn while a recording runs, beside it."""
 
+    def write(self, captured_s: float, what: PictureStep) -> None: ...
     def hold(self, seconds: float) -> None: ...
     def let_go(self) -> None: ...
     async def start(self, path: Path, t0_s: float, already: tuple[Struct | bytes, ...] = ()) -> None: ...

@@ -11,26 +11,17 @@ import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from kiosk.call.held_lines import HeldLines
+from kiosk.call.lines import Line, Person, PictureStep, PosesAt, What
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
-from kiosk.wire.channel import (
-    Edit,
-    Mark,
-    MarkGone,
-    MarkPose,
-    SnapshotClose,
-    SnapshotOpen,
-    StrokeBegin,
-    StrokeEnd,
-    StrokePoints,
-    Undo,
-)
+
+__all__ = ["Line", "Person", "PictureStep", "PosesAt", "Timeline", "TimelineSink", "What"]
 
 log = logging.getLogger(__name__)
 
@@ -38,40 +29,6 @@ FLUSH_S = 1.0
 POSES_APART_S = 0.1
 MOST_WAITING = 20_000
 """Lines that wait for a disk that hangs; then new ones are left out. Some minutes of drawing."""
-
-
-class PosesAt(Struct, frozen=True, tag_field="kind", tag="poses"):
-    marks: tuple[MarkPose, ...]
-
-
-class Person(Struct, frozen=True, tag_field="kind", tag="person"):
-    """Somebody came into the call or left it."""
-
-    name: str
-    colour: str
-    change: Literal["joined", "left"]
-
-
-What = (
-    StrokeBegin
-    | StrokePoints
-    | StrokeEnd
-    | Edit
-    | Undo
-    | SnapshotOpen
-    | SnapshotClose
-    | Mark
-    | MarkGone
-    | PosesAt
-    | Person
-)
-
-
-class Line(Struct, frozen=True):
-    """`at_s` may run back a little: what is drawn counts from the frame that its author saw."""
-
-    at_s: float
-    what: What
 
 
 class TimelineSink(Protocol):

@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,29 @@ import pytest
 from aiortc import RTCSessionDescription
 
 from kiosk.call.call import Call
+from kiosk.call.lines import Line, PictureStep
 from kiosk.call.mixer import SILENCE
+from kiosk.call.timeline import Timeline
 from kiosk.config import CallSettings
 from kiosk.errors import Full, Malformed
-from kiosk.hw.ports import Picture
+from kiosk.hw.ports import Encoding, Picture
 from kiosk.session import inputs
 from kiosk.session.record import Consent, Device, Recording, Session
 from kiosk.session.states import State
 from kiosk.wire import channel
-from tests.contract.fakes import FakeCamera, FakeMicrophone, FakeSpeaker, FakeTools, Peer, bar_of, strength, until
+from tests.contract.fakes import (
+    FPS,
+    HEIGHT,
+    WIDTH,
+    FakeCamera,
+    FakeMicrophone,
+    FakeSpeaker,
+    FakeTools,
+    Peer,
+    bar_of,
+    strength,
+    until,
+)
 
 SETTINGS = CallSettings(loopback=True)
 SESSION = Session(
@@ -498,6 +512,28 @@ async def test_a_call_may_look_back_on_the_time_before_it_was_agreed_to(tmp_path
         assert sum(1 for _ in file.decode(video=0)) >= 40
     with av.open(str(tmp_path / "recording-1.mp4")) as file:
         assert sum(f.samples for f in file.decode(audio=0)) >= 48_000
+
+
+async def test_the_timeline_says_when_the_picture_changed_its_size_from_before_consent_on(tmp_path: Path) -> None:
+    recording = Recording(allowed=True, asked=True, look_back_s=20)
+    session = msgspec.structs.replace(SESSION, recording=recording)
+    path = tmp_path / "recording-1.mp4"
+    async with a_call(tmp_path, session, timeline=Timeline("call-1")) as stage:
+        for agreed, (width, height) in ((False, (160, 96)), (True, (WIDTH, HEIGHT)), (True, (240, 144))):
+            frames = len(stage.pictures)
+            stage.camera.set_encoding(Encoding(width, height, FPS, 400_000))
+            await until(lambda frames=frames: len(stage.pictures) > frames + 10)  # type: ignore[misc]  # bound now
+            stage.call.record(agreed, True)
+            await until(lambda agreed=agreed: stage.call.recording == agreed)  # type: ignore[misc]
+    with av.open(str(path)) as file:
+        frames_ = [(f.width, f.height, float(f.time or 0)) for f in file.decode(video=0)]
+    first_s = frames_[0][2]
+    changes = [next(run) for _, run in groupby(frames_, key=lambda frame: frame[:2])]
+    lines = [msgspec.json.decode(x, type=Line) for x in path.with_suffix(".timeline.jsonl").read_bytes().splitlines()]
+    steps = [(line.what, line.at_s) for line in lines if isinstance(line.what, PictureStep)]
+    assert [what for what, _ in steps] == [PictureStep(width, height) for width, height, _ in changes]
+    assert [at_s for _, at_s in steps] == pytest.approx([at_s - first_s for _, _, at_s in changes], abs=0.01)
+    assert len({what for what, _ in steps}) == 3
 
 
 def wire_timestamps(peer: Peer) -> dict[int, int]:

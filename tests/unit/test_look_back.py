@@ -14,7 +14,7 @@ from kiosk.call.held_lines import MOST, HeldLines
 from kiosk.call.look_back import LookBack
 from kiosk.call.recorder import Block, Item
 from kiosk.call.relay import Relay
-from kiosk.call.timeline import Line, Person, PosesAt, Timeline
+from kiosk.call.timeline import Line, Person, PictureStep, PosesAt, Timeline, What
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, AccessUnit
 from kiosk.wire.channel import (
     Edit,
@@ -201,6 +201,7 @@ POSES = PosesAt((MarkPose(id="m-1", quad=((0.1, 0.1),) * 4, confidence=0.9, stat
 
 def test_what_was_told_since_then_stands_at_its_time() -> None:
     held = HeldLines(10)
+    told: list[tuple[float, What]]
     told = [(100.0, begin("s-1")), (100.5, StrokePoints(id="s-1", points=((0.2, 0.2),))), (101.0, StrokeEnd(id="s-1"))]
     for at_s, what in told:
         held.put(at_s, what)
@@ -222,6 +223,8 @@ def test_what_is_still_on_the_picture_stands_at_the_beginning_and_what_is_over_i
         (104.5, opened("open")),
         (104.6, edit("open")),
         (105.0, POSES),
+        (102.0, PictureStep(1280, 720)),
+        (106.0, PictureStep(960, 540)),
         (107.0, begin("drawn")),
         (108.0, begin("fading")),
         (109.0, StrokeEnd(id="fading", fade_s=4.0)),
@@ -234,6 +237,7 @@ def test_what_is_still_on_the_picture_stands_at_the_beginning_and_what_is_over_i
             (110.0, begin("fading")),
             (110.0, StrokeEnd(id="fading", fade_s=3.0)),
             (110.0, mark("m-1", "tracked")),
+            (110.0, PictureStep(960, 540)),
             (110.0, opened("open")),
             (110.0, edit("open")),
             (112.0, POSES),
