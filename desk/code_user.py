@@ -78,7 +78,8 @@ class CodeUser:
 
 
 def shown(session: Session) -> list[Artifact]:
-    return [a for a in session.artifacts if a.kind in SHOWN]
+    """Not what is lost: nobody is to wait for it."""
+    return [a for a in session.artifacts if a.kind in SHOWN and not a.lost]
 
 
 @get("/s/{token:str}", opt={**PUBLIC, "page": True})

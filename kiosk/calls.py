@@ -28,6 +28,7 @@ from kiosk.link.link import Signal
 from kiosk.mailbox import Queue
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Session
+from kiosk.session.rules import takes_a_snapshot
 from kiosk.session.states import State
 from kiosk.ui.view import CallView, SnapshotView
 from kiosk.upload.spool import Spool
@@ -222,6 +223,7 @@ class Calls:
                 settings=self._settings,
                 changed=self._changed,
                 timeline=timeline,
+                takes_a_snapshot=lambda: takes_a_snapshot(self._book.sessions[session.id]),
             )
             return self._tools
 

@@ -49,7 +49,7 @@ TROUBLES = {
     "microphone": "no_sound",
     "speaker": "no_sound",
     "disk": "disk_full",
-    "book": "disk_full",
+    "book": "not_kept",
 }
 
 

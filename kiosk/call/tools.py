@@ -50,7 +50,8 @@ class Tools:
     """The tools of one call.
 
     tell: to every participant but the author given. tell_poses: capture time and poses of one frame. changed: the
-    display has something new to draw. artifact: a file is whole on disk, or has changed (same id).
+    display has something new to draw. artifact: a file is whole on disk, or has changed (same id). takes_a_snapshot:
+    whether the session's document has room for the files of one more.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Tools:
         settings: CallSettings,
         changed: Callable[[], None],
         timeline: TimelineSink | None = None,
+        takes_a_snapshot: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
         save_soon_s: float = SAVE_SOON_S,
     ) -> None:
@@ -72,6 +74,7 @@ class Tools:
         self._tell_poses = tell_poses
         self._changed = changed
         self._timeline = timeline
+        self._takes_a_snapshot = takes_a_snapshot
         self._now = now
         self._newest_s = 0.0
         self._strokes = Strokes(settings.fade_s)
@@ -130,6 +133,8 @@ class Tools:
             case MarkCreate() | MarkRemove():
                 self._mark(author, event, captured_s)
             case SnapshotTake():
+                if not self._takes_a_snapshot():
+                    raise Full("This session holds as many files as can be told; please begin a new one for more.")
                 await self._album.take(author)
             case Edit():
                 self._album.edit(author, event)

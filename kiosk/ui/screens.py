@@ -27,6 +27,7 @@ TROUBLES = {
     "no_network": later("No network. Requests are sent as soon as it is back."),
     "no_sound": later("Microphone or speaker does not answer."),
     "disk_full": later("The storage is full. Recording is not possible."),
+    "not_kept": later("The storage takes nothing. Requests are still sent."),
     "no_time": later("The time is not known yet."),
     "updating": later("The software is being updated. Please do not switch off."),
     "stopping": later("The kiosk is restarting."),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import hashlib
 import logging
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -131,6 +133,10 @@ class Spooled:
     def __init__(self, folder: Path) -> None:
         self.spool = Spool(folder)
         self.artifacts: dict[str, Artifact] = {}
+        self.lost: list[tuple[str, str, str]] = []
+
+    async def tell_lost(self, session: str, artifact: Artifact, reason: str) -> None:
+        self.lost.append((session, artifact.id, reason))
 
     def add(self, name: str, kind: ArtifactKind, data: bytes) -> Artifact:
         artifact = self.spool.keep("s-1", f"id-{name}", kind, name, "video/mp4", data)
@@ -156,7 +162,7 @@ class Carrying:
         self._tus = tus
         self._spooled = spooled
         self._grants: Queue[UploadGrant] = Queue(100)
-        self._courier = Courier(spooled.find, tus.url, **more)
+        self._courier = Courier(spooled.find, tus.url, tell_lost=spooled.tell_lost, **more)
 
     def grant(self, *, url: str = "", suffix: str = "") -> None:
         """For everything that waits, as after each time that the kiosk tells the session."""
@@ -339,8 +345,35 @@ async def test_a_file_damaged_on_disk_is_said_to_be_lost_and_left_alone(
                 await until(lambda: "is lost" in caplog.text)
     lost = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert len(lost) == 1
+    assert spooled.lost == [("s-1", artifact.id, "missing" if damage == "missing" else "damaged")]
     assert "recording-1.mp4 of session s-1 is lost" in lost[0].message
     assert tus.tries["recording-1.mp4"] <= 1
+
+
+async def test_a_file_that_the_disk_does_not_give_back_is_tried_again_before_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled = Spooled(tmp_path)
+    artifact = spooled.add("recording-1.mp4", ArtifactKind.RECORDING, DATA)
+    path, tries = spooled.spool.path("s-1", artifact), 0
+    look = Path.stat
+
+    def stat(self: Path, **more: Any) -> os.stat_result:
+        nonlocal tries
+        if self == path:
+            tries += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return look(self, **more)
+
+    async with desk([]) as tus:
+        carrying = Carrying(tus, spooled)
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "stat", stat)
+            async with carrying.run():
+                carrying.grant()
+                await until(lambda: spooled.lost)
+    assert tries == couriers.TRIES_READ
+    assert spooled.lost == [("s-1", artifact.id, "unreadable")]
 
 
 async def test_a_file_that_is_receipted_while_it_goes_is_no_longer_sent(

@@ -13,7 +13,7 @@ from kiosk.session import receipts
 from kiosk.session.record import Consent
 from kiosk.session.states import State
 from kiosk.wire import topics
-from kiosk.wire.messages import About, Health, Presence, SessionTold, Stored
+from kiosk.wire.messages import About, Health, Outdated, Presence, SessionTold, Stored
 from tests.contract.desk_site import BEN, DEVICE, KIOSK, Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -77,6 +77,7 @@ async def test_a_new_epoch_replaces_and_the_old_one_does_not_come_back(kiosk: Ki
     await kiosk.told(a_session("s-2"))  # what was told before is dealt with by now
     found = next(s for s in await listed(clara) if s["id"] == "s-1")
     assert (found["epoch"], found["rev"]) == ("e2", 1)
+    assert Outdated(session="s-1", epoch="e1") in kiosk.receipts, "a kiosk that still believes in it is told"
 
 
 async def test_a_chain_of_receipts_that_was_cut_is_shown_and_logged_once_also_by_the_next_desk(

@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from kiosk.book.book import Book
+from kiosk.book.storage import CrashSafeStorage
+from kiosk.errors import StoreTrouble
 from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
 from kiosk.session import inputs as do
@@ -133,6 +135,34 @@ async def test_the_story_of_one_session(site: Site) -> None:
         assert [c["event"] for c in details["session"]["history"]] == ["request", "confirm", "start", "end", "close"]
 
         assert (await wish(anna, session, kind="reopen")).json()["state"] == "CONFIRMED"
+
+
+async def test_with_a_full_disk_requests_go_out_and_what_a_power_cut_then_loses_is_seen_by_all(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site.desk(), site.person("anna") as anna:
+        with monkeypatch.context() as broken:
+            async with real_kiosk(site) as kiosk:
+                on_disk = (await kiosk.book.put(None, do.Request(reason="noise"), CODE_USER)).id
+                await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[on_disk]))
+                broken.setattr(CrashSafeStorage, "write", no_space)
+                assert (await wish(anna, on_disk, kind="cancel")).status_code == 200
+                lost = (await kiosk.book.put(None, do.Request(reason="smoke"), CODE_USER)).id
+                await until(lambda: kiosk.link.is_sent(kiosk.book.sessions[lost]))
+                assert (await wish(anna, lost, kind="confirm")).status_code == 200
+        async with real_kiosk(site) as kiosk:
+            assert {s.id: s.state for s in kiosk.book.sessions.values()} == {on_disk: State.REQUESTED}
+            async with asyncio.timeout(10):
+                while await state_of(anna, on_disk) != "REQUESTED":
+                    await asyncio.sleep(0.01)
+            assert (await wish(anna, on_disk, kind="confirm")).status_code == 200
+            assert await state_of(anna, on_disk) == "CONFIRMED"
+            answer = await wish(anna, lost, kind="start")
+            assert (answer.status_code, answer.json()["code"]) == (409, "no_such_session")
+
+
+def no_space(_storage: CrashSafeStorage, _data: object) -> None:
+    raise StoreTrouble("No space left on device")
 
 
 async def test_two_staff_confirm_at_once_and_one_is_told(site: Site) -> None:

@@ -21,7 +21,7 @@ from kiosk.session.record import (
     Session,
     Ticket,
 )
-from kiosk.session.rules import MAX_ASSIGNED, Now, apply
+from kiosk.session.rules import MAX_ASSIGNED, Now, apply, takes_a_snapshot
 from kiosk.session.states import Role, State
 from kiosk.wire.codec import MAX_MESSAGE, encode
 from kiosk.wire.messages import SessionTold
@@ -276,6 +276,35 @@ def test_an_artifact_counts_as_uploaded_only_with_the_right_sum() -> None:
     session = apply(completed(), do.AddArtifact(artifact), SYSTEM, NOW)
     assert apply(session, do.Uploaded("art-1", "b" * 64), SYSTEM, NOW) is session
     assert apply(session, do.Uploaded("art-1", "a" * 64), SYSTEM, NOW).artifacts[0].uploaded
+
+
+def test_an_artifact_that_is_lost_says_why_and_waits_no_longer() -> None:
+    artifact = Artifact("art-1", ArtifactKind.SNAPSHOT, "snapshot-1.jpg", "image/jpeg", 3, "a" * 64)
+    session = apply(completed(), do.AddArtifact(artifact), SYSTEM, NOW)
+    assert apply(session, do.Lost("art-1", "b" * 64, "missing"), SYSTEM, NOW) is session, "it is another one by now"
+    lost = apply(session, do.Lost("art-1", "a" * 64, "damaged"), SYSTEM, NOW)
+    assert (lost.artifacts[0].lost, lost.artifacts[0].waits) == ("damaged", False)
+    with pytest.raises(NotAllowed):
+        apply(session, do.Lost("art-1", "a" * 64, "missing"), staff(ANNA), NOW)
+    here = apply(lost, do.Uploaded("art-1", "a" * 64), SYSTEM, NOW)
+    assert (here.artifacts[0].uploaded, here.artifacts[0].lost) == (True, ""), "the desk had it all the time"
+    assert apply(here, do.Lost("art-1", "a" * 64, "missing"), SYSTEM, NOW) is here
+
+
+def test_snapshots_stop_before_the_document_is_full_and_staff_can_go_on() -> None:
+    session = running()
+    taken = 0
+    while takes_a_snapshot(session):
+        taken += 1
+        for kind in (ArtifactKind.SNAPSHOT, ArtifactKind.LAYERS, ArtifactKind.FLATTENED):
+            name = f"snap-01234567-{taken}-{kind.value}".replace("_", "-")
+            file = Artifact(name, kind, f"snapshot-{taken}-flat.jpg", "image/jpeg", 10**7, "a" * 64, "c-0123456789ab")
+            session = apply(session, do.AddArtifact(file), SYSTEM, NOW)
+    assert taken > 30
+    assert len(session.artifacts) == 3 * taken, "none was taken and could then not be told"
+    apply(session, do.Assign(CLARA), staff(ANNA), NOW)
+    ended = apply(session, do.End(), CODE_USER, NOW)
+    apply(ended, do.Reopen(), staff(ANNA), NOW)
 
 
 def test_tickets_are_linked_unlinked_and_replaced_by_id() -> None:

@@ -54,6 +54,7 @@ class Room:
         self.artifacts: dict[str, Artifact] = {}
         self.timeline: list[tuple[float, What]] = []
         self.camera_fails = False
+        self.session_is_full = False
         self.news = asyncio.Event()
         self.tools = Tools(
             call_id="call-1",
@@ -65,6 +66,7 @@ class Room:
             settings=CallSettings(fade_s=4.0),
             changed=self.news.set,
             timeline=self,
+            takes_a_snapshot=lambda: not self.session_is_full,
             now=lambda: self.now_s,
         )
 
@@ -311,6 +313,16 @@ async def test_either_side_goes_back_to_live_and_late_edits_are_refused(room: Ro
     for late in (line("e-1", id_), Undo(snapshot=id_)):
         with pytest.raises(WrongState):
             await room.tools.handle(ANNA, late, None)
+
+
+async def test_a_session_that_holds_all_it_can_refuses_a_snapshot_before_it_is_taken(
+    room: Room, tmp_path: Path
+) -> None:
+    room.session_is_full = True
+    with pytest.raises(Full):
+        await room.tools.handle(ANNA, SnapshotTake(), None)
+    assert room.tools.snapshot is None
+    assert not list(tmp_path.iterdir())
 
 
 async def test_two_who_press_at_once_get_one_picture(room: Room) -> None:

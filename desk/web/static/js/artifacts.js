@@ -21,8 +21,15 @@ function fileLink(url, text, iconName, download) {
   return el("a", { href: url, class: "tag", download: download || null, target: download ? null : "_blank", rel: "noopener" }, icon(iconName), text);
 }
 
+/** @param {string} [reason] */
+const whyLost = (reason) => reason === "damaged" ? t("Lost: the file on the kiosk's disk is damaged")
+  : reason === "unreadable" ? t("Lost: the kiosk's disk does not give the file back") : t("Lost: the file is no longer on the kiosk's disk");
+
+/** What will never be here, and why. @param {Artifact} artifact */
+const lost = (artifact) => el("div", { class: "waiting", "data-lost": artifact.lost ?? "" }, icon("alert"), el("span", {}, whyLost(artifact.lost)));
+
 /** What is not here: where it is, and how much of it has come. `paintProgress` fills it in. @param {Artifact} artifact */
-const waiting = (artifact) => el("div", { class: "waiting", "data-of": artifact.id }, icon("clock"), ...progress(artifact), el("span", { class: "small" }));
+const waiting = (artifact) => artifact.lost ? lost(artifact) : el("div", { class: "waiting", "data-of": artifact.id }, icon("clock"), ...progress(artifact), el("span", { class: "small" }));
 
 /** @param {Artifact} artifact */
 const progress = (artifact) => [el("span", { class: "where" }, t("Still at the kiosk")),
@@ -78,13 +85,13 @@ function snapshot(parts, places, number) {
 function data(artifact, url) {
   return el("div", { class: "artifact artifact-line", "data-kind": "session_data", "data-id": artifact.id }, icon("data"), t("Session data"),
     el("span", { class: "muted small" }, size(artifact.bytes)),
-    url ? fileLink(url, t("Download"), "download", artifact.name) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
+    url ? fileLink(url, t("Download"), "download", artifact.name) : artifact.lost ? lost(artifact) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
 }
 
 /** @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
 export function paintArtifacts(session, places, parent) {
   const of = (/** @type {string} */ kind) => session.artifacts.filter((artifact) => artifact.kind === kind);
-  const signOf = (/** @type {(Artifact | undefined)[]} */ ...parts) => parts.map((part) => part && [part.id, part.bytes, urlOf(places, part)]);
+  const signOf = (/** @type {(Artifact | undefined)[]} */ ...parts) => parts.map((part) => part && [part.id, part.bytes, part.lost, urlOf(places, part)]);
   const recordings = of("recording").map((artifact) => {
     const timeline = of("timeline").find((one) => (one.group ? one.group === artifact.group : one.call === artifact.call));
     const started = session.calls.find((call) => call.id === artifact.call)?.started_at ?? "";
