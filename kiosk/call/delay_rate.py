@@ -16,7 +16,7 @@ from statistics import median
 
 from kiosk.call.feedback import Fate
 
-GROUP_S = 0.005
+GROUP_S, BUNCH_S = 0.005, 0.1
 TREND_GROUPS = 20
 SMOOTHING = 0.9
 GAIN = 4.0
@@ -83,11 +83,18 @@ class Trend:
         """A packet that arrived, in the order they were sent."""
         if self._group is None:
             self._group = (sent_s, sent_s, arrived_s)
-        elif sent_s - self._group[0] <= GROUP_S:
+        elif sent_s - self._group[0] <= GROUP_S or self._in_a_bunch(sent_s, arrived_s):
             self._group = (self._group[0], sent_s, max(arrived_s, self._group[2]))
         else:
             self._finish(self._group[1], self._group[2])
             self._group = (sent_s, sent_s, arrived_s)
+
+    def _in_a_bunch(self, sent_s: float, arrived_s: float) -> bool:
+        """Held up together somewhere and let go together: only the last of them tells of the way (section 5.2)."""
+        assert self._group is not None
+        first_s, last_s, before_s = self._group
+        catches_up = arrived_s - before_s < sent_s - last_s
+        return catches_up and arrived_s - before_s <= GROUP_S and sent_s - first_s < BUNCH_S
 
     def _finish(self, sent_s: float, arrived_s: float) -> None:
         if self._before is not None:

@@ -59,6 +59,7 @@ class Simulation:
         self._delay_s = 0.0
         self._sent = self._lost = 0
         self._pumping = False
+        self._stalled_until_s = 0.0
         self._at(0.0, self._frame)
         self._at(0.01, self._sound)
         self._at(REPORT_S, self._report)
@@ -74,6 +75,13 @@ class Simulation:
 
     def _at(self, at_s: float, then: Callable[[], None]) -> None:
         heapq.heappush(self._events, (at_s, next(self._order), then))
+
+    def stall(self, seconds: float) -> None:
+        """The receiver's machine does nothing for so long: what comes meanwhile is timed late, all at once."""
+        self._stalled_until_s = self.now_s + seconds
+
+    def _take(self, number: int) -> None:
+        self._arrived[number] = max(self.now_s, self._stalled_until_s)
 
     def _frame(self) -> None:
         follow = FRAME_S / ENCODER_LAG_S
@@ -112,10 +120,10 @@ class Simulation:
             self._lost += 1
             return
         self._delay_s = arrives_s - self.now_s
-        self._at(arrives_s, lambda: self._arrived.__setitem__(number, self.now_s))
+        self._at(arrives_s, lambda: self._take(number))
 
     def _report(self) -> None:
-        newest = max(self._arrived, default=-1)
+        newest = max((n for n, at_s in self._arrived.items() if at_s <= self.now_s), default=-1)
         if newest >= self._told:
             times = [self._arrived.pop(n, None) for n in range(self._told, newest + 1)]
             offset = self.clock_offset_s
