@@ -145,10 +145,9 @@ async def _keep_file(book: Book, spool: Spool, session: Session, n: int, luck: r
     """As the kiosk does it: the file, then its record."""
     data = luck.randbytes(luck.randint(0, 3000))
     artifact = spool.keep(session.id, f"data-{n}", ArtifactKind.SESSION_DATA, f"data-{n}.json", "text/plain", data)
-    await book.put(session.id, do.AddArtifact(artifact), SYSTEM)
+    spool.follow(await book.put(session.id, do.AddArtifact(artifact), SYSTEM))
     if luck.random() < 0.5:
-        changed = await book.put(session.id, do.Uploaded(artifact.id, artifact.sha256), SYSTEM)
-        spool.let_go(changed.id, artifact)
+        spool.follow(await book.put(session.id, do.Uploaded(artifact.id, artifact.sha256), SYSTEM))
 
 
 async def _press(book: Book, session: Session | None, luck: random.Random) -> None:
@@ -202,6 +201,7 @@ def _is_told_or_later(life: Life, folder: Path, after: int) -> dict[str, int]:
 def _files_are_whole(book: Book, folder: Path) -> None:
     spool = Spool(folder / SPOOL)
     for session in book.sessions.values():
+        assert not spool.forgotten(session), "the manifest is never ahead of the book"
         for artifact in session.artifacts:
             if not artifact.uploaded:
                 data = spool.path(session.id, artifact).read_bytes()
