@@ -68,10 +68,15 @@ $(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-
 # What the call is measured against. Packages of npm lie under build/, never in the repository.
 GSTREAMER := gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
 	gstreamer1.0-plugins-ugly gstreamer1.0-nice python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+HAS_GSTREAMER := import gi; gi.require_version("GstWebRTC", "1.0"); from gi.repository import Gst; Gst.init(None); \
+	assert all(Gst.ElementFactory.find(n) for n in ("webrtcbin", "nicesrc", "x264enc", "srtpenc"))
 
 .PHONY: rivals
 rivals: build/rivals/.ready
-	$(call install,gst-inspect-1.0,$(GSTREAMER))
+	@/usr/bin/python3 -c '$(HAS_GSTREAMER)' 2>/dev/null || { \
+		command -v apt-get >/dev/null || { echo "GStreamer with webrtcbin, x264 and its Python bindings is missing; please install it"; exit 1; }; \
+		if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+		$$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends $(GSTREAMER); }
 build/rivals/.ready:
 	$(call install,npm,npm)
 	@mkdir -p build/rivals

@@ -1,4 +1,4 @@
-"""A bad link on one machine: a relay of UDP packets between two WebRTC peers on loopback. It needs no root.
+"""A bad link within one machine: a relay of UDP packets between two WebRTC peers. It needs no root.
 
 Each peer is told the relay's address instead of the other's (`Emulator.pass_sdp` rewrites the candidates), so that
 everything between the two goes through it: ICE, DTLS, media and feedback. What happens to a packet is decided by `Way`,
@@ -149,8 +149,8 @@ class Way:
 # --- addresses in SDP, pure -------------------------------------------------------------------------------------------
 
 
-def own_address(sdp: str) -> tuple[str, int]:
-    """The (host, port) of the one candidate of a peer that is used: UDP over IPv4, on loopback if it has one.
+def own_address(sdp: str, host: str) -> tuple[str, int]:
+    """The (host, port) of the one candidate of a peer that is used: UDP over IPv4, at `host` if it has one there.
 
     Raises:
         ValueError: there is none.
@@ -158,12 +158,12 @@ def own_address(sdp: str) -> tuple[str, int]:
     found = []
     for line in sdp.splitlines():
         if line.startswith("a=candidate:"):
-            _, component, protocol, _, host, port, *_ = line.removeprefix("a=candidate:").split()
-            if component == "1" and protocol.lower() == "udp" and ":" not in host:
-                found.append((host, int(port)))
+            _, component, protocol, _, at, port, *_ = line.removeprefix("a=candidate:").split()
+            if component == "1" and protocol.lower() == "udp" and ":" not in at:
+                found.append((at, int(port)))
     if not found:
         raise ValueError("no candidate for UDP over IPv4 in the SDP")
-    return min(found, key=lambda address: address[0] != "127.0.0.1")
+    return min(found, key=lambda address: address[0] != host)
 
 
 def with_address(sdp: str, host: str, port: int) -> str:

@@ -18,23 +18,35 @@ from itertools import count
 
 from benchmarks.links import EARLY_PACKETS, Lateness, Link, Side, Way, own_address, with_address
 
-HOST = "127.0.0.1"
 BUFFER_BYTES = 1 << 22
 OTHER: dict[Side, Side] = {"sender": "receiver", "receiver": "sender"}
 
 Address = tuple[str, int]
 
 
+def own_host() -> str:
+    """This machine's address where it has a network, else the loopback: libnice talks to no loopback but its own.
+
+    Nothing is sent; packets from a machine to its own address never leave it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # of no use to anybody (RFC 5737), so it goes the default way
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
 class Face:
     """The socket that one side sees, standing for the other side."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, host: str) -> None:
         self.way = way
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self.socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-        self.socket.bind((HOST, 0))
+        self.socket.bind((host, 0))
         self.peer: Address | None = None
         self.early: list[tuple[bytes, Address]] = []
 
@@ -45,10 +57,10 @@ class Face:
 
 class Relay:
     def __init__(self, link: Link, seed: int) -> None:
-        now_s = time.monotonic()
+        now_s, self._host = time.monotonic(), own_host()
         self.faces: dict[Side, Face] = {
-            "sender": Face(Way(link, 2 * seed, now_s, bottleneck=True)),
-            "receiver": Face(Way(link, 2 * seed + 1, now_s, bottleneck=False)),
+            "sender": Face(Way(link, 2 * seed, now_s, bottleneck=True), self._host),
+            "receiver": Face(Way(link, 2 * seed + 1, now_s, bottleneck=False), self._host),
         }
         self._due: list[tuple[float, int, bytes, Side]] = []
         self._numbers = count()
@@ -114,12 +126,12 @@ class Relay:
 
     def _pass_sdp(self, side: Side, sdp: str) -> str:
         face = self.faces[side]
-        host, port = own_address(sdp)
-        face.peer = (HOST if host.endswith(".local") else host, port)
+        host, port = own_address(sdp, self._host)
+        face.peer = (self._host if host.endswith(".local") else host, port)
         early, face.early = face.early, []
         for data, address in early:
             self._take(side, data, address)
-        return with_address(sdp, HOST, self.faces[OTHER[side]].port)
+        return with_address(sdp, self._host, self.faces[OTHER[side]].port)
 
 
 def _as_dict(way: Way) -> dict[str, float]:

@@ -1,9 +1,11 @@
-"""What a recording costs, and what a sudden end takes from it.
+"""What a recording costs, what a sudden end takes from it, and what a look-back costs.
 
 1. CPU of the recorder on top of a running 720p30 source with sound: the process's CPU time with and without it, in
    turns, in the same run. The packets were encoded before and are replayed in real time, so that nothing else varies.
    The rival, in the same run, is aiortc's MediaRecorder, which encodes again what it is given (as decoded frames).
 2. Loss by SIGKILL: from the last frame that the recorder was handed to the end of what plays, without any repair.
+
+3. What a look-back of half a minute costs while it is held, and when a recording begins with it.
 
 Bars: at most 1 % of a core; at most 1 s lost. `ARGS=SECONDS` changes the length of a turn (4).
 """
@@ -31,7 +33,9 @@ from aiortc import MediaStreamTrack
 from aiortc.contrib.media import MediaRecorder
 
 from benchmarks.report import median, tell
+from kiosk.call.look_back import LookBack
 from kiosk.call.recorder import Recorder
+from kiosk.call.relay import Keyframes, Relay
 from kiosk.hw.encoder import X264Encoder
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Picture, Samples
 
@@ -40,6 +44,7 @@ BLOCK_S = SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ
 FILM_S = 4
 TURNS = 4
 KILLS = 6
+HELD_S = 30
 CPU_BAR = 1.0
 LOSS_BAR_S = 1.0
 
@@ -114,6 +119,43 @@ async def cpu_with_recorder(film: Film, seconds: float, folder: Path) -> tuple[f
     assert written.trouble is None, written
     (folder / "recording-1.mp4").unlink()
     return cpu, 1000 * once_s
+
+
+# --- the look-back ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """What half a minute held in memory costs, and what it costs to begin a recording with it."""
+
+    holding_percent: float
+    held_bytes: int
+    written_s: float
+    loop_late_ms: float
+
+
+async def look_back(film: Film, folder: Path) -> LookedBack:
+    loop = asyncio.get_running_loop()
+    relay = Relay(Keyframes(lambda: None, loop.time, loop.call_later))
+    held = LookBack(HELD_S, relay)
+    cpu_s, blocks = time.process_time(), 0
+    for frame in range(2 * HELD_S * FPS):
+        relay.pass_on(film.unit(frame, 0.0))
+        while blocks * BLOCK_S <= frame / FPS:
+            held.sound(film.blocks[blocks % len(film.blocks)], blocks * BLOCK_S)
+            blocks += 1
+    percent = 100 * (time.process_time() - cpu_s) / (2 * HELD_S)
+    held_bytes, (before, _) = held.bytes, held.take()
+    began_s, late_s = time.monotonic(), 0.0
+    recorder = Recorder(folder / "looked-back.mp4", before=before)
+    while before:
+        due_s = time.monotonic() + 0.005
+        await asyncio.sleep(0.005)
+        late_s = max(late_s, time.monotonic() - due_s)
+    recorder.stop()
+    written = await recorder.ended()
+    assert written.trouble is None, written
+    return LookedBack(percent, held_bytes, time.monotonic() - began_s, 1000 * late_s)
 
 
 # --- the rival --------------------------------------------------------------------------------------------------------
@@ -228,6 +270,7 @@ async def measure(seconds: float) -> int:
             once_ms.append(once)
         rival = await cpu_with_rival(film, seconds, folder) - median(alone)
         losses = await asyncio.to_thread(kill, film, folder)
+        held = await look_back(film, folder)
     cost = median([with_it - without for with_it, without in zip(ours, alone, strict=True)])
     good = cost <= CPU_BAR and max(losses) <= LOSS_BAR_S
     rate = 8 * sum(map(len, film.packets)) / FILM_S
@@ -239,6 +282,13 @@ async def measure(seconds: float) -> int:
         "rival": "aiortc MediaRecorder (encodes again)",
         "source_bps": round(rate),
         "killed_loss_s": {"median": round(median(losses), 2), "max": round(max(losses), 2)},
+        "look_back": {
+            "held_s": HELD_S,
+            "holding_cpu_percent": round(held.holding_percent, 2),
+            "held_bytes": held.held_bytes,
+            "written_s": round(held.written_s, 2),
+            "loop_late_ms": round(held.loop_late_ms, 1),
+        },
         "bars": {"cpu_percent_of_a_core": CPU_BAR, "killed_loss_s": LOSS_BAR_S},
         "good": good,
     }
@@ -251,6 +301,11 @@ async def measure(seconds: float) -> int:
             "lost by SIGKILL",
             f"{median(losses):.2f} s, at most {max(losses):.2f} s",
             f"{KILLS} times; bar {LOSS_BAR_S:g} s",
+        ),
+        (
+            f"{HELD_S} s of look-back",
+            f"{held.holding_percent:.2f} % of a core, {held.held_bytes / 1e6:.1f} MB",
+            f"written in {held.written_s:.2f} s, the loop at most {held.loop_late_ms:.0f} ms late",
         ),
     ]
     tell("The recorder", rows, figures)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from typing import Any
 
 RIVALS = Path(__file__).parent / "rivals"
 PACKAGES = Path(__file__).parents[1] / "build" / "rivals" / "node_modules"
+SYSTEM_PYTHON = "/usr/bin/python3"
 TICK_HZ = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,6 +42,17 @@ def _has_libwebrtc() -> bool:
     return shutil.which("node") is not None and (PACKAGES / "@roamhq" / "wrtc").is_dir()
 
 
+def _has_gstreamer() -> bool:
+    probe = (
+        "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import Gst; Gst.init(None);"
+        "assert all(Gst.ElementFactory.find(n) for n in ('webrtcbin', 'nicesrc', 'x264enc', 'rtph264pay', 'srtpenc'))"
+    )
+    return (
+        Path(SYSTEM_PYTHON).exists()
+        and subprocess.run([SYSTEM_PYTHON, "-c", probe], check=False, capture_output=True).returncode == 0
+    )
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -52,6 +65,13 @@ KINDS = {
             "npm's @roamhq/wrtc: make rivals",
         ),
         Kind("aiortc", "aiortc as it comes", (sys.executable, "-m", "benchmarks.rivals.aiortc_sender")),
+        Kind(
+            "gstreamer",
+            "GStreamer webrtcbin",
+            (SYSTEM_PYTHON, "-m", "benchmarks.rivals.gstreamer"),
+            _has_gstreamer,
+            "GStreamer with webrtcbin, x264 and Python: make rivals",
+        ),
     )
 }
 

@@ -102,11 +102,11 @@ def test_a_peer_is_told_the_relay_and_nothing_else() -> None:
     ] * 2
     assert lines.count("a=end-of-candidates") == 2
     assert lines.index("m=video 9 UDP/TLS/RTP/SAVPF 96") == lines.index("a=mid:0") + 3
-    assert own_address(told) == ("127.0.0.1", 5)
+    assert own_address(told, "192.0.2.7") == ("127.0.0.1", 5)
 
 
-def test_of_a_peers_addresses_loopback_is_taken_then_the_first_of_ipv4() -> None:
-    assert own_address(SDP) == ("127.0.0.1", 40002)
-    assert own_address(SDP.replace("127.0.0.1", "192.0.2.8")) == ("192.0.2.7", 40001)
+def test_of_a_peers_addresses_the_one_wished_for_is_taken_else_the_first_of_ipv4() -> None:
+    assert own_address(SDP, "127.0.0.1") == ("127.0.0.1", 40002)
+    assert own_address(SDP, "192.0.2.8") == ("192.0.2.7", 40001)
     with pytest.raises(ValueError, match="no candidate"):
-        own_address("v=0\r\nm=audio 9 x 0\r\n")
+        own_address("v=0\r\nm=audio 9 x 0\r\n", "127.0.0.1")
