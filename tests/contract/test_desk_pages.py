@@ -400,6 +400,21 @@ def test_assigned_staff_assign_somebody_else_and_take_people_off(
     until(page, lambda: [p.id for p in desk.sessions["s-1"].assigned] == ["anna"])
 
 
+def test_tickets_are_linked_and_taken_off_on_the_details_page(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    desk.put(session())
+    page = open_page("/sessions/s-1", width=360)
+    page.locator("#ticket-add summary").click()
+    page.locator("#ticket-id").fill("SR-1042")
+    page.locator("#ticket-title").fill(NASTY)
+    page.locator("#ticket-link").fill("https://tickets.example/1042")
+    page.locator("#ticket-save").click()
+    expect(page.locator("#tickets a")).to_have_attribute("href", "https://tickets.example/1042")
+    expect(page.locator("#tickets")).to_contain_text(NASTY)
+    expect(page.locator("#ticket-id")).to_have_value("")
+    page.locator('[data-unlink="SR-1042"]').click()
+    until(page, lambda: desk.sessions["s-1"].tickets == ())
+
+
 def test_somebody_who_is_not_assigned_looks_and_cannot_act(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     desk.put(session(assigned=(COLLEAGUE,)))
     page = open_page("/sessions/s-1")

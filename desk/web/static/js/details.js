@@ -4,7 +4,7 @@ import { boot, button, byId, el, icon, initials, keyed, t, webLink } from "./dom
 import { actorName, dateTime, isMine, mayAssign } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
-/** @typedef {(kind: string, more?: Record<string, unknown>) => void} Act */
+/** @typedef {(kind: string, more?: Record<string, unknown>) => Promise<boolean>} Act whether it was done */
 
 const LANGUAGES = new Intl.DisplayNames([boot.language], { type: "language" });
 const EVENTS = /** @type {Record<string, string>} */ ({
@@ -29,7 +29,7 @@ export function paintDetails(session, act) {
   byId("note").hidden = !session.note;
   byId("note").textContent = session.note;
   paintFacts(session, act);
-  paintTickets(session);
+  paintTickets(session, act);
   paintPeople(session, act);
   paintHistory(session);
 }
@@ -106,13 +106,30 @@ function receiptText({ n, at, what, consent, files }) {
   return `${n} · ${dateTime(at)} · ${text}`;
 }
 
-/** @param {Session} session */
-function paintTickets(session) {
-  byId("tickets-panel").hidden = !session.tickets.length;
-  keyed(byId("tickets"), session.tickets.map((ticket) => ({ key: ticket.id, sign: ticket, make: () => {
+/** @param {Session} session @param {Act} act */
+function paintTickets(session, act) {
+  const may = mayAssign(session);
+  byId("tickets-panel").hidden = !session.tickets.length && !may;
+  keyed(byId("tickets"), session.tickets.map((ticket) => ({ key: ticket.id, sign: [ticket, may], make: () => {
     const address = ticket.link ? webLink(ticket.link) : null;
-    return el("li", {}, el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, el("strong", {}, ticket.id), address ? icon("chevron") : "", el("span", { class: "muted" }, ticket.title)));
+    return el("li", { class: "ticket" }, el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, el("strong", {}, ticket.id), address ? icon("chevron") : "", el("span", { class: "muted" }, ticket.title)),
+      may && el("button", { class: "button quiet square", type: "button", "data-unlink": ticket.id, "aria-label": t("Take ticket {id} off this session", { id: ticket.id }),
+        onclick: () => act("unlink-ticket", { ticket_id: ticket.id }) }, icon("close")));
   } })));
+  byId("ticket-add").hidden = !may;
+  byId("ticket-form").onsubmit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    linkTicket(act);
+  };
+}
+
+/** What was typed stays where it is refused. @param {Act} act */
+async function linkTicket(act) {
+  const fields = ["ticket-id", "ticket-title", "ticket-link"].map(byId);
+  const [id, title, link] = fields.map((field) => field.value.trim());
+  if (!id || !(await act("link-ticket", { ticket: { id, title, link } }))) return;
+  for (const field of fields) field.value = "";
+  byId("ticket-add").open = false;
 }
 
 /** @param {Session} session @param {Act} act */
