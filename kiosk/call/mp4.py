@@ -2,6 +2,11 @@
 
 A fragment of half a second is whole on disk (fsync) as soon as it is over: whatever happens to the power or the
 process, everything but the last second at most plays. Nothing is encoded but the sound.
+
+The picture may change its size at any keyframe (a thin link, another camera): each keyframe bears its own parameter
+sets in the stream, and players take them from there (tests/contract/test_recording_plays.py). The track is called
+"avc1" all the same, with the first keyframe's sets in its header: "avc3" would be more to the letter (ISO 14496-15),
+but fewer players know it, and most recordings have one size.
 """
 
 from __future__ import annotations
