@@ -65,6 +65,13 @@ class StubCall:
         self.received: list[Any] = []
         self.silent = False
         self.camera_frames = 0
+        self.quality: dict[str, Any] = {
+            "bitrate_bps": 1_800_000,
+            "loss": 0.0,
+            "round_trip_ms": 12.0,
+            "step": "full",
+            "word": "good",
+        }
         self._hello = {"kind": "hello", "you": name, "colour": COLOUR, "session": session, "call": call}
         self._name = name
         self._connection = RTCPeerConnection()
@@ -114,9 +121,7 @@ class StubCall:
         for n in range(1_000_000):
             if not self.silent and n % 10 == 0:
                 self.say({"kind": "heartbeat", "n": n // 10, "sent_ms": 0.0})
-                self.say(
-                    {"kind": "quality", "bitrate_bps": 1_800_000, "loss": 0.0, "round_trip_ms": 12.0, "step": "720p"}
-                )
+                self.say({"kind": "quality", **self.quality})
             self._tell_poses(n)
             await asyncio.sleep(0.1)
 

@@ -19,6 +19,7 @@ from kiosk.session.receipts import Fault
 from kiosk.session.record import (
     CODE_USER,
     Actor,
+    Call,
     Change,
     Consent,
     FileHash,
@@ -686,6 +687,75 @@ def test_geometry_maps_points_both_ways(desk: StubDesk, open_page: Callable[...,
     assert geometry("g.posesFor([], 1)") is None
     arrow = geometry(f"g.edgeArrow([500, 70], {fit}, 10)")
     assert arrow == {"at": [200, 70], "angle": 0}
+
+
+# --- how good the picture is --------------------------------------------------------------------------------------
+
+
+def test_the_page_says_in_words_how_the_picture_comes(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    page = in_call(desk, open_page)
+    desk.calls[-1].quality |= {"step": "smaller", "word": "good"}
+    expect(page.locator("#quality")).to_contain_text("Weak connection: smaller picture")
+    expect(page.locator("#quality")).to_have_attribute("data-quality", re.compile("fair|poor"))
+    expect(page.locator("#quality-told")).to_have_text("Weak connection: smaller picture")
+    desk.calls[-1].quality |= {"step": "stills", "word": "poor"}
+    expect(page.locator("#quality")).to_contain_text("single pictures only")
+    expect(page.locator("#quality")).to_have_attribute("data-quality", "poor")
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_connection_in_numbers_opens_by_key_and_fits(
+    desk: StubDesk, open_page: Callable[..., Page], width: int
+) -> None:
+    page = in_call(desk, open_page, width, 740)
+    desk.calls[-1].quality |= {"delay_ms": 58.4, "loss": 0.031}
+    panel = page.locator("#quality-panel")
+    expect(panel).to_be_hidden()
+    page.keyboard.press("i")
+    expect(panel).to_be_visible()
+    expect(page.locator("#quality")).to_have_attribute("aria-expanded", "true")
+    figure = lambda name: page.locator(f"#quality-figures dd[data-name={name}]")  # noqa: E731 - a short name
+    expect(figure("size")).to_have_text("640 × 360")
+    expect(figure("delay")).to_have_text("about 58 ms")
+    expect(figure("loss")).to_have_text("3.1 %")
+    expect(figure("bitrate")).to_contain_text("bit/s")
+    box, picture = panel.bounding_box(), page.locator("#picture").bounding_box()
+    assert box
+    assert picture
+    assert box["x"] >= picture["x"]
+    assert box["x"] + box["width"] <= picture["x"] + picture["width"]
+    page.keyboard.press("i")
+    expect(panel).to_be_hidden()
+
+
+def test_the_page_tells_which_frames_it_has_shown_and_when(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    page = in_call(desk, open_page)
+    seen = until(page, lambda: [m for m in received(desk, channel.Seen) if m.frames])[-1]
+    beat = until(page, lambda: [m for m in received(desk, channel.Heartbeat) if m.echo_ms is not None])[-1]
+    assert beat.held_ms >= 0
+    times = [shown_ms for _, shown_ms in seen.frames]
+    assert times == sorted(times)
+    assert abs(times[-1] - beat.sent_ms) < 60_000
+    assert seen.frozen_s >= 0
+
+
+def test_afterwards_the_page_says_how_the_calls_went(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    summary = {"duration_s": 125.0, "joins": 2.0, "mean_loss": 0.012, "worst_loss": 0.2, "worst_round_trip_ms": 180.0,
+               "at_full_s": 100.0, "at_smaller_s": 20.0, "glass_to_glass_ms": 57.0, "glass_to_glass_p95_ms": 92.0,
+               "glass_to_glass_uncertain_ms": 3.0, "freezes": 2.0, "frozen_s": 1.5}  # fmt: skip
+    old = Call("call-1", "2026-11-23T08:00:00Z", "2026-11-23T08:02:00Z", (ME,), {"duration_s": 9.0})
+    new = Call("call-2", "2026-11-23T09:00:00Z", "2026-11-23T09:02:05Z", (ME, COLLEAGUE), summary)
+    desk.put(session(state=State.COMPLETED, calls=(old, new)))
+    page = open_page("/sessions/s-1", 360)
+    first, second = page.locator("#calls > li").all()
+    expect(first).to_contain_text("2:05")
+    expect(first).to_contain_text(COLLEAGUE.name)
+    expect(first.locator("[data-name=delay]")).to_have_text("about 57 ms, mostly below 92 ms (± 3 ms)")
+    expect(first.locator("[data-name=steps]")).to_have_text("full size 1:40, smaller 0:20")
+    expect(first.locator("[data-name=freezes]")).to_have_text("2 (1.5 s)")
+    expect(first.locator("[data-name=loss]")).to_have_text("1.2 % on average, 20 % at worst")
+    expect(second.locator("dd")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 # --- the files themselves ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ const BACKOFF_MS = [250, 500, 1000, 2000, 4000];
 const STATS_MS = 2000;
 
 /** @typedef {"idle" | "connecting" | "on" | "reconnecting" | "ended"} CallState */
-/** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number}} Figures */
+/** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number, freezes: number, frozenS: number}} Figures */
 
 /**
  * Emits (CustomEvent): "state" {state, error}; "message" (any message of the kiosk); "picture" {id, blob}; "frame"; "mic" / "camera" (look at
@@ -260,6 +260,7 @@ export class Call extends EventTarget {
       fps: video.framesPerSecond ?? null, width: video.frameWidth ?? 0, height: video.frameHeight ?? 0,
       bitrateBps: (8000 * (video.bytesReceived - before.bytes)) / Math.max(1, video.timestamp - before.at),
       loss: Math.max(0, lost) / Math.max(1, lost + received), roundTripMs: 1000 * (pair?.currentRoundTripTime ?? 0),
+      freezes: video.freezeCount ?? 0, frozenS: video.totalFreezesDuration ?? 0,
     });
   }
 

@@ -7,8 +7,9 @@
 
 import { boot, byId, el, icon, keyed, t } from "./dom.js";
 import { Call } from "./call.js";
-import { minutes, qualityWord } from "./format.js";
+import { minutes } from "./format.js";
 import { complain, toast } from "./notify.js";
+import { QualityView } from "./quality.js";
 import { SnapshotView } from "./snapshot.js";
 import { Tools } from "./tools.js";
 
@@ -16,7 +17,7 @@ import { Tools } from "./tools.js";
 
 const TOOLS = /** @type {const} */ (["pen", "mark", "pointer"]);
 const KEYS = /** @type {Record<string, string>} */ ({ p: "tool-pen", m: "tool-mark", l: "tool-pointer", s: "tool-snapshot", x: "tool-mirror", a: "toggle-mic",
-  v: "toggle-camera", r: "toggle-recording", f: "full-screen", H: "hang-up" });
+  v: "toggle-camera", r: "toggle-recording", f: "full-screen", i: "quality", H: "hang-up" });
 
 export class CallView {
   /** @param {{session: () => Session, command: (what: {kind: string}) => Promise<unknown>, hangUp: () => void, ended: (error: string) => void}} page */
@@ -36,7 +37,7 @@ export class CallView {
     this.cameraWanted = false;
     /** @type {WakeLockSentinel | null} */
     this.awake = null;
-    this.kioskQuality = { loss: 0, round_trip_ms: 0, step: "", bitrate_bps: 0 };
+    this.quality = new QualityView();
     this.bind();
   }
 
@@ -59,7 +60,7 @@ export class CallView {
     call.on("mic", () => this.showMic());
     call.on("camera", () => this.showCamera());
     call.on("sound-blocked", () => { byId("tap-for-sound").hidden = false; });
-    call.on("figures", (figures) => this.showQuality(figures));
+    this.quality.begin(call);
     for (const tool of TOOLS) byId(`tool-${tool}`).setAttribute("aria-pressed", String(tool === "pen"));
     this.tools.choose("pen");
     this.tools.mirror(false);
@@ -182,7 +183,7 @@ export class CallView {
   take(message) {
     if (message.kind === "people") this.showPeople(message.people);
     if (message.kind === "recording") this.showRecording(message.state);
-    if (message.kind === "quality") this.kioskQuality = { ...this.kioskQuality, .../** @type {any} */ (message) };
+    if (message.kind === "quality") this.quality.take(message);
     if (message.kind === "hello") this.showDevice("camera", true); // what is lost is told again
     if (message.kind === "device") this.showDevice(message.name, message.works);
     if (message.kind === "trouble") toast({ title: t("That did not work"), text: message.text, tone: "error" });
@@ -243,19 +244,6 @@ export class CallView {
     const own = byId("own-camera");
     own.srcObject = track ? new MediaStream([track]) : null;
     own.hidden = !track;
-  }
-
-  /** @param {import("./call.js").Figures} figures */
-  showQuality(figures) {
-    const roundTripMs = figures.roundTripMs || this.kioskQuality.round_trip_ms;
-    const word = qualityWord({ loss: Math.max(figures.loss, this.kioskQuality.loss), roundTripMs, fps: figures.fps });
-    const place = byId("quality");
-    place.dataset.quality = word;
-    const words = { good: t("Good connection"), fair: t("Fair connection"), poor: t("Poor connection") }[word];
-    place.replaceChildren(words, el("span", { class: "figures" }, `${Math.round(roundTripMs)} ms · ${Math.round(figures.fps ?? 0)} fps`));
-    place.title = [`${figures.width} × ${figures.height}`, `${Math.round(figures.fps ?? 0)} fps`, `${(figures.bitrateBps / 1e6).toFixed(1)} Mbit/s`,
-      `${Math.round(roundTripMs)} ms`, t("{n} % lost", { n: (100 * figures.loss).toFixed(1) }), this.kioskQuality.step].filter(Boolean).join(" · ");
-    place.setAttribute("aria-label", `${words}: ${place.title}`);
   }
 
   showTime() {

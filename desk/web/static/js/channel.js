@@ -54,6 +54,8 @@ export class Channels extends EventTarget {
     this.poses = [];
     this.heardAt = performance.now();
     this.beats = 0;
+    /** The kiosk's last heartbeat: its clock, and ours when it came. @type {{sentMs: number, at: number} | null} */
+    this.echo = null;
     /** @type {Assembler | null} */
     this.assembler = null;
     this.events.addEventListener("open", () => this.tell("open", {}));
@@ -75,7 +77,9 @@ export class Channels extends EventTarget {
   }
 
   beat() {
-    this.send({ kind: "heartbeat", n: this.beats++, sent_ms: performance.now() });
+    const now = performance.now();
+    const echo = this.echo && { echo_ms: this.echo.sentMs, held_ms: now - this.echo.at };
+    this.send({ kind: "heartbeat", n: this.beats++, sent_ms: now, ...echo });
   }
 
   /** How long nothing was heard, in ms. */
@@ -93,6 +97,7 @@ export class Channels extends EventTarget {
     }
     const message = parsed(data);
     if (!message || typeof message.kind !== "string") return;
+    if (message.kind === "heartbeat" && Number.isFinite(message.sent_ms)) this.echo = { sentMs: message.sent_ms, at: this.heardAt };
     if (message.kind === "snapshot-open") this.assembler = new Assembler(/** @type {any} */ (message));
     this.tell(message.kind, message);
   }

@@ -1,6 +1,7 @@
 // Everything that is known of a session, in words: reason, request, tickets, people, history, earlier sessions.
 
 import { boot, button, byId, el, icon, initials, keyed, t, webLink } from "./dom.js";
+import { paintCalls } from "./calls.js";
 import { actorName, dateTime, isMine, mayAssign } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
@@ -31,6 +32,7 @@ export function paintDetails(session, act) {
   paintFacts(session, act);
   paintTickets(session, act);
   paintPeople(session, act);
+  paintCalls(session);
   paintHistory(session);
 }
 

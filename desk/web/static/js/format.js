@@ -8,7 +8,7 @@ import { boot, t } from "./dom.js";
  * @typedef {"REQUESTED" | "CONFIRMED" | "RUNNING" | "COMPLETED" | "CLOSED" | "CANCELLED"} State
  * @typedef {{at: string, actor: Actor, event: string, source: State | null, target: State, cause?: string, clock_ok?: boolean}} Change
  * @typedef {{id: string, kind: string, name: string, content_type: string, bytes: number, call?: string, group?: string, uploaded?: boolean, lost?: string}} Artifact
- * @typedef {{id: string, started_at: string, ended_at?: string, participants?: Person[]}} Call
+ * @typedef {{id: string, started_at: string, ended_at?: string, participants?: Person[], summary?: Record<string, number>}} Call
  * @typedef {{allowed: boolean, asked: boolean, running: boolean, consent: {given: boolean, at: string, way: string} | null}} Recording
  * @typedef {{id: string, epoch: string, rev: number, kiosk: string, device: {id: string, name: string}, state: State, origin: string,
  *   created_at: string, language: string, reason: string, requester: string, note: string, tickets: {id: string, title: string, link: string}[],
