@@ -293,7 +293,7 @@ class Calls:
         except Trouble as error:
             log.info("a participant's %s refused: %s", type(body).__name__.lower(), error.code)
             if isinstance(body, Offer):
-                await self._refuse(incoming, error, answer)
+                await self._refuse(incoming.session, body, error, answer)
 
     async def _refuse(
         self, session: str, offer: Offer, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
