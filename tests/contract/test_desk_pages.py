@@ -714,11 +714,8 @@ def test_the_connection_in_numbers_opens_by_key_and_fits(
     page.keyboard.press("i")
     expect(panel).to_be_visible()
     expect(page.locator("#quality")).to_have_attribute("aria-expanded", "true")
-    figure = lambda name: page.locator(f"#quality-figures dd[data-name={name}]")  # noqa: E731 - a short name
-    expect(figure("size")).to_have_text("640 × 360")
-    expect(figure("delay")).to_have_text("about 58 ms")
-    expect(figure("loss")).to_have_text("3.1 %")
-    expect(figure("bitrate")).to_contain_text("bit/s")
+    for name, text in (("size", "640 × 360"), ("delay", "about 58 ms"), ("loss", "3.1 %"), ("bitrate", "bit/s")):
+        expect(page.locator(f"#quality-figures dd[data-name={name}]")).to_contain_text(text)
     box, picture = panel.bounding_box(), page.locator("#picture").bounding_box()
     assert box
     assert picture
