@@ -71,7 +71,7 @@ class CallSettings(_Section, frozen=True, kw_only=True):
     turn_password_file: str = ""
     loopback: bool = False
     """Also offer 127.0.0.1 as an address: for a kiosk and a browser on one machine."""
-    lost_s: Annotated[float, Meta(gt=0)] = 30.0
+    lost_s: Annotated[float, Meta(gt=0)] = 90.0
     """A call without any participant for so long is over."""
     fade_s: Annotated[float, Meta(ge=0.5, le=60)] = 4.0
 

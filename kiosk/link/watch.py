@@ -13,7 +13,7 @@ from typing import Protocol
 import ifaddr
 
 EACH_S = 1.5
-ANSWER_S = 2.0
+ANSWER_S = 3.0
 CHANGED_ANSWER_S = 0.7
 """After a change of our addresses the doubt is greater than the patience."""
 

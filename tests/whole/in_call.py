@@ -50,6 +50,25 @@ class InCall:
     async def state(self) -> str:
         return str((await self.ask("GET", f"/api/sessions/{self.session}"))["session"]["state"])
 
+    async def ask_for_help(self) -> None:
+        """A code user presses the button, and Anna confirms."""
+        await self.press("camera_plus")
+
+        async def asked() -> str | None:
+            found = (await self.ask("GET", "/api/sessions"))["sessions"]
+            return str(found[0]["id"]) if found else None
+
+        self.session = await until(asked, "the request at the desk")
+        await self.command("confirm")
+
+    async def runs(self) -> None:
+        """Waits for it."""
+
+        async def running() -> bool:
+            return await self.state() == "RUNNING"
+
+        await until(running, "the call")
+
     async def command(self, kind: str) -> None:
         await self.ask("POST", f"/api/sessions/{self.session}/commands", {"do": {"kind": kind}})
 
@@ -89,18 +108,7 @@ async def in_a_call(folder: Path, choices: Choices | None = None) -> AsyncIterat
         async with http.get(await system.sign_in_link("anna")) as entered:
             assert entered.status == 200
         call = InCall(system, http, "")
-        await call.press("camera_plus")
-
-        async def asked() -> str | None:
-            found = (await call.ask("GET", "/api/sessions"))["sessions"]
-            return str(found[0]["id"]) if found else None
-
-        call.session = await until(asked, "the request at the desk")
-        await call.command("confirm")
+        await call.ask_for_help()
         await call.command("start")
-
-        async def runs() -> bool:
-            return await call.state() == "RUNNING"
-
-        await until(runs, "the call")
+        await call.runs()
         yield call

@@ -2,17 +2,19 @@
 //
 // For tests: `window.desk.call` is the Call that is on; `.state`, `.connection`, `.frameTime`, `.frames`, `.channels`.
 
-import { ApiError, send, sessionPath } from "./api.js";
+import { ApiError, getJson, send, sessionPath } from "./api.js";
 import { t } from "./dom.js";
 import { Channels, HEARTBEAT_MS } from "./channel.js";
+import { Pulse, SILENCE_MS, pause, untilReached } from "./pulse.js";
 import { openCamera, openMicrophone, preferH264, separateStreams, someCandidates, trickleFragment, withoutDelay } from "./media.js";
 
-const SILENCE_MS = 5000;
-const DISCONNECTED_MS = 3000;
-const CONNECT_MS = 10_000;
+const LOOK_MS = 400;
+const CONNECT_MS = 8000;
+const ANSWER_MS = 5000;
 const GATHER_MS = 300;
-const BACKOFF_MS = [250, 500, 1000, 2000, 4000];
+const BACKOFF_MS = [100, 250, 500, 1000];
 const STATS_MS = 2000;
+const ICE_SERVERS_FOR_MS = 30 * 60_000;
 
 /** @typedef {"idle" | "connecting" | "on" | "reconnecting" | "ended"} CallState */
 /** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number, freezes: number, frozenS: number}} Figures */
@@ -29,6 +31,7 @@ export class Call extends EventTarget {
     this.video = video;
     this.audio = audio;
     this.iceServers = iceServers;
+    this.iceServersAt = 0;
     /** @type {CallState} */
     this.state = "idle";
     /** @type {RTCPeerConnection | null} */
@@ -78,10 +81,10 @@ export class Call extends EventTarget {
         await this.untilBroken();
       } catch (error) {
         if (this.isFatal(error)) return this.end(error);
+        await pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] * (0.7 + 0.6 * Math.random()));
       }
       this.drop();
-      if (this.over) break;
-      await pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] * (0.7 + 0.6 * Math.random()));
+      await untilReached(() => this.over);
     }
     this.end(null);
   }
@@ -95,7 +98,17 @@ export class Call extends EventTarget {
     return false;
   }
 
+  /** A credential for TURN is good for a time only: fresh ones where those that came with the page are old. */
+  async freshIceServers() {
+    if (performance.now() - this.iceServersAt < ICE_SERVERS_FOR_MS) return;
+    try {
+      this.iceServers = (await getJson("/api/ice-servers")).ice_servers;
+      this.iceServersAt = performance.now();
+    } catch { /* the old ones may still do */ }
+  }
+
   async connect() {
+    await this.freshIceServers();
     const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
     this.connection = connection;
     const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
@@ -117,7 +130,7 @@ export class Call extends EventTarget {
   /** @param {string} sdp @returns {Promise<string>} the answer */
   async offer(sdp) {
     const again = this.peer ? `?peer=${encodeURIComponent(this.peer)}` : "";
-    const response = await send("POST", `${sessionPath(this.session)}/call${again}`, { body: sdp, type: "application/sdp" });
+    const response = await send("POST", `${sessionPath(this.session)}/call${again}`, { body: sdp, type: "application/sdp", limitMs: ANSWER_MS });
     this.location = response.headers.get("Location") ?? "";
     this.etag = response.headers.get("ETag") ?? "";
     const peer = this.location.split("?")[0].split("/").pop();
@@ -147,28 +160,44 @@ export class Call extends EventTarget {
     }));
   }
 
-  /** Until the heartbeat stops, the connection fails or stays disconnected, or somebody says so. */
+  /** Until nothing arrives any more and that stays so, the connection is over, or somebody says so. */
   async untilBroken() {
     const { connection, channels } = this;
     if (!connection || !channels) return;
-    channels.heardAt = performance.now();
-    let disconnectedAt = 0;
+    const pulse = new Pulse(connection, channels);
     let lastStats = 0;
     const stopped = new Promise((resolve) => { this.broken = () => resolve(undefined); });
     let live = true;
     stopped.then(() => { live = false; });
-    while (live) {
-      channels.beat();
-      await Promise.race([pause(HEARTBEAT_MS), stopped]);
-      const now = performance.now();
-      disconnectedAt = connection.connectionState === "disconnected" ? disconnectedAt || now : 0;
-      const gone = ["failed", "closed"].includes(connection.connectionState) || (disconnectedAt && now - disconnectedAt > DISCONNECTED_MS);
-      if (gone || channels.silence > SILENCE_MS || !channels.isOpen) return;
-      if (now - lastStats > STATS_MS) {
-        lastStats = now;
-        await this.measure(connection);
+    const beating = setInterval(() => channels.beat(), HEARTBEAT_MS);
+    try {
+      while (live) {
+        await Promise.race([pause(LOOK_MS), stopped]);
+        if (pulse.isOver) return;
+        if (await pulse.silence() > SILENCE_MS && !(await this.revives(pulse, () => !live))) return;
+        if (performance.now() - lastStats > STATS_MS) {
+          lastStats = performance.now();
+          await this.measure(connection);
+        }
       }
+    } finally {
+      clearInterval(beating);
     }
+  }
+
+  /**
+   * Nothing comes any more. A short gap mends itself; where the desk can be reached and still nothing comes, a new connection is what helps.
+   * @param {Pulse} pulse @param {() => boolean} given up
+   */
+  async revives(pulse, given) {
+    this.become("reconnecting");
+    const lives = async () => await pulse.silence() < SILENCE_MS;
+    await untilReached(async () => given() || pulse.isOver || lives());
+    if (given() || pulse.isOver) return false;
+    await pause(LOOK_MS); // the first bytes may be a moment behind the desk's answer
+    if (!(await lives())) return false;
+    this.become("on");
+    return true;
   }
 
   /** @param {Channels} channels */
@@ -319,6 +348,3 @@ export class Call extends EventTarget {
 
 /** A connection that did not come about or did not last: tried again. */
 class Broken extends Error {}
-
-/** @param {number} ms */
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
