@@ -58,6 +58,7 @@ _TOLD = Session(
         allowed=True,
         asked=True,
         consent=Consent(True, "2026-03-01T10:00:00.000Z", "May this call be recorded?", "en", "creation_flow"),
+        look_back_s=20,
     ),
     artifacts=(Artifact("a-1", ArtifactKind.SNAPSHOT, "snapshot-1.jpg", "image/jpeg", 183_211, SHA256),),
     history=(
