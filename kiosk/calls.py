@@ -105,6 +105,8 @@ class Calls:
             snapshot=snapshot,
             staff_camera=self._call.staff_camera,
             muted=self._call.muted,
+            turns=self._call.turns,
+            silent=self._call.silent,
             recording="on" if recording.running else "asked" if asked else "off",
             quality=self._call.quality,
             step=self._call.step or "",

@@ -74,6 +74,9 @@ class CallSettings(_Section, frozen=True, kw_only=True):
     lost_s: Annotated[float, Meta(gt=0)] = 90.0
     """A call without any participant for so long is over."""
     fade_s: Annotated[float, Meta(ge=0.5, le=60)] = 4.0
+    echo: Literal["pipewire", "duck", "none"] = "pipewire"
+    """Who keeps staff from hearing themselves: PipeWire's canceller, as the image sets it up; our half-duplex ducking,
+    which says so; or nobody (headset, simulated sound)."""
 
 
 class UploadSettings(_Section, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from msgspec import Struct
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
 from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, Told, in_time
+from kiosk.call.ducking import Ducker
 from kiosk.call.ladder import Step
 from kiosk.call.lines import PictureStep
 from kiosk.call.links import Links
@@ -109,7 +110,7 @@ class Call:
         self._make_tools = make_tools
         self._folder, self._timeline = folder, timeline
         self._staff_camera = StaffCamera(on_staff_picture, now)
-        self._mixer = Mixer()
+        self._mixer = Mixer(Ducker() if settings.echo == "duck" else None)
         self._sound_out = SoundOut()
         self._participants: dict[str, Participant] = {}
         self._joining = 0
@@ -296,6 +297,7 @@ class Call:
         tell(channel.RecordingTold(state=self._recordings.state))
         for name in sorted(self._lost):
             tell(channel.DeviceTold(name=name, works=False))
+        tell(self._sound_event())
         for what in self.tools.greet():
             tell(what)
 
@@ -312,6 +314,7 @@ class Call:
         match event:
             case channel.Mute(on=on):
                 participant.sound.voice.muted = on
+                self.tell(self._sound_event())
             case channel.CameraOn(on=on):
                 self._staff_camera.switched(participant, on)
             case channel.Seen():
@@ -348,6 +351,9 @@ class Call:
 
     def _people_event(self) -> channel.People:
         return channel.People(people=self.people)
+
+    def _sound_event(self) -> channel.SoundTold:
+        return channel.SoundTold(muted=self.muted, turns=self.turns, silent=self.silent)
 
     def _device(self, name: DeviceName, trouble: DeviceTrouble | None) -> None:
         self._on_device(name, trouble)
@@ -387,13 +393,25 @@ class Call:
         return self._mixer.muted
 
     @property
+    def silent(self) -> tuple[str, ...]:
+        """The names of those connected who have switched their microphones off."""
+        return tuple(p.author.name for p in self._participants.values() if p.is_connected and p.sound.voice.muted)
+
+    @property
+    def turns(self) -> bool:
+        """Whether the microphone is turned down while a participant speaks (half-duplex)."""
+        return self._settings.echo == "duck"
+
+    @property
     def recording(self) -> bool:
         """Whether packets go to disk now."""
         return self._recordings.running
 
     def mute(self, on: bool) -> None:
         """Takes the kiosk's microphone out of the call, and out of the recording."""
-        self._mixer.muted = on
+        if on != self._mixer.muted:
+            self._mixer.muted = on
+            self.tell(self._sound_event())
 
     def record(self, wanted: bool, asked: bool = False, withdrawals: int = 0) -> None:
         """Follows session.recording: `wanted`, whether staff have `asked` and wait for consent, and how often the code

@@ -92,7 +92,10 @@ def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
         chips.append(Chip("photo", say("Screenshot: draw with your finger")))
     if call.muted:
         chips.append(Chip("mic-off", say("Microphone off")))
+    if call.turns:
+        chips.append(Chip("turns", say("Please speak in turns")))
     chips += _quality(call, say)
     if not call.people:
         chips.append(Chip("person", say("Waiting for the other side")))
-    return (*chips, *(Chip("person", name, colour) for name, colour in call.people))
+    people = (Chip("mic-off" if name in call.silent else "person", name, colour) for name, colour in call.people)
+    return (*chips, *people)

@@ -196,6 +196,7 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
             replace(front, by_touch=True),
         )
     yield "call-alone", replace(running, call=CallView(muted=True)), front
+    yield "call-turns", replace(running, call=replace(call, turns=True, silent=("Ben",))), front
     terms = Recording(allowed=True, asked=True, look_back_s=30)
     asked = replace(
         base,

@@ -118,6 +118,14 @@ def _mic_off(p: Pen) -> None:
     _struck(p)
 
 
+def _turns(p: Pen) -> None:
+    """Two arrows, there and back."""
+    p.line((0.12, 0.33), (0.70, 0.33), w=0.11)
+    p.area((0.62, 0.12), (0.92, 0.33), (0.62, 0.54))
+    p.line((0.30, 0.69), (0.88, 0.69), w=0.11)
+    p.area((0.38, 0.48), (0.08, 0.69), (0.38, 0.90))
+
+
 def _check(p: Pen) -> None:
     p.line((0.15, 0.54), (0.40, 0.78), (0.86, 0.26), w=0.13)
 
@@ -254,6 +262,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "phone": _phone_up,
     "mic": _mic,
     "mic-off": _mic_off,
+    "turns": _turns,
     "check": _check,
     "cross": _cross,
     "back": _back,

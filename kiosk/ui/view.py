@@ -30,6 +30,7 @@ class CallView:
     """The call that is on.
 
     people: (name, "#rrggbb") of every participant.
+    turns: people speak in turns (half-duplex). silent: the names of those who have switched their microphones off.
     recording: "asked" = the code user must be asked for consent now.
     quality: of the worst link: "good", "fair", "poor" or "" (not known yet).
     step: how the picture is sent: "full", "smaller", "small", "stills" or "" (to nobody yet).
@@ -42,6 +43,8 @@ class CallView:
     snapshot: SnapshotView | None = None
     staff_camera: bool = False
     muted: bool = False
+    turns: bool = False
+    silent: tuple[str, ...] = ()
     recording: RecordingState = "off"
     quality: str = ""
     step: str = ""

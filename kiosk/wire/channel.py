@@ -212,6 +212,17 @@ class DeviceTold(_Event, tag="device", frozen=True, kw_only=True):
     works: bool
 
 
+class SoundTold(_Event, tag="sound", frozen=True, kw_only=True):
+    """How it stands with the sound; told at each change, and to those who join."""
+
+    muted: bool = False
+    """The code user has switched the kiosk's microphone off."""
+    turns: bool = False
+    """Half-duplex: the kiosk's microphone is turned down while a participant speaks."""
+    silent: tuple[Text, ...] = ()
+    """The names of participants who have switched theirs off."""
+
+
 class Trouble(_Event, tag="trouble", frozen=True, kw_only=True):
     """Something was refused or went wrong: the code of an error and a sentence."""
 
@@ -253,6 +264,7 @@ FromKiosk = (
     | Quality
     | People
     | DeviceTold
+    | SoundTold
     | Trouble
 )
 

@@ -167,6 +167,44 @@ async def test_everybody_hears_the_kiosk_and_the_others_and_not_himself(tmp_path
         await until(lambda: heard(ann, 440) < 300)
 
 
+async def test_who_has_switched_a_microphone_off_is_shown_on_both_sides_and_to_those_who_come_again(
+    tmp_path: Path,
+) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", sound_hz=1000) as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.SoundTold))
+        assert ann.told(channel.SoundTold) == [channel.SoundTold()]
+        stage.call.mute(True)
+        stage.call.mute(True)
+        ann.say(channel.Mute(on=True))
+        await until(lambda: len(ann.told(channel.SoundTold)) == 3)
+        assert ann.told(channel.SoundTold)[-1] == channel.SoundTold(muted=True, silent=("Ann",))
+        assert stage.call.silent == ("Ann",)
+        async with Peer("ann") as again:  # her network has changed
+            await again.join(stage.call)
+            await until(lambda: again.told(channel.SoundTold))
+            assert again.told(channel.SoundTold)[0].muted
+            assert stage.call.muted
+            await until(lambda: len(again.sound) > 5)  # few packets a second: it is silent
+            assert np.abs(np.concatenate(again.sound)).max() < 20
+
+
+async def test_where_nothing_cancels_the_echo_people_speak_in_turns_and_are_told_so(tmp_path: Path) -> None:
+    settings = CallSettings(loopback=True, echo="duck")
+    async with a_call(tmp_path, settings=settings) as stage, Peer("ann", sound_hz=1000) as ann, Peer("bob") as bob:
+        await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
+        await until(lambda: bob.told(channel.SoundTold))
+        assert bob.told(channel.SoundTold)[0].turns
+        assert stage.call.turns
+
+        def heard(hz: float) -> float:
+            return strength(np.concatenate(bob.sound[-50:]), hz) if len(bob.sound) > 50 else 0.0
+
+        await until(lambda: heard(1000) > 3000 and heard(440) < 300)
+        ann.say(channel.Mute(on=True))
+        await until(lambda: heard(440) > 3000 and heard(1000) < 300)
+
+
 async def test_drawing_reaches_the_tools_and_the_others(tmp_path: Path) -> None:
     async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("bob") as bob:
         stage.tools.greeting = (channel.SnapshotClose(), b"chunk")

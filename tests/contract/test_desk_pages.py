@@ -560,6 +560,30 @@ def test_one_of_two_staff_leaves_and_the_call_goes_on(desk: StubDesk, open_page:
     assert desk.sessions["s-1"].state is State.RUNNING
 
 
+def test_what_is_muted_and_that_people_speak_in_turns_is_seen(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    page = in_call(desk, open_page, 360, 740)
+    expect(page.locator("#kiosk-muted, #speak-in-turns")).to_have_count(2)
+    expect(page.locator("#kiosk-muted")).to_be_hidden()
+    desk.say({"kind": "sound", "muted": True, "turns": True, "silent": [ME.name]})
+    expect(page.locator("#kiosk-muted")).to_contain_text("Microphone at the machine is off")
+    expect(page.locator("#speak-in-turns")).to_contain_text("speak in turns")
+    expect(page.locator("#call-people li", has_text=ME.name).locator(".silent")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    desk.say({"kind": "sound"})
+    expect(page.locator("#kiosk-muted")).to_be_hidden()
+    expect(page.locator("#speak-in-turns")).to_be_hidden()
+    expect(page.locator("#call-people .silent")).to_have_count(0)
+
+
+def test_who_is_muted_stays_so_when_the_page_is_loaded_again(desk: StubDesk, open_page: Callable[..., Page]) -> None:
+    page = in_call(desk, open_page)
+    page.locator("#toggle-mic").click()
+    page.reload()
+    expect(page.locator('#call[data-state="on"]')).to_be_visible()
+    expect(page.locator("#toggle-mic")).to_have_attribute("aria-pressed", "false")
+    until(page, lambda: [message.on for message in received(desk, channel.Mute)] == [True])
+
+
 def test_the_keyboard_alone_marks_and_points(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     page = in_call(desk, open_page)
     page.keyboard.press("m")

@@ -43,7 +43,7 @@ export class Call extends EventTarget {
     this.frames = 0;
     /** @type {MediaStreamTrack | null} */
     this.micTrack = null;
-    this.micOn = true;
+    this.micOn = sessionStorage.getItem(this.mutedKey) === null; // who was muted stays so over a reload
     this.hasMic = true;
     /** @type {MediaStreamTrack | null} */
     this.cameraTrack = null;
@@ -58,6 +58,10 @@ export class Call extends EventTarget {
   /** Where this page's connection is remembered, so that a reload replaces it instead of adding a second one. */
   get peerKey() {
     return `desk.peer.${this.session}`;
+  }
+
+  get mutedKey() {
+    return `desk.muted.${this.session}`;
   }
 
   get peer() {
@@ -203,7 +207,7 @@ export class Call extends EventTarget {
   /** @param {Channels} channels */
   follow(channels) {
     const kinds = ["hello", "stroke-begin", "stroke-points", "stroke-end", "pointer", "edit", "undo", "snapshot-open", "snapshot-close", "mark", "mark-gone",
-      "recording", "quality", "people", "device", "trouble"];
+      "recording", "quality", "people", "device", "sound", "trouble"];
     for (const kind of kinds) channels.addEventListener(kind, (event) => this.tell("message", /** @type {CustomEvent} */ (event).detail));
     channels.addEventListener("picture", (event) => this.tell("picture", /** @type {CustomEvent} */ (event).detail));
     channels.addEventListener("poses", () => this.tell("poses"));
@@ -252,6 +256,8 @@ export class Call extends EventTarget {
   /** @param {boolean} on */
   async setMic(on) {
     this.micOn = on;
+    if (on) sessionStorage.removeItem(this.mutedKey);
+    else sessionStorage.setItem(this.mutedKey, "1");
     if (on && !this.micTrack) await this.openMic();
     if (this.micTrack) this.micTrack.enabled = on;
     this.say({ kind: "mute", on: !on });
@@ -325,7 +331,7 @@ export class Call extends EventTarget {
     this.cameraTrack?.stop();
     this.video.srcObject = null;
     this.audio.srcObject = null;
-    sessionStorage.removeItem(this.peerKey);
+    for (const key of [this.peerKey, this.mutedKey]) sessionStorage.removeItem(key);
     this.become("ended", error instanceof Error ? (error instanceof ApiError ? error.message : t("The call broke off.")) : "");
   }
 

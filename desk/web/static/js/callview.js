@@ -32,6 +32,8 @@ export class CallView {
     this.snapshot = null;
     /** @type {[string, string][]} */
     this.people = [];
+    /** @type {string[]} */
+    this.silent = [];
     /** @type {"off" | "asked" | "on"} */
     this.recording = "off";
     this.cameraWanted = false;
@@ -53,6 +55,7 @@ export class CallView {
     this.snapshot = new SnapshotView(call, this.tools);
     Object.assign(window, { desk: Object.freeze({ call, tools: this.tools, snapshot: this.snapshot }) });
     this.people = [];
+    this.silent = [];
     this.stage.hidden = false;
     document.body.classList.add("in-call");
     call.on("state", ({ state, error }) => this.showState(state, error));
@@ -186,6 +189,7 @@ export class CallView {
     if (message.kind === "quality") this.quality.take(message);
     if (message.kind === "hello") this.showDevice("camera", true); // what is lost is told again
     if (message.kind === "device") this.showDevice(message.name, message.works);
+    if (message.kind === "sound") this.showSound(message);
     if (message.kind === "trouble") toast({ title: t("That did not work"), text: message.text, tone: "error" });
     if (message.kind === "snapshot-open" && message.by !== boot.me.name) toast({ title: t("Screenshot by {name}", { name: message.by || t("the machine") }) });
   }
@@ -199,13 +203,22 @@ export class CallView {
     else if (!works) toast({ title: lost, text: t("It is tried again and again."), tone: "error" });
   }
 
+  /** How it stands with the sound at the machine, and who listens only. @param {{muted?: boolean, turns?: boolean, silent?: string[]}} sound */
+  showSound({ muted = false, turns = false, silent = [] }) {
+    byId("kiosk-muted").hidden = !muted;
+    byId("speak-in-turns").hidden = !turns;
+    this.silent = silent;
+    this.showPeople(this.people);
+  }
+
   /** @param {[string, string][]} people */
   showPeople(people) {
     this.people = people;
-    keyed(byId("call-people"), people.map(([name, colour], i) => ({ key: `${i}-${name}`, sign: colour, make: () => {
+    keyed(byId("call-people"), people.map(([name, colour], i) => ({ key: `${i}-${name}`, sign: `${colour} ${this.silent.includes(name)}`, make: () => {
       const swatch = el("span", { class: "swatch" });
       swatch.style.background = colour;
-      return el("li", {}, swatch, name);
+      const silent = this.silent.includes(name) && el("span", { class: "silent", title: t("Microphone off") }, icon("mic-off"), el("span", { class: "visually-hidden" }, t("Microphone off")));
+      return el("li", {}, swatch, name, silent);
     } })));
   }
 
