@@ -59,7 +59,7 @@ class VideoSender:
         self._sender = cast(Any, transceiver.sender)
         self._to, self._now = to, now
         self._agreed = negotiate(connection, transceiver)
-        self._wire = Wire(self._sender.transport, self._agreed, now, to.arrived)
+        self._wire = Wire(self._sender.transport, self._agreed, now, to.arrived, self.ssrc)
         self._pacer: Pacer[bytes] = Pacer(len)
         self._history = History(now())
         self._plan = Plan()

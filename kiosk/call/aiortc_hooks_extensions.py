@@ -86,12 +86,10 @@ class OurExtensions(HeaderExtensionsMap):
 
 def find(packet: bytes | bytearray, extension_id: int) -> int:
     """Where the value of this extension begins in an RTP packet with one-byte extension headers; -1: nowhere."""
-    if not packet[0] & 0x10:
-        return -1
     at = 12 + 4 * (packet[0] & 0x0F)
-    if packet[at] != 0xBE or packet[at + 1] != 0xDE:
+    if not packet[0] & 0x10 or len(packet) < at + 4 or packet[at] != 0xBE or packet[at + 1] != 0xDE:
         return -1
-    end = at + 4 + 4 * (packet[at + 2] << 8 | packet[at + 3])
+    end = min(len(packet), at + 4 + 4 * (packet[at + 2] << 8 | packet[at + 3]))
     at += 4
     while at < end:
         head = packet[at]

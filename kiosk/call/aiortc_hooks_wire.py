@@ -5,6 +5,7 @@ Part of aiortc_hooks.py, where it says why; its tests hold the names used here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,8 +13,10 @@ from aiortc.rtp import is_rtcp
 
 from kiosk.call import feedback
 from kiosk.call.aiortc_hooks_extensions import Extensions, find
+from kiosk.call.arrivals import Arrivals
 from kiosk.call.feedback import RTPFB, Fate, SentLog
 
+RTP_HEADER_BYTES = 12
 SEND_TIME_HZ = 2**18
 """abs-send-time: 24 bits of seconds in 6.18 fixed point."""
 
@@ -23,17 +26,24 @@ Arrived = Callable[[list[Fate]], None]
 class Wire:
     """One DTLS transport. Sound and picture of a bundle share it, so that their packets are counted together.
 
-    arrived: called with what each report of the receiver says. From the loop only.
+    ssrc: ours, for reports. arrived: called with what each report of the receiver says. From the loop only.
     """
 
-    def __init__(self, transport: Any, agreed: Extensions, now: Callable[[], float], arrived: Arrived) -> None:
+    def __init__(
+        self, transport: Any, agreed: Extensions, now: Callable[[], float], arrived: Arrived, ssrc: int
+    ) -> None:
         self.transport, self._agreed, self._now, self._arrived = transport, agreed, now, arrived
+        self._ssrc = ssrc
         self.log = SentLog()
         self.sent_bytes = 0
         self.reports = 0
         self._send_rtp: Callable[[bytes], Awaitable[None]] = transport._send_rtp
         self._aiortc_handle_rtcp: Callable[[bytes], Awaitable[None]] = transport._handle_rtcp_data
         transport._handle_rtcp_data = self._handle_rtcp
+        self._arrivals = Arrivals()
+        self._aiortc_handle_rtp: Callable[..., Awaitable[None]] = transport._handle_rtp_data
+        if agreed.number is not None:
+            transport._handle_rtp_data = self._handle_rtp
 
     async def send(self, packet: bytes) -> None:
         """An RTP packet, now; its number and time are written into it at this moment. Raises ConnectionError."""
@@ -66,6 +76,20 @@ class Wire:
             self._arrived(self.log.reported(report))
         if others:
             await self._aiortc_handle_rtcp(others)
+
+    async def _handle_rtp(self, data: bytes, arrival_time_ms: int) -> None:
+        """Who numbers its packets for us steers by our reports: without them a browser's camera would stay at a
+        fraction of what the link carries."""
+        await self._aiortc_handle_rtp(data, arrival_time_ms=arrival_time_ms)
+        at = find(data, self._agreed.number or 0) if len(data) > RTP_HEADER_BYTES else -1
+        if at < 0:
+            return
+        now_s = self._now()
+        self._arrivals.add(int.from_bytes(data[at : at + 2], "big"), now_s)
+        report = self._arrivals.due(now_s, self._ssrc, int.from_bytes(data[8:12], "big"))
+        if report is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._send_rtp(report)
 
 
 class SoundLane:

@@ -75,5 +75,5 @@ class Protection:
     def _approach(self, wanted_s: float, passed_s: float) -> None:
         if wanted_s > self._playout_s:
             self._playout_s = min(wanted_s, self._playout_s + max(RAISE_S * passed_s, STEP_S))
-        elif wanted_s < self._playout_s - STEP_S:
+        elif wanted_s < self._playout_s - STEP_S or not wanted_s:
             self._playout_s = max(wanted_s, self._playout_s - LOWER_S * passed_s)

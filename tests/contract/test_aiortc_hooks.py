@@ -16,12 +16,13 @@ import aiortc
 import pytest
 from aiortc import RTCConfiguration, RTCDtlsTransport, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.rtcconfiguration import RTCBundlePolicy
-from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpSendParameters
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     HeaderExtensions,
+    HeaderExtensionsMap,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
@@ -41,7 +42,7 @@ from kiosk.call.aiortc_hooks_extensions import (
     find,
     negotiate,
 )
-from kiosk.call.feedback import Fate
+from kiosk.call.feedback import Fate, split
 from kiosk.call.pacer import PACE
 from kiosk.call.protection import Plan
 from kiosk.wire import channel
@@ -93,6 +94,9 @@ class Wire:
         self.sent.append(data)
 
     async def _handle_rtcp_data(self, data: bytes) -> None:
+        self.heard.append(data)
+
+    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
         self.heard.append(data)
 
     def _get_stats(self) -> dict[str, Any]:
@@ -469,8 +473,33 @@ async def test_without_the_extensions_nothing_is_added() -> None:
         assert "transport-cc" not in (await connection.createAnswer()).sdp
 
 
-def test_aiortc_s_transport_still_hears_through_the_name_we_replace() -> None:
-    assert "self._handle_rtcp_data(data)" in inspect.getsource(RTCDtlsTransport._recv_next)
+def test_aiortc_s_transport_still_hears_through_the_names_we_replace() -> None:
+    source = inspect.getsource(RTCDtlsTransport._recv_next)
+    assert "self._handle_rtcp_data(data)" in source
+    assert "self._handle_rtp_data(data, arrival_time_ms=arrival_time_ms)" in source
+
+
+async def test_what_a_numbering_sender_sends_us_is_reported_to_it(made: Made) -> None:
+    _, _, _, clock, wire = made
+    for n in range(30):
+        clock.now_s += 0.01
+        values = HeaderExtensions(transport_sequence_number=n)
+        numbers = HeaderExtensionsMap()
+        numbers.configure(RTCRtpSendParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(5, TRANSPORT_NUMBER)]))
+        packet = RtpPacket(payload_type=97, sequence_number=n, ssrc=99, payload=b"camera")
+        packet.extensions = values
+        await wire._handle_rtp_data(packet.serialize(numbers), arrival_time_ms=0)
+    assert len(wire.heard) == 30  # aiortc gets everything as before
+    reports, _ = split(b"".join(wire.sent))
+    assert [r.first for r in reports][:2] == [0, 1]
+    assert sum(len(r.arrived_s) for r in reports) > 20
+
+
+@pytest.mark.parametrize("data", [b"", b"\x90", b"\x80" * 11, b"\x90" + b"\0" * 11 + b"\xbe\xde\xff\xff\x51"])
+async def test_broken_packets_from_outside_harm_nobody(made: Made, data: bytes) -> None:
+    _, _, _, _, wire = made
+    await wire._handle_rtp_data(data, arrival_time_ms=0)
+    assert wire.heard == [data]
 
 
 def hosts(sdp: str) -> set[str]:
