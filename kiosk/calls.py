@@ -21,7 +21,7 @@ from kiosk.call.snapshot import SnapshotState
 from kiosk.call.timeline import Timeline
 from kiosk.call.tools import Tools
 from kiosk.config import CallSettings
-from kiosk.errors import DeviceTrouble, NotAssigned, Refused, StoreTrouble, Trouble, Unreachable, WrongState
+from kiosk.errors import DeviceTrouble, NotAssigned, Refused, Trouble, Unreachable, WrongState
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Camera, Microphone, Picture, Speaker
 from kiosk.link.link import Signal
@@ -178,12 +178,9 @@ class Calls:
     async def _one_call(self, session: Session, over: asyncio.Event) -> None:
         """From START until `over`; returns when all that the call leaves behind has come to the book."""
         call_id = session.calls[-1].id
-        try:
-            folder = await asyncio.to_thread(self._spool.folder, session.id, call_id)
-        except StoreTrouble as error:
-            self._board.fails("disk", error.text)
-            await self._put(session.id, do.End("disk_full"))
-            return
+        folder = self._spool.folder_of(session.id, call_id)
+        with self._board.disk():  # a call can do without: whoever cannot write a file there says so
+            await asyncio.to_thread(self._spool.folder, session.id, call_id)
         self._idle.clear()
         files: Queue[do.Input] = Queue(1000)
         call = self._make_call(session, folder, files)
@@ -266,8 +263,7 @@ class Calls:
 
     async def _put(self, session_id: str, what: do.Input) -> None:
         try:
-            with self._board.disk():
-                await self._book.put(session_id, what, SYSTEM)
+            await self._book.put(session_id, what, SYSTEM)
         except Refused as error:  # the session went on meanwhile: news of a call that is over
             log.info("news of the call refused: %s", error.code)
 

@@ -126,8 +126,7 @@ class Stage:
         self._front, intents = react(self._front, self._view(), what)
         for intent in intents:
             try:
-                with self._board.disk():
-                    await self._act(intent)
+                await self._act(intent)
             except Refused as error:  # the session changed under the finger: the display shows what it is now
                 log.info("refused at the kiosk: %s", error.text)
             except Trouble as error:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
-from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, Told, in_time
+from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, in_time
 from kiosk.call.ducking import Ducker
 from kiosk.call.ladder import Step
 from kiosk.call.lines import PictureStep
@@ -96,12 +96,13 @@ class Call:
         timeline: Timeline | None = None,
         on_picture: Callable[[Picture], None] = lambda picture: None,
         on_staff_picture: Callable[[Picture | None], None] = lambda picture: None,
-        on_device: Told = lambda name, trouble: None,
+        on_device: Callable[[str, DeviceTrouble | None], None] = lambda name, trouble: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """folder: where the session's files are. on_*: called in the loop; must not block.
 
-        on_device: (name, trouble) when "camera", "microphone" or "speaker" is lost, (name, None) when it is back.
+        on_device: (name, trouble) when "camera", "microphone" or "speaker" is lost, (name, None) when it is back;
+            "disk" when a recording cannot be written.
         """
         self._session, self._id = session, call_id
         self._camera, self._microphone, self._speaker = camera, microphone, speaker
@@ -478,6 +479,10 @@ class Call:
             self._news.put(inputs.End("link_lost"))
 
     def _tell_recording(self, news: inputs.Input | channel.RecordingTold | channel.Trouble) -> None:
+        if isinstance(news, channel.Trouble):
+            self._on_device("disk", DeviceTrouble(news.text))
+        elif isinstance(news, channel.RecordingTold) and news.state == "on":
+            self._on_device("disk", None)
         if isinstance(news, channel.RecordingTold | channel.Trouble):
             self.tell(news)
         else:

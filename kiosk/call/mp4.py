@@ -27,7 +27,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from kiosk.call.in_step import InStep
-from kiosk.disk import demand_spare, sync_folder
+from kiosk.disk import demand_spare, make_folder, sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import SAMPLE_RATE_HZ, AccessUnit, Samples
 
@@ -57,6 +57,7 @@ class _File:
     """
 
     def __init__(self, path: Path) -> None:
+        make_folder(path.parent)  # the disk may have taken none when the call began
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self._gathered = bytearray()
