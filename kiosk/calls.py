@@ -7,6 +7,7 @@ stops a call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -79,6 +80,7 @@ class Calls:
         self._idle = asyncio.Event()
         self._idle.set()
         self._limit = asyncio.Semaphore(JOINS_AT_ONCE)
+        self._gone: Queue[tuple[str, Bye]] = Queue(100)
 
     # --- for the display ----------------------------------------------------------------------------------------------
 
@@ -156,6 +158,7 @@ class Calls:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(group), name="calls follow")
             group.create_task(self._lead_signals(group, signal, signals), name="calls signals")
+            group.create_task(self._tell_gone(signal), name="calls gone")
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         on: asyncio.Task[None] | None = None
@@ -239,6 +242,8 @@ class Calls:
             on_picture=self._on_picture,
             on_staff_picture=self._on_staff_picture,
             on_device=self._device,
+            on_gone=lambda peer, why: self._gone.put((session.id, Bye(peer=peer, code="unreachable", text=why))),
+            on_relays=self._relays,
         )
 
     def _device(self, name: str, trouble: DeviceTrouble | None) -> None:
@@ -246,6 +251,12 @@ class Calls:
             self._board.works(name)
         else:
             self._board.fails(name, trouble.text)
+
+    def _relays(self, trouble: str) -> None:
+        if trouble:
+            self._board.fails("relay", trouble)
+        else:
+            self._board.works("relay")
 
     def _begin(self, call: Call, session: Session) -> None:
         self._call, self._started_s = call, time.monotonic()
@@ -301,6 +312,12 @@ class Calls:
         except Unreachable:
             log.info("a participant cannot be told: no link")
 
+    async def _tell_gone(self, say: Callable[[str, SignalUp], Awaitable[None]]) -> None:
+        """Whoever may still be there joins anew at once; and the desk need not remember the connection any more."""
+        async for session, bye in self._gone:
+            with contextlib.suppress(Unreachable):
+                await say(session, bye)
+
     async def _do(self, incoming: Signal) -> SignalUp | None:
         session = self._book.sessions.get(incoming.session)
         if session is None or session.state is not State.RUNNING:
@@ -311,7 +328,7 @@ class Calls:
                 if person is None:
                     raise NotAssigned(f"{actor.name or actor.id} is not assigned")
                 call = await self._opened_call(session.id)
-                return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp), offer=offer.id)
+                return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp, offer.ice), offer=offer.id)
             case Candidate(peer=peer, candidate=candidate, mid=mid):
                 await (await self._opened_call(session.id)).candidate(peer, candidate, mid)
             case Bye(peer=peer):

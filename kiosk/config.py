@@ -69,6 +69,10 @@ class CallSettings(_Section, frozen=True, kw_only=True):
     turn: str = ""  # "turn:host:port?transport=tcp"
     turn_user: str = ""
     turn_password_file: str = ""
+    turn_ca_file: str = ""
+    """Who vouches for TURN servers over TLS; left out: the authorities that the system knows."""
+    relay_only: bool = False
+    """Nothing but relayed ways: nobody learns the kiosk's addresses, and no other way through its network is tried."""
     loopback: bool = False
     """Also offer 127.0.0.1 as an address: for a kiosk and a browser on one machine."""
     lost_s: Annotated[float, Meta(gt=0)] = 90.0

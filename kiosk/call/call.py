@@ -22,6 +22,7 @@ from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
 from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, in_time
 from kiosk.call.ducking import Ducker
+from kiosk.call.ice import own_ways
 from kiosk.call.ladder import Step
 from kiosk.call.lines import PictureStep
 from kiosk.call.links import Links
@@ -49,8 +50,8 @@ from kiosk.hw.ports import (
 from kiosk.mailbox import Queue
 from kiosk.session import inputs
 from kiosk.session.record import Person, Session
-from kiosk.settings import read_secret
 from kiosk.wire import channel, codec
+from kiosk.wire.messages import Ice
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +98,13 @@ class Call:
         on_picture: Callable[[Picture], None] = lambda picture: None,
         on_staff_picture: Callable[[Picture | None], None] = lambda picture: None,
         on_device: Callable[[str, DeviceTrouble | None], None] = lambda name, trouble: None,
+        on_gone: Callable[[str, str], None] = lambda peer, why: None,
+        on_relays: Callable[[str], None] = lambda trouble: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """folder: where the session's files are. on_*: called in the loop; must not block.
 
+        on_gone: (peer, why) of a participant whom the call has lost. on_relays: what is wrong with TURN, or "".
         on_device: (name, trouble) when "camera", "microphone" or "speaker" is lost, (name, None) when it is back;
             "disk" when a recording cannot be written.
         """
@@ -108,6 +112,7 @@ class Call:
         self._camera, self._microphone, self._speaker = camera, microphone, speaker
         self._settings, self._now = settings, now
         self._on_picture, self._on_device = on_picture, on_device
+        self._on_gone, self.relays = on_gone, on_relays
         self._make_tools = make_tools
         self._folder, self._timeline = folder, timeline
         self._staff_camera = StaffCamera(on_staff_picture, now)
@@ -126,10 +131,10 @@ class Call:
     # --- from its beginning to its end ------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        """Raises ConfigError: the TURN password's file cannot be read."""
+        """Raises ConfigError: the TURN password's file, or the certificate's, cannot be read."""
         self._begin_s = self._now()
         self._summary = Summary(self._begin_s)
-        self._turn_password = read_secret(self._settings.turn_password_file)
+        self._ways = own_ways(self._settings)
         self._news: Queue[inputs.Input] = Queue(1000)
         loop = asyncio.get_running_loop()
         self._relay = Relay(Keyframes(self._camera.request_keyframe, loop.time, loop.call_later))
@@ -189,8 +194,10 @@ class Call:
 
     # --- participants -----------------------------------------------------------------------------------------------
 
-    async def join(self, peer: str, person: Person, sdp: str) -> str:
+    async def join(self, peer: str, person: Person, sdp: str, ice: tuple[Ice, ...] = ()) -> str:
         """Answers a participant's offer: SDP with all our candidates. The same peer again replaces its connection.
+
+        ice: the servers that the desk told for this connection; our own settings go before them.
 
         Raises:
             Malformed: an offer that cannot be answered.
@@ -200,7 +207,7 @@ class Call:
         async with self._lock(peer):
             if peer not in self._participants and len(self._participants) + self._joining >= MAX_PARTICIPANTS:
                 raise Full(f"{MAX_PARTICIPANTS} participants are in the call")
-            participant = self._make_participant(peer, person)
+            participant = self._make_participant(peer, person, ice)
             self._joining += 1
             try:
                 answer = await participant.answer(sdp)
@@ -238,7 +245,7 @@ class Call:
             participant.drop("left")
             await asyncio.wait({self._tasks[_task_name(participant)]}, timeout=LEAVE_LIMIT_S)
 
-    def _make_participant(self, peer: str, person: Person) -> Participant:
+    def _make_participant(self, peer: str, person: Person, ice: tuple[Ice, ...]) -> Participant:
         colour = self._colours.get(person.id) or free_colour(tuple(self._colours.values()))
         self._colours[person.id] = colour
         return Participant(
@@ -249,7 +256,7 @@ class Call:
             relay=self._relay,
             mixer=self._mixer,
             settings=self._settings,
-            turn_password=self._turn_password,
+            ways=self._ways.told(ice),
             begin_s=self._begin_s,
             now=self._now,
         )
@@ -276,6 +283,8 @@ class Call:
         if self._participants.get(participant.peer) is not participant:
             return  # replaced by a newer connection of the same peer
         del self._participants[participant.peer]
+        if not self._ended and participant.why_gone != "left":
+            self._on_gone(participant.peer, participant.why_gone)
         if participant.is_connected:
             self.tools.leave(participant.author)
             self._tell_people()

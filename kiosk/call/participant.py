@@ -13,16 +13,18 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import av
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtcconfiguration import RTCBundlePolicy
+from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 from msgspec import Struct
 
-from kiosk.call.aiortc_hooks import abort, tune_gathering
+from kiosk.call.aiortc_hooks import abort
+from kiosk.call.aiortc_hooks_ice import gather_over, received
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
+from kiosk.call.ice import Ways
 from kiosk.call.mixer import Mixer
 from kiosk.call.offer import Offer, h264_only, opus_only, read_offer
 from kiosk.call.opus import with_opus_wishes
@@ -56,6 +58,9 @@ class Host(Protocol):
         """Pictures come from it that nobody watches; called for each packet of them."""
 
     async def said(self, participant: Participant, event: Any) -> None: ...
+    def relays(self, trouble: str) -> None:
+        """What is wrong with the TURN servers, as somebody who can mend it needs it; empty where one works."""
+
     def link_changed(self) -> None:
         """The rate of a link has moved: the encoder shall follow now."""
 
@@ -73,7 +78,7 @@ class Participant:
         relay: Relay,
         mixer: Mixer,
         settings: CallSettings,
-        turn_password: str,
+        ways: Ways,
         begin_s: float,
         now: Callable[[], float],
     ) -> None:
@@ -81,8 +86,8 @@ class Participant:
         self.camera_on = False
         self.is_connected = False
         self.why_gone = ""
-        self._host, self._relay, self._mixer, self._settings, self._now = host, relay, mixer, settings, now
-        self._connection = RTCPeerConnection(_configuration(settings, turn_password))
+        self._host, self._relay, self._mixer, self._ways, self._now = host, relay, mixer, ways, now
+        self._connection = RTCPeerConnection(_configuration(ways))
         bounds_bps = (settings.bitrate_min_bps, settings.bitrate_max_bps)
         self._picture = PictureLink(relay, bounds_bps, begin_s, now, host.link_changed)
         self.sound = SoundLink()
@@ -92,6 +97,7 @@ class Participant:
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
         self._began_s = now()
+        self._packets, self._packet_s = 0, 0.0
         self._gone = asyncio.Event()
 
     # --- the connection ---------------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ class Participant:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             if picture is not None:
                 self._picture.attach(connection, picture, sound)
-            tune_gathering(connection, self._settings.loopback, GATHER_LIMIT_S)
+            gather_over(connection, self._ways, GATHER_LIMIT_S, self._host.relays)
             await connection.setLocalDescription(await connection.createAnswer())
         except Exception as error:  # named place: aiortc breaks on a strange SDP wherever it happens to
             raise Malformed(f"the offer cannot be answered: {error or type(error).__name__}") from error
@@ -256,10 +262,17 @@ class Participant:
                 self.drop("never connected")
         elif self.channels.has_events:
             self.channels.beat()
-            if now_s - self.channels.heard_s > SILENT_LIMIT_S:
+            if now_s - self._heard_s(now_s) > SILENT_LIMIT_S:
                 self.drop("silent")
             elif self.channels.overflows:
                 self.drop("does not follow")
+
+    def _heard_s(self, now_s: float) -> float:
+        """When anything came last. After a gap heartbeats come late: SCTP waits ever longer before it repeats them."""
+        packets = received(self._connection)
+        if packets != self._packets:
+            self._packets, self._packet_s = packets, now_s
+        return max(self.channels.heard_s, self._packet_s)
 
     def follow(self, relay: Relay, waiting: int | None = None) -> None:
         """Gets the pictures of another relay from its next keyframe on; at most so many wait for it."""
@@ -278,13 +291,11 @@ class Participant:
         self.channels.tell(what)
 
 
-def _configuration(settings: CallSettings, turn_password: str) -> RTCConfiguration:
-    """aiortc asks Google's STUN server where it is given no list, so there is always one.
+def _configuration(ways: Ways) -> RTCConfiguration:
+    """Without servers (aiortc asks Google's where it is given no list): aiortc_hooks_ice.py asks ours.
 
     max-compat: each section gets a transport of its own at first, which aiortc then bundles right for any order of
     sections; with the other policies it loses one where sections of a kind are repeated.
     """
-    servers = [RTCIceServer(settings.stun)] if settings.stun else []
-    if settings.turn:
-        servers.append(RTCIceServer(settings.turn, settings.turn_user, turn_password))
-    return RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)
+    policy = RTCIceTransportPolicy.RELAY if ways.relay_only else RTCIceTransportPolicy.ALL
+    return RTCConfiguration(iceServers=[], iceTransportPolicy=policy, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)

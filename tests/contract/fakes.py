@@ -295,8 +295,8 @@ class Peer:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return self.connection.localDescription.sdp
 
-    async def join(self, call: Any) -> str:
-        answer: str = await call.join(self.id, self.person, await self.offer())
+    async def join(self, call: Any, ice: tuple[Any, ...] = ()) -> str:
+        answer: str = await call.join(self.id, self.person, await self.offer(), ice)
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         return answer
 
