@@ -57,6 +57,7 @@ async def test_a_browser_that_may_only_use_a_relay_sees(turn: Turn, tmp_path: Pa
         answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), offer)
         await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
         await page.wait_for_function("frames.length > 10")
+        await page.wait_for_function("pairs().then((used) => used.length)")
         assert await page.evaluate("pairs()") == ["relay"]
 
 
@@ -130,7 +131,9 @@ window.relayed = async (server) => {
   window.RTCPeerConnection = class extends Plain {
     constructor() { super({ iceServers: [server], iceTransportPolicy: "relay" }); }
   };
-  return offer();
+  await offer();
+  while (!pc.localDescription.sdp.includes("typ relay")) await new Promise((later) => setTimeout(later, 50));
+  return pc.localDescription.sdp;
 };
 window.pairs = async () => {
   const all = [...(await pc.getStats()).values()];
