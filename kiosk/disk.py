@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 
 SPARE_BYTES = 32 * 1024 * 1024
-"""So much stays free for the book, for session data and for manifests: recordings and pictures stop before that."""
+"""So much stays free for the book, session data and manifests. Pictures stop before that, recordings long before
+(KEPT_FREE in call/recorder.py, looked at now and then); for them this is the last line."""
 
 
 def sync_folder(folder: Path) -> None:

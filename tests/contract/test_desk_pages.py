@@ -333,6 +333,7 @@ def test_a_file_that_is_lost_says_so_instead_of_being_waited_for(
     for kind in ("recording", "session_data"):
         expect(page.locator(f'.artifact[data-kind="{kind}"] [data-lost="damaged"]')).to_contain_text(words)
         expect(page.locator(f'.artifact[data-kind="{kind}"] progress')).to_have_count(0)
+    expect(page.locator("#on-their-way")).to_be_hidden()
 
 
 def test_files_say_where_they_are_until_they_are_here(desk: StubDesk, open_page: Callable[..., Page]) -> None:

@@ -85,7 +85,7 @@ function snapshot(parts, places, number) {
 function data(artifact, url) {
   return el("div", { class: "artifact artifact-line", "data-kind": "session_data", "data-id": artifact.id }, icon("data"), t("Session data"),
     el("span", { class: "muted small" }, size(artifact.bytes)),
-    url ? fileLink(url, t("Download"), "download", artifact.name) : artifact.lost ? lost(artifact) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
+    url ? fileLink(url, t("Download"), "download", artifact.name) : artifact.lost ? el("span", { class: "muted small", "data-lost": artifact.lost }, whyLost(artifact.lost)) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
 }
 
 /** @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
@@ -118,7 +118,8 @@ export function paintArtifacts(session, places, parent) {
  * @param {import("./format.js").Session} session @param {Places} places
  * @returns {{text: string, percent: number} | null} null where nothing is missing
  */
-export function onTheirWay({ artifacts }, places) {
+export function onTheirWay(session, places) {
+  const artifacts = session.artifacts.filter((artifact) => !artifact.lost);
   const here = artifacts.filter((artifact) => places[artifact.id]?.uploaded);
   if (here.length === artifacts.length) return null;
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
