@@ -1,6 +1,6 @@
-"""Making sound a little shorter without a click: where two clocks differ, or a buffer has grown longer than it need be.
+"""Making sound a little shorter or longer without a click: where clocks differ, or a buffer is longer than need be.
 
-A stretch that repeats itself (a period of the voice) is left out, and the cut is faded over. Pure.
+A stretch that repeats itself (a period of the voice) is left out or said twice, and the seam is faded over. Pure.
 """
 
 from __future__ import annotations
@@ -22,6 +22,14 @@ def shortened(block: Samples) -> Samples:
     lags = range(SHORTEST, LONGEST + 1, STEP)
     lag = max(lags, key=lambda lag: _likeness(x[:FADE], x[lag : lag + FADE]))
     return np.concatenate((faded(x[:FADE], x[lag : lag + FADE]), block[lag + FADE :]))
+
+
+def lengthened(block: Samples) -> Samples:
+    """(N,) int16, N >= 720 -> 120 to 480 samples more; first and last samples stay."""
+    x = block.astype(np.float64)
+    lags = range(SHORTEST, LONGEST + 1, STEP)
+    lag = max(lags, key=lambda lag: _likeness(x[:FADE], x[lag : lag + FADE]))
+    return np.concatenate((block[:lag], faded(x[lag : lag + FADE], x[:FADE]), block[FADE:]))
 
 
 def faded(out: NDArray[np.int16 | np.float64], into: NDArray[np.int16 | np.float64]) -> Samples:

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
-from kiosk.call.devices import DeviceName, Hearing, Kept, Seeing, in_time
+from kiosk.call.devices import DeviceName, Hearing, Seeing, Speaking, in_time
 from kiosk.call.ducking import Ducker
 from kiosk.call.ice import own_ways
 from kiosk.call.ladder import Step
@@ -160,7 +160,7 @@ class Call:
         hearing = Hearing(self._microphone, self._device)
         self._spawn("seeing", Seeing(self._camera, self._device).run(self._unit, self._picture))
         self._spawn("hearing", hearing.run(self._tick_sound, SILENCE))
-        self._spawn("speaking", Kept("speaker", self._speaker, self._device).run(asyncio.Event().wait))
+        self._spawn("speaking", Speaking(self._speaker, self._device).run())
         self._spawn("links", self._links.run())
         self._spawn("seconds", self._count_seconds())
         # not of the group: what broke must not keep the last file from being finished

@@ -9,7 +9,17 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Camera, Device, Microphone, Picture, Samples
+from kiosk.hw.ports import (
+    SAMPLE_RATE_HZ,
+    SAMPLES_PER_BLOCK,
+    AccessUnit,
+    Camera,
+    Device,
+    Microphone,
+    Picture,
+    Samples,
+    Speaker,
+)
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +120,21 @@ class Hearing:
                 tick(silence)
                 next_s = max(next_s + BLOCK_S, now() - self.LATE_S)
                 await asyncio.sleep(max(0.0, next_s - now()))
+
+
+class Speaking:
+    """The speaker, for what it may be worth: a call goes on without."""
+
+    def __init__(self, speaker: Speaker, told: Told) -> None:
+        self._speaker = speaker
+        self._kept = Kept("speaker", speaker, told)
+
+    async def run(self) -> None:
+        async def lost() -> None:
+            self._kept.works()
+            await self._speaker.lost()
+
+        await self._kept.run(lost)
 
 
 async def in_time(what: Awaitable[object], limit_s: float, name: str) -> bool:

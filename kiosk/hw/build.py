@@ -10,6 +10,7 @@ from typing import Any
 
 from kiosk.config import CallSettings, Gpio, Hardware
 from kiosk.errors import ConfigError
+from kiosk.hw.alsa import AlsaSink, AlsaSource
 from kiosk.hw.buttons import GpioButtons
 from kiosk.hw.camera_frames import FramesCamera, FrameSource
 from kiosk.hw.camera_picamera2 import Picamera2Source
@@ -24,7 +25,8 @@ from kiosk.hw.sim.panel import Panel
 from kiosk.hw.sim.pins import SimPins
 from kiosk.hw.sim.scene import Scene
 from kiosk.hw.sim.sound import MeterSpeaker, ToneMicrophone
-from kiosk.hw.sound import AlsaSink, AvSource, Discard, Silence, ThreadMicrophone, ThreadSpeaker
+from kiosk.hw.sound import Discard, Silence, ThreadMicrophone, ThreadSpeaker
+from kiosk.hw.sound_file import FileSource
 
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
@@ -110,9 +112,9 @@ def _microphone(name: str) -> Microphone:
         case "tone", False:
             return ToneMicrophone()
         case "file", True:
-            return ThreadMicrophone(AvSource(_existing("hardware.microphone", address)))
+            return ThreadMicrophone(FileSource(_existing("hardware.microphone", address)))
         case "alsa", True:
-            return ThreadMicrophone(AvSource(address, live=True))
+            return ThreadMicrophone(AlsaSource(address))
         case "none", False:
             return ThreadMicrophone(Silence())
     raise ConfigError(f'hardware.microphone: "{name}" is none of tone, file:PATH, alsa:DEVICE, none')

@@ -165,7 +165,7 @@ class Camera(Device, Protocol):
 
 
 class Microphone(Device, Protocol):
-    """Opened for a running call only."""
+    """Opened for a running call only. `blocks` raises DeviceTrouble when it is lost: then it is to be opened anew."""
 
     def blocks(self) -> AsyncIterator[Samples]:
         """(960,) int16 mono at 48 kHz, one each 20 ms of real time; slow readers lose the oldest."""
@@ -174,6 +174,9 @@ class Microphone(Device, Protocol):
 class Speaker(Device, Protocol):
     def play(self, block: Samples) -> None:
         """Queues (960,) int16 mono at 48 kHz; never blocks; at most 200 ms wait, then the oldest is dropped."""
+
+    async def lost(self) -> None:
+        """Until it is closed. Raises DeviceTrouble when it is lost: then it is to be closed and opened anew."""
 
 
 # --- display ----------------------------------------------------------------------------------------------------------

@@ -183,6 +183,9 @@ class FakeSpeaker(_Opened):
     def __init__(self) -> None:
         self.played: list[Samples] = []
 
+    async def lost(self) -> None:
+        await asyncio.Event().wait()
+
     def play(self, block: Samples) -> None:
         self.played.append(block)
         del self.played[:-100]

@@ -15,7 +15,8 @@ from av.audio.frame import AudioFrame
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
 from kiosk.hw.sim.sound import SILENCE_DBFS, MeterSink, MeterSpeaker, ToneMicrophone, dbfs, machine_sound
-from kiosk.hw.sound import WAITING, AvSource, Discard, Silence, ThreadMicrophone, ThreadSpeaker
+from kiosk.hw.sound import BLOCK_S, WAITING, Discard, Silence, ThreadMicrophone, ThreadSpeaker
+from kiosk.hw.sound_file import FileSource
 
 
 @pytest.fixture(params=["tone", "file", "none"])
@@ -24,7 +25,7 @@ def microphone(request: pytest.FixtureRequest, tmp_path: Path) -> ThreadMicropho
         return ToneMicrophone()
     if request.param == "none":
         return ThreadMicrophone(Silence())
-    return ThreadMicrophone(AvSource(str(a_sound(tmp_path / "beep.wav"))))
+    return ThreadMicrophone(FileSource(str(a_sound(tmp_path / "beep.wav"))))
 
 
 async def test_blocks_are_20_ms_of_mono_int16(microphone: ThreadMicrophone) -> None:
@@ -56,7 +57,7 @@ async def test_closing_ends_the_blocks_and_it_can_be_opened_again(microphone: Th
 
 async def test_a_microphone_that_is_not_there_says_so_when_opened(tmp_path: Path) -> None:
     with pytest.raises(DeviceTrouble, match=r"none\.wav"):
-        await ThreadMicrophone(AvSource(str(tmp_path / "none.wav"))).__aenter__()
+        await ThreadMicrophone(FileSource(str(tmp_path / "none.wav"))).__aenter__()
 
 
 async def test_a_lost_microphone_is_told_in_its_blocks() -> None:
@@ -67,12 +68,15 @@ async def test_a_lost_microphone_is_told_in_its_blocks() -> None:
         source.pulled.set()
         with pytest.raises(DeviceTrouble, match="pulled out"):
             [_ async for _ in blocks]
-        source.pulled.clear()
+    with pytest.raises(DeviceTrouble, match="pulled out"):
+        await microphone.__aenter__()
+    source.pulled.clear()
+    async with microphone:
         assert len(await anext(microphone.blocks())) == SAMPLES_PER_BLOCK
 
 
 def test_a_file_is_resampled_and_looped(tmp_path: Path) -> None:
-    source = AvSource(str(a_sound(tmp_path / "beep.wav")))
+    source = FileSource(str(a_sound(tmp_path / "beep.wav")))
     source.open()
     heard = np.concatenate([source.read() for _ in range(40)])  # 0.8 s out of 0.5 s
     source.close()
@@ -105,6 +109,50 @@ async def test_the_meter_hears_what_was_played() -> None:
                 await asyncio.sleep(0.005)
         assert np.array_equal(speaker.recent(), tone)
     assert len(speaker.recent()) == len(tone)  # also after it was closed
+
+
+async def test_a_lost_speaker_says_so_and_works_when_opened_anew() -> None:
+    sink = PullableSink()
+    speaker = ThreadSpeaker(sink)
+    async with speaker:
+        speaker.play(a_tone(SAMPLES_PER_BLOCK))
+        sink.pulled.set()
+        speaker.play(a_tone(SAMPLES_PER_BLOCK))
+        with pytest.raises(DeviceTrouble, match="pulled out"):
+            await asyncio.wait_for(speaker.lost(), 10)
+        for _ in range(3 * WAITING):
+            speaker.play(a_tone(SAMPLES_PER_BLOCK))  # into nothing, and never blocks
+    sink.pulled.clear()
+    async with speaker:
+        played = len(sink.played)
+        speaker.play(a_tone(SAMPLES_PER_BLOCK))
+        async with asyncio.timeout(10):
+            while len(sink.played) == played:
+                await asyncio.sleep(0.005)
+        assert len(sink.played) == played + 1  # what waited meanwhile is not played late
+
+
+async def test_a_speaker_that_is_closed_is_not_lost() -> None:
+    speaker = ThreadSpeaker(Discard())
+    async with speaker:
+        waiting = asyncio.create_task(speaker.lost())
+        await asyncio.sleep(0)
+    await asyncio.wait_for(waiting, 10)
+
+
+@pytest.mark.parametrize("faster", [0.998, 1.002], ids=["slower", "faster"])
+def test_a_speaker_with_another_clock_neither_lags_nor_falls_silent(faster: float) -> None:
+    """Twenty times what sound cards differ by, for two minutes: 240 ms would have gathered."""
+    sink = ClockedSink(buffer_s=0.06)
+    speaker = ThreadSpeaker(sink)
+    for tick in range(6000):
+        sink.now_s = tick * BLOCK_S * faster
+        speaker.play(a_tone(SAMPLES_PER_BLOCK))
+        while speaker._waiting.qsize() and sink.has_room:
+            speaker._sound()
+        assert speaker._waiting.qsize() <= 5
+    assert speaker.dropped == 0
+    assert sink.gaps <= 1  # before it had begun
 
 
 def test_the_meter_falls_silent_and_forgets() -> None:
@@ -150,6 +198,52 @@ class Pullable:
 
     def close(self) -> None:
         pass
+
+
+class PullableSink:
+    """A speaker whose plug can be pulled."""
+
+    def __init__(self) -> None:
+        self.pulled = threading.Event()
+        self.played: list[Samples] = []
+
+    def open(self) -> None:
+        if self.pulled.is_set():
+            raise DeviceTrouble("speaker: pulled out")
+
+    def write(self, block: Samples) -> None:
+        self.open()
+        self.played.append(block)
+
+    def left_s(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
+class ClockedSink(PullableSink):
+    """A speaker that plays by a clock of its own."""
+
+    def __init__(self, buffer_s: float) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.gaps = 0
+        self._buffer_s = buffer_s
+        self._until_s = 0.0
+
+    @property
+    def has_room(self) -> bool:
+        return self._until_s - self.now_s <= self._buffer_s - BLOCK_S
+
+    def write(self, block: Samples) -> None:
+        if self._until_s <= self.now_s:
+            self.gaps += 1
+            self._until_s = self.now_s + self._buffer_s / 2
+        self._until_s += len(block) / SAMPLE_RATE_HZ
+
+    def left_s(self) -> float:
+        return max(0.0, self._until_s - self.now_s)
 
 
 def a_tone(count: int) -> Samples:

@@ -26,7 +26,8 @@ class Room:
     def heard(self, played: Samples) -> Samples:
         echo = np.convolve(played.astype(float), self._response)[: len(played)]
         late = np.concatenate((np.zeros(self._delay * BLOCK), echo))[: len(played)]
-        return np.clip(late, -32768, 32767).astype(np.int16)
+        heard: Samples = np.clip(late, -32768, 32767).astype(np.int16)
+        return heard
 
 
 def ducked(ducker: Ducker, microphone: Samples, played: Samples) -> Samples:

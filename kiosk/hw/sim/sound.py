@@ -57,6 +57,9 @@ class MeterSink:
             self._played.append((now, block.copy()))
         time.sleep(max(0.0, self._due_s - now))
 
+    def left_s(self) -> float:
+        return max(0.0, self._due_s - self._now())
+
     def close(self) -> None:
         """What was played can still be read."""
 
