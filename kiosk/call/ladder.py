@@ -17,13 +17,15 @@ only worth it near there, since moving pictures are what a call is for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kiosk.hw.ports import Encoding
 
 Step = Literal["full", "smaller", "small", "stills"]
 """stills: a sharp picture a second, for those whose link carries no video (stills.py)."""
+
+LEAST_BPP = 0.02
 
 UP_AFTER_S = 4.0
 """So long there must be room for the next rung: a rate that has just recovered often falls again."""
@@ -69,6 +71,11 @@ class Ladder:
     def step(self) -> Step:
         return RUNGS[self._at].step
 
+    @property
+    def least_bps(self) -> int:
+        """Below it, even the last rung falls apart."""
+        return int(self._bps(-1, LEAST_BPP))
+
     def advance(self, bps: int, now_s: float) -> Encoding:
         """What to ask the encoder for, at `bps` from now on."""
         if self._rose_s is not None and now_s - self._rose_s > TRIED_IN_VAIN_S:
@@ -79,8 +86,15 @@ class Ladder:
             self._rise_in_time(now_s)
         else:
             self._room_since_s = None
-        made = self._made[self._at]
-        return Encoding(made.width, made.height, made.fps, bps)
+        return replace(self._made[self._at], bps=bps)
+
+    def begin_anew(self) -> None:
+        """At the top, as if nothing had been: everybody who needed a lower rung has gone."""
+        self._at, self._room_since_s, self._rose_s, self._patience_s = 0, None, None, UP_AFTER_S
+
+    def whole(self, bps: int) -> Encoding:
+        """The top, whatever the rung: for a picture that is sent to nobody."""
+        return replace(self._made[0], bps=bps)
 
     def _bps(self, at: int, bits_per_pixel: float) -> float:
         made = self._made[at]

@@ -96,11 +96,12 @@ class Links:
         As soon as a link has changed: a rate that falls must be in the encoder before a queue has grown.
         """
         links = self._links()
-        hopeless = [f.target_bps for _, f in links if f.hopeless]
-        self._stills.carry(hopeless)
+        self._stills.carry(max(f.target_bps, f.total_bps) for _, f in links if f.hopeless)
         for participant, figures in links:
             self._lead(participant, figures.hopeless)
-        self._ask([f.target_bps for _, f in links if not f.hopeless])
+        if not links:
+            self._ladder.begin_anew()
+        self._ask(self._wanted([f.target_bps for _, f in links if not f.hopeless]))
         for participant, figures in links:
             if self._eyes_of(participant).step != self._step_of(figures):
                 self._tell(participant, figures)
@@ -114,11 +115,18 @@ class Links:
         else:
             participant.follow(self._relay)
 
-    def _ask(self, targets: list[int]) -> None:
-        """The floor keeps one thin link from spoiling it for the others; it is no use where nobody reaches it."""
-        floor = min(self._settings.bitrate_min_bps, max(targets, default=self._settings.bitrate_min_bps))
+    def _wanted(self, targets: list[int]) -> Encoding:
+        """The floor keeps one thin link from spoiling it for the others. Where nobody reaches it, it is of no use, down
+        to what the last rung needs. A picture that nobody is sent, but perhaps recorded, is whole; and the ladder waits
+        where it was."""
+        if not targets:
+            return self._ladder.whole(encoder_bps((), self._settings.bitrate_min_bps))
+        floor = min(self._settings.bitrate_min_bps, max(self._ladder.least_bps, *targets))
         wanted = self._ladder.advance(encoder_bps(targets, floor), self._now())
         self._summary.steps_down, self._summary.steps_up = self._ladder.downs, self._ladder.ups
+        return wanted
+
+    def _ask(self, wanted: Encoding) -> None:
         asked = self._asked
         if asked is None or _shape(asked) != _shape(wanted) or abs(wanted.bps - asked.bps) > WORTH_TELLING * asked.bps:
             self._asked = wanted

@@ -33,9 +33,9 @@ class Pacer(Generic[P]):
         self.queued_bytes = 0
         self.expired = 0
 
-    def follow(self, bps: float) -> None:
-        """The rate of everything that is sent."""
-        self.rate_bps = max(PACE * bps, PACE_MIN_BPS)
+    def follow(self, bps: float, gently: bool = False) -> None:
+        """The rate of everything that is sent. gently: nothing is urgent, and the way too thin for any burst."""
+        self.rate_bps = bps if gently else max(PACE * bps, PACE_MIN_BPS)
 
     def put(self, lane: int, packet: P, now_s: float) -> None:
         self._lanes[lane].append((now_s, packet))

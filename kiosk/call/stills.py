@@ -1,4 +1,7 @@
-"""One sharp picture a second, for participants whose link carries no video. Nobody else pays for them."""
+"""One sharp picture a second, for participants whose link carries no video. Nobody else pays for them.
+
+Whose link takes longer than a second for one gets the newest as soon as the one before has left (relay.py, pacer.py).
+"""
 
 from __future__ import annotations
 
@@ -40,18 +43,13 @@ class Stills:
         """Of one picture: what the thinnest link carries in a second."""
         return int(min(MOST_BITS, max(LEAST_BITS, self._bps * APART_S)))
 
-    @property
-    def apart_s(self) -> float:
-        """A link that carries less than one a second gets them later, not worse."""
-        return max(APART_S, self.bits / self._bps)
-
     async def run(self) -> None:
         while True:
             if not len(self.relay):
                 self._asked.clear()
                 await self._asked.wait()
             await self._one()
-            await asyncio.sleep(self.apart_s)
+            await asyncio.sleep(APART_S)
 
     async def _one(self) -> None:
         try:

@@ -205,3 +205,30 @@ async def test_a_new_connection_counts_its_freezes_anew_and_stills_are_none() ->
     again.figures = GOOD
     stage.call.seen(again, channel.Seen(freezes=10, frozen_s=9.5))
     assert (stage.summary.freezes, stage.summary.frozen_s) == (4, 2.0)
+
+
+async def test_below_what_the_last_rung_needs_the_encoder_does_not_go() -> None:
+    stage = Stage(Link(replace(GOOD, target_bps=20_000)))
+    stage.call.look()
+    assert stage.asked == Encoding(640, 360, 15, 69_120)
+
+
+async def test_a_link_that_comes_back_finds_the_rung_that_it_left_and_a_newcomer_the_top() -> None:
+    link = Link(replace(GOOD, target_bps=150_000))
+    stage = Stage(link)
+    stage.call.look()
+    link.figures = HOPELESS
+    stage.seconds(20)
+    assert stage.asked == Encoding(1280, 720, 30, START_BPS)
+    link.figures = replace(GOOD, target_bps=400_000)
+    stage.call.look()
+    assert stage.asked == Encoding(640, 360, 15, 400_000)
+    link.figures = GOOD
+    stage.seconds(5)
+    assert stage.call.step == "smaller"
+    assert (stage.summary.steps_down, stage.summary.steps_up) == (2, 1)
+    stage.links = []
+    stage.seconds(1)
+    stage.links = [Link()]
+    stage.call.look()
+    assert stage.asked == Encoding(1280, 720, 30, 2_000_000)

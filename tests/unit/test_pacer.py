@@ -75,3 +75,12 @@ def test_what_waits_is_told_in_time() -> None:
         pacer.put(PICTURE, b"x" * 1000, 0.0)
     assert abs(pacer.queue_s - 80_000 / (PACE * 1_000_000)) < 0.001
     assert pacer.waiting(PICTURE) == 10
+
+
+def test_stills_leave_no_faster_than_the_link_carries_them() -> None:
+    pacer = a_pacer()
+    pacer.follow(80_000, gently=True)
+    for _ in range(10):
+        pacer.put(PICTURE, b"x" * 1000, 5.0)
+    took_s = drain(pacer, 5.0)[-1][0] - 5.0
+    assert abs(took_s - (9 * 8000 / 80_000 - BURST_S)) < 0.01
