@@ -39,6 +39,8 @@ class Rung:
     """Shares of the camera's width and height, and of its pictures a second.
 
     leave_bpp, take_bpp: bits a pixel below which it is left for the next one down, and from which on it is taken up.
+    dip_s: how long it is kept all the same. A link that falls is often thought thinner than it is for half a second,
+    and half the pictures a second are not worth that; the bitrate is followed meanwhile, at the cost of sharpness.
     """
 
     step: Step
@@ -46,11 +48,12 @@ class Rung:
     fps: float
     leave_bpp: float
     take_bpp: float
+    dip_s: float = 0.0
 
 
 RUNGS = (
     Rung("full", 1.0, 1.0, leave_bpp=0.028, take_bpp=0.045),  # 720p30: 0.77 and 1.24 Mbit/s
-    Rung("smaller", 0.75, 1.0, leave_bpp=0.021, take_bpp=0.040),  # 540p30: 0.33 and 0.62 Mbit/s
+    Rung("smaller", 0.75, 1.0, leave_bpp=0.021, take_bpp=0.040, dip_s=1.0),  # 540p30: 0.33 and 0.62 Mbit/s
     Rung("small", 0.5, 0.5, leave_bpp=0.0, take_bpp=0.0),  # 360p15
 )
 
@@ -62,6 +65,7 @@ class Ladder:
         self._made = tuple(_encoding(rung, width, height, fps) for rung in RUNGS)
         self._at = 0
         self._room_since_s: float | None = None
+        self._thin_since_s: float | None = None
         self._patience_s = UP_AFTER_S
         self._rose_s: float | None = None  # while it may yet turn out to have been in vain
         self.downs = 0
@@ -80,7 +84,7 @@ class Ladder:
         """What to ask the encoder for, at `bps` from now on."""
         if self._rose_s is not None and now_s - self._rose_s > TRIED_IN_VAIN_S:
             self._rose_s, self._patience_s = None, UP_AFTER_S
-        while bps < self._bps(self._at, RUNGS[self._at].leave_bpp):
+        while self._is_to_be_left(bps, now_s):
             self._fall()
         if self._at and bps >= self._bps(self._at - 1, RUNGS[self._at - 1].take_bpp):
             self._rise_in_time(now_s)
@@ -90,7 +94,8 @@ class Ladder:
 
     def begin_anew(self) -> None:
         """At the top, as if nothing had been: everybody who needed a lower rung has gone."""
-        self._at, self._room_since_s, self._rose_s, self._patience_s = 0, None, None, UP_AFTER_S
+        self._at, self._patience_s = 0, UP_AFTER_S
+        self._room_since_s = self._thin_since_s = self._rose_s = None
 
     def whole(self, bps: int) -> Encoding:
         """The top, whatever the rung: for a picture that is sent to nobody."""
@@ -100,10 +105,19 @@ class Ladder:
         made = self._made[at]
         return made.width * made.height * made.fps * bits_per_pixel
 
+    def _is_to_be_left(self, bps: int, now_s: float) -> bool:
+        rung = RUNGS[self._at]
+        if bps >= self._bps(self._at, rung.leave_bpp):
+            self._thin_since_s = None
+            return False
+        if self._thin_since_s is None:
+            self._thin_since_s = now_s
+        return now_s - self._thin_since_s >= rung.dip_s
+
     def _fall(self) -> None:
         if self._rose_s is not None:
             self._patience_s = min(UP_AFTER_MOST_S, 2 * self._patience_s)
-        self._rose_s = None
+        self._rose_s = self._thin_since_s = None
         self._at += 1
         self.downs += 1
 

@@ -95,6 +95,8 @@ async def test_a_fall_is_asked_for_at_once_and_a_small_change_is_not() -> None:
     assert len(stage.camera.encodings) == 1
     link.figures = replace(GOOD, target_bps=250_000)
     stage.call.look()
+    assert stage.asked == Encoding(960, 540, 30, 250_000)
+    stage.seconds(1)
     assert stage.asked == Encoding(640, 360, 15, 250_000)
 
 
@@ -210,6 +212,7 @@ async def test_a_new_connection_counts_its_freezes_anew_and_stills_are_none() ->
 async def test_below_what_the_last_rung_needs_the_encoder_does_not_go() -> None:
     stage = Stage(Link(replace(GOOD, target_bps=20_000)))
     stage.call.look()
+    stage.seconds(1)
     assert stage.asked == Encoding(640, 360, 15, 69_120)
 
 
@@ -217,6 +220,7 @@ async def test_a_link_that_comes_back_finds_the_rung_that_it_left_and_a_newcomer
     link = Link(replace(GOOD, target_bps=150_000))
     stage = Stage(link)
     stage.call.look()
+    stage.seconds(1)
     link.figures = HOPELESS
     stage.seconds(20)
     assert stage.asked == Encoding(1280, 720, 30, START_BPS)

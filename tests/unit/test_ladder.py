@@ -42,19 +42,32 @@ def changes(seen: list[Step]) -> int:
         (20_000, Encoding(640, 360, 15, 20_000)),
     ],
 )
-def test_each_rate_has_its_rung_at_once(bps: int, asked: Encoding) -> None:
-    assert a_ladder().advance(bps, 0.0) == asked
+def test_each_rate_has_its_rung_within_a_second(bps: int, asked: Encoding) -> None:
+    ladder = a_ladder()
+    first = ladder.advance(bps, 0.0)
+    assert (first.width < 1280) == (asked.width < 1280)
+    assert first.bps == bps
+    assert ladder.advance(bps, 1.0) == asked
+
+
+def test_a_dip_costs_sharpness_for_a_moment_and_no_pictures() -> None:
+    ladder = a_ladder()
+    ladder.advance(250_000, 0.0)
+    ladder.advance(600_000, 0.8)
+    ladder.advance(250_000, 1.2)
+    assert ladder.advance(400_000, 2.1) == Encoding(960, 540, 30, 400_000)
 
 
 def test_the_rungs_are_shares_of_whatever_the_camera_takes() -> None:
     ladder = Ladder(642, 482, 25)
     assert ladder.advance(150_000, 0.0) == Encoding(480, 360, 25, 150_000)
-    assert ladder.advance(10_000, 0.1) == Encoding(320, 240, 12, 10_000)
+    ladder.advance(10_000, 0.1)
+    assert ladder.advance(10_000, 1.1) == Encoding(320, 240, 12, 10_000)
 
 
 def test_it_goes_up_only_after_seconds_of_room_one_rung_at_a_time() -> None:
     ladder = a_ladder()
-    ladder.advance(200_000, 0.0)
+    steps(ladder, lambda _: 200_000, 1.1, begin_s=-1.0)
     seen = steps(ladder, lambda _: 2_500_000, 9.0, begin_s=0.1)
     assert seen[39] == "small"
     assert seen[41] == "smaller"
