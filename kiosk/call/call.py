@@ -453,6 +453,8 @@ class Call:
     def _picture(self, picture: Picture) -> None:
         self._on_picture(picture)
         self.tools.feed(picture)
+        for participant in self._participants.values():
+            participant.see(picture)
 
     def _tick_sound(self, block: Samples) -> None:
         mixed = self._mixer.tick(block)

@@ -16,13 +16,17 @@ BASELINE = "42"
 """profile_idc 66: the only profile that every WebRTC client must be able to decode (RFC 7742, section 6.2)."""
 
 
+Codec = Literal["h264", "vp8", "opus"]
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One m-line, as the participant sees it."""
+    """One m-line, as the participant sees it. codec: what it is answered with."""
 
     kind: Literal["audio", "video"]
     sends: bool
     receives: bool
+    codec: Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ def read_offer(sdp: str) -> Offer:
     """The offer taken apart.
 
     Raises:
-        Malformed: it is no SDP, has nothing to answer, or its video cannot be H.264 baseline.
+        Malformed: it is no SDP, has nothing to answer, its video can be neither H.264 baseline nor VP8, or its sound
+            is not Opus.
     """
     if len(sdp) > MAX_SDP:
         raise TooLarge(f"the offer has {len(sdp)} characters, at most {MAX_SDP} are allowed")
@@ -52,28 +57,42 @@ def read_offer(sdp: str) -> Offer:
     return Offer(kept, tuple(_media(m) for m in description.media if m.kind != "application"), late)
 
 
-def h264_only() -> list[RTCRtpCodecCapability]:
-    """What our video sections may be: constrained baseline first, then baseline, with repair (RTX)."""
-    codecs = RTCRtpSender.getCapabilities("video").codecs
-    h264 = [c for c in codecs if c.mimeType.lower() == "video/h264"]
-    h264.sort(key=lambda c: not str(c.parameters.get("profile-level-id", "")).startswith("42e0"))
-    return h264 + [c for c in codecs if c.mimeType.lower() == "video/rtx"]
+def codecs(codec: Codec) -> list[RTCRtpCodecCapability]:
+    """What a section that is answered with this codec may be: for H.264 constrained baseline first; video with RTX.
 
-
-def opus_only() -> list[RTCRtpCodecCapability]:
-    """What our sound sections may be: the codec that every WebRTC client has (RFC 7874, section 3)."""
-    codecs = RTCRtpSender.getCapabilities("audio").codecs
-    return [c for c in codecs if c.mimeType.lower() == "audio/opus"]
+    Opus is what every WebRTC client has (RFC 7874, section 3).
+    """
+    kind = "audio" if codec == "opus" else "video"
+    known = RTCRtpSender.getCapabilities(kind).codecs
+    found = [c for c in known if c.mimeType.lower() == f"{kind}/{codec}"]
+    found.sort(key=lambda c: not str(c.parameters.get("profile-level-id", "")).startswith("42e0"))
+    return found + [c for c in known if c.mimeType.lower() == "video/rtx"]
 
 
 def _media(m: MediaDescription) -> Media:
     kind: Literal["audio", "video"] = "video" if m.kind == "video" else "audio"
-    if kind == "video" and m.port != 0 and not _has_baseline(m):
-        raise Malformed("the offer has video without H.264 (constrained baseline, packetization-mode 1)")
-    if kind == "audio" and m.port != 0 and not any(c.mimeType.lower() == "audio/opus" for c in m.rtp.codecs):
-        raise Malformed("the offer has sound without Opus")
     direction = m.direction or "sendrecv"
-    return Media(kind, sends=direction in ("sendrecv", "sendonly"), receives=direction in ("sendrecv", "recvonly"))
+    sends, receives = direction in ("sendrecv", "sendonly"), direction in ("sendrecv", "recvonly")
+    codec = _codec_of(m, kind)
+    if codec == "vp8" and sends and not receives and m.port != 0:
+        raise Malformed("the offer sends video without H.264 (constrained baseline, packetization-mode 1)")
+    return Media(kind, sends=sends and codec != "vp8", receives=receives, codec=codec)
+
+
+def _codec_of(m: MediaDescription, kind: Literal["audio", "video"]) -> Codec:
+    """Raises Malformed: it has none of ours. A section that is off may have what it likes."""
+    names = {c.mimeType.lower() for c in m.rtp.codecs}
+    if kind == "audio":
+        if m.port != 0 and "audio/opus" not in names:
+            raise Malformed("the offer has sound without Opus")
+        return "opus"
+    if m.port == 0 or _has_baseline(m):
+        return "h264"
+    if "video/vp8" not in names:
+        raise Malformed(
+            "the offer has video without H.264 (constrained baseline, packetization-mode 1) and without VP8"
+        )
+    return "vp8"
 
 
 def _has_baseline(m: MediaDescription) -> bool:

@@ -26,15 +26,17 @@ from kiosk.call.author import Author
 from kiosk.call.channels import Channels
 from kiosk.call.ice import Ways
 from kiosk.call.mixer import Mixer
-from kiosk.call.offer import Offer, h264_only, opus_only, read_offer
+from kiosk.call.offer import Offer, codecs, read_offer
 from kiosk.call.opus import with_opus_wishes
 from kiosk.call.peer_clock import PeerClock
 from kiosk.call.picture_link import PictureLink
+from kiosk.call.plain_picture import PlainPicture
 from kiosk.call.rate import Figures
 from kiosk.call.relay import Relay
 from kiosk.call.sound_link import SoundLink
 from kiosk.config import CallSettings
 from kiosk.errors import Malformed
+from kiosk.hw.ports import Picture
 from kiosk.mailbox import Queue
 from kiosk.session.record import Person
 from kiosk.wire import channel
@@ -93,6 +95,8 @@ class Participant:
         self.sound = SoundLink()
         self._inbox: Queue[Any] = Queue(500)
         self.channels = Channels(self._inbox.put, lambda: host.channel_opened(self), now, peer)
+        self._begin_s = begin_s
+        self._plain: PlainPicture | None = None
         self._tracks: list[MediaStreamTrack] = []
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
@@ -130,18 +134,19 @@ class Participant:
         sends: dict[str, RTCRtpTransceiver] = {}
         for media in offer.media:
             own: MediaStreamTrack = self._picture.track if media.kind == "video" else self.sound.track
+            if media.codec == "vp8":
+                own = self._plain = self._plain or PlainPicture(self._begin_s)
             if media.receives and media.kind not in sends:
                 transceiver = self._connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
                 sends[media.kind] = transceiver
             else:
                 transceiver = self._connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
             if media.kind == "video":
-                transceiver.setCodecPreferences(h264_only())
                 self._cameras.append(CameraGate(transceiver.receiver, lambda: self._host.sends_camera(self)))
             else:
-                transceiver.setCodecPreferences(opus_only())
                 self.sound.attach(transceiver)
-        return sends.get("video"), sends.get("audio")
+            transceiver.setCodecPreferences(codecs(media.codec))
+        return None if self._plain else sends.get("video"), sends.get("audio")
 
     async def add_candidate(self, candidate: str, mid: str) -> None:
         """A trickled candidate; an empty one is the end of them. May wait for a name to be resolved.
@@ -182,6 +187,8 @@ class Participant:
         self.drop("closed")
         self._mixer.remove(self.peer, self.sound.voice)
         self._picture.track.stop()
+        if self._plain is not None:
+            self._plain.stop()
         self.sound.track.stop()
         self._connection.remove_all_listeners()
         closing = asyncio.create_task(self._connection.close(), name=f"call-close-{self.peer}")
@@ -224,6 +231,11 @@ class Participant:
             camera.open(on)
 
     # --- what goes to it --------------------------------------------------------------------------------------------
+
+    def see(self, picture: Picture) -> None:
+        """Each picture of the camera, for those who cannot have its encoded ones."""
+        if self._plain is not None:
+            self._plain.put(picture)
 
     def hear(self, packet: bytes | None) -> None:
         """20 ms of what it is to hear, as Opus; None where that is still silence."""

@@ -16,7 +16,7 @@ import av
 import msgspec
 import numpy as np
 import pytest
-from aiortc import RTCSessionDescription
+from aiortc import RTCRtpSender, RTCSessionDescription
 
 from kiosk.call.call import Call
 from kiosk.call.lines import Line, PictureStep
@@ -438,11 +438,30 @@ async def test_what_is_no_offer_is_refused(tmp_path: Path, sdp: str) -> None:
         assert stage.call._participants == {}
 
 
-async def test_a_client_without_h264_is_refused_in_words(tmp_path: Path) -> None:
+async def test_a_client_without_h264_gets_vp8_of_its_own_and_sends_no_camera(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", camera=True) as ann, Peer("bob") as bob:
+        for transceiver in ann.connection.getTransceivers():
+            if transceiver.kind == "video":
+                known = RTCRtpSender.getCapabilities("video").codecs
+                transceiver.setCodecPreferences([c for c in known if c.mimeType == "video/VP8"])
+        answer = await ann.join(stage.call)
+        await bob.join(stage.call)
+        assert "a=sendonly" in answer.partition("m=video")[2].partition("m=")[0]
+        await until(lambda: len(ann.frames) > 5 and len(bob.frames) > 5 and len(ann.sound) > 20)
+        assert (ann.frames[-1].width, ann.frames[-1].height) == (320, 192)
+        assert stage.camera.encoders == 1
+        await stage.call.leave(ann.id)
+        assert not [t for t in asyncio.all_tasks() if "peer-ann" in t.get_name() and t.get_name().startswith("call-")]
+
+
+async def test_a_client_without_h264_and_vp8_is_refused_in_words(tmp_path: Path) -> None:
     async with a_call(tmp_path) as stage, Peer("ann") as ann:
-        sdp = (await ann.offer()).replace("H264/90000", "H265/90000")
+        sdp = (await ann.offer()).replace("H264/90000", "H265/90000").replace("VP8/90000", "AV1/90000")
         with pytest.raises(Malformed, match="H\\.264"):
             await stage.call.join(ann.id, ann.person, sdp)
+        camera = (await ann.offer()).replace("H264/90000", "H265/90000").replace("a=recvonly", "a=sendonly")
+        with pytest.raises(Malformed, match="sends video without H\\.264"):
+            await stage.call.join(ann.id, ann.person, camera)
 
 
 async def test_the_answer_offers_nothing_but_h264_and_names_loopback(tmp_path: Path) -> None:

@@ -74,6 +74,13 @@ async def player(program: str, call: InCall) -> AsyncIterator[Player]:
         await process.wait()
 
 
+async def test_libwebrtc_in_a_program_of_its_own_sees_and_hears(call: InCall) -> None:
+    async with player("wrtc.cjs", call) as viewer:
+        seen = await viewer.says(lambda what: what.get("pictures", 0) > 30 and what["loudest"] > 1000)
+        assert (seen["width"], seen["height"]) == (640, 360), "it has no H.264: VP8, smaller"
+        assert await viewer.leaves() == 200
+
+
 async def test_a_stack_without_a_line_of_libwebrtc_gets_picture_and_sound(call: InCall) -> None:
     async with player("werift.cjs", call) as viewer:
         seen = await viewer.says(lambda what: what.get("frames", 0) > 30 and what["sound"] > 50)
