@@ -300,8 +300,11 @@ class Peer:
 
     async def join(self, call: Any, ice: tuple[Any, ...] = ()) -> str:
         answer: str = await call.join(self.id, self.person, await self.offer(), ice)
-        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await self.answered(answer)
         return answer
+
+    async def answered(self, answer: str) -> None:
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -1,0 +1,50 @@
+"""Joining and leaving again and again leaves nothing behind. (Two hundred in a row: benchmarks/call_soak.py.)"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from pathlib import Path
+
+from tests.contract.fakes import Peer, until
+from tests.contract.test_call import Stage, a_call
+
+WARM, ROUNDS = 10, 30
+KINDS = ("RTCPeerConnection", "RTCDtlsTransport", "Connection", "RTCRtpSender", "Participant", "PacketTrack", "Task")
+"""What a connection is made of. They are counted: memory itself breathes with everything else."""
+
+
+def held() -> tuple[int, Counter[str]]:
+    """Open files and sockets, and how many there are of each of KINDS."""
+    gc.collect()
+    found = Counter(type(thing).__name__ for thing in gc.get_objects() if type(thing).__name__ in KINDS)
+    return len(list(Path("/proc/self/fd").iterdir())), found
+
+
+async def come_and_go(stage: Stage, number: int) -> None:
+    """A third leaves with a word, a third without one, a third is gone before it is connected."""
+    async with Peer(f"n{number % 4}", camera=number % 5 == 0) as peer:
+        if number % 3 == 2:
+            await stage.call.join(peer.id, peer.person, await peer.offer())
+        else:
+            await peer.join(stage.call)
+            await until(lambda: peer.frames)
+        if number % 3 == 0:
+            await stage.call.leave(peer.id)
+    await stage.call.leave(peer.id)
+
+
+async def test_who_comes_and_goes_forty_times_leaves_no_socket_and_no_connection(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage:
+        for number in range(WARM):
+            await come_and_go(stage, number)
+        files, kinds = held()
+        for number in range(ROUNDS):
+            await come_and_go(stage, number)
+        await asyncio.sleep(0)
+        files_after, kinds_after = held()
+        grown = {kind: kinds_after[kind] - kinds[kind] for kind in KINDS if kinds_after[kind] > kinds[kind]}
+        assert all(by < ROUNDS / 3 for by in grown.values()), grown
+        assert files_after <= files + 3
+        assert len(stage.call._participants) == 0
