@@ -72,6 +72,7 @@ class FakeCamera(_Opened):
         self.bitrates: list[int] = []
         self.encodings: list[Encoding] = []
         self.sharp_made = 0
+        self._own: tuple[int, int, int] | None = None
         self._encoder: X264Encoder | None = None  # until it is opened
         self.plugged = True
         self.hangs_closing = False
@@ -113,7 +114,14 @@ class FakeCamera(_Opened):
         self.encodings.append(encoding)
         self.bitrates.append(encoding.bps)
         if self._encoder is not None:
-            self._encoder.set_encoding(encoding)
+            self._encoder.set_encoding(
+                Encoding(*(self._own or (encoding.width, encoding.height, encoding.fps)), encoding.bps)
+            )
+
+    def insist(self, width: int, height: int, fps: int) -> None:
+        """On a size of its own, as hardware may; the rate is followed."""
+        self._own = width, height, fps
+        self.set_encoding(self.encodings[-1])
 
     async def sharp(self, bits: int) -> AccessUnit:
         picture = self._newest

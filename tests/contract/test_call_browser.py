@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,14 +15,16 @@ from playwright.async_api import Page, async_playwright
 from kiosk.hw.ports import Picture
 from kiosk.session import inputs
 from kiosk.session.record import Person, Recording
+from kiosk.wire import channel
 from tests.contract.fakes import bar_of, strength, until
-from tests.contract.test_call import CONSENT, SESSION, a_call
+from tests.contract.test_call import CONSENT, SESSION, Stage, a_call
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 
 PAGE = """
 window.events = [];
 window.frames = [];
+window.poses = [];
 window.offer = async () => {
   const pc = window.pc = new RTCPeerConnection();
   const canvas = document.createElement("canvas");
@@ -45,7 +48,10 @@ window.offer = async () => {
   const events = window.channel = pc.createDataChannel("events");
   events.onmessage = (m) => window.events.push(JSON.parse(m.data));
   setInterval(() => events.readyState === "open" && events.send('{"kind": "heartbeat", "n": 1}'), 1000);
-  pc.createDataChannel("poses", {ordered: false, maxRetransmits: 0});
+  pc.createDataChannel("poses", {ordered: false, maxRetransmits: 0}).onmessage = (m) => {
+    const {t, marks} = JSON.parse(m.data);
+    window.poses.push({t, left: marks[0].quad[0][0]});
+  };
   const player = document.createElement("video");
   player.muted = true;
   document.body.append(player);
@@ -70,7 +76,7 @@ window.offer = async () => {
         for (let x = 0; x < data.width / 16; x += 1) sum += line[4 * (s * data.width / 16 + x)];
         if (sum > best) { best = sum; at = s; }
       }
-      window.frames.push({t: data.rtpTimestamp, bar: at});
+      window.frames.push({t: data.rtpTimestamp, bar: at, width: data.width});
       player.requestVideoFrameCallback(look);
     };
     player.requestVideoFrameCallback(look);
@@ -146,6 +152,35 @@ async def test_a_browser_sees_hears_draws_and_is_seen_and_heard(page: Page, tmp_
     assert played["width"] == 320
     assert played["frames"] > 20
     assert played["duration"] > 1
+
+
+async def test_marks_stay_on_their_element_when_the_picture_changes_its_size(page: Page, tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage:
+        marking = asyncio.create_task(mark_the_bar(stage))
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        for width, height, fps in ((320, 192, 30), (240, 144, 30), (160, 96, 15), (320, 192, 30)):
+            stage.camera.insist(width, height, fps)
+            await page.wait_for_function("w => frames.slice(-12).filter(f => f.width === w).length === 12", arg=width)
+        marking.cancel()
+    seen: list[dict[str, Any]] = await page.evaluate("frames")
+    marks = {pose["t"]: pose["left"] for pose in await page.evaluate("poses")}
+    both = [(frame, marks[frame["t"]]) for frame in seen if frame["t"] in marks]
+    assert {frame["width"] for frame, _ in both} == {160, 240, 320}
+    assert len(both) > 0.8 * len(seen)
+    assert [frame["bar"] for frame, _ in both] == [round(16 * left) for _, left in both]
+
+
+async def mark_the_bar(stage: Stage) -> None:
+    """In each picture, for ever."""
+    done = 0
+    while True:
+        for picture in stage.pictures[done:]:
+            left = bar_of(picture.y) / 16
+            quad = ((left, 0.4), (left + 1 / 16, 0.4), (left + 1 / 16, 0.6), (left, 0.6))
+            stage.call.tell_poses(picture.captured_s, (channel.MarkPose("mark-1", quad, 1.0, "tracked"),))
+            done += 1
+        await asyncio.sleep(0.005)
 
 
 def shown(pictures: list[Picture | None]) -> int:

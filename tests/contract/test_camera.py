@@ -136,6 +136,15 @@ async def test_a_sharp_picture_stands_alone_beside_the_stream(camera: FramesCame
     assert len(decoded(units)) == 6  # the stream knows nothing of it
 
 
+def test_one_decoder_takes_the_stream_a_sharp_picture_and_the_stream_again() -> None:
+    scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
+    units = encoded(encoder, scene, range(5))
+    units.append(SharpEncoder().encode(Picture(*scene.frame(5), 5 / FPS), 100_000))
+    encoder.request_keyframe()
+    units += encoded(encoder, scene, range(6, 10))
+    assert [frame.width for frame in decoded(units)] == [WIDTH] * 5 + [WIDTH // 2] + [WIDTH] * 4
+
+
 async def test_a_camera_without_a_picture_yet_has_no_sharp_one() -> None:
     source = SceneSource(Scene(WIDTH, HEIGHT, FPS))
     source.stall()
