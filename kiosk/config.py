@@ -54,6 +54,8 @@ class Hardware(_Section, frozen=True, kw_only=True):
     microphone: str = "alsa:default"
     speaker: str = "alsa:default"
     display: str = "kmsdrm"
+    touch: bool = True
+    """Whether the display takes touches; without, nothing can be typed, and steps that need it are left out."""
     gpio: Gpio = Gpio()
     panel_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     """Where the simulated kiosk's front is served (loopback only); 0: nowhere."""

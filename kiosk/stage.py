@@ -220,7 +220,7 @@ class Stage:
             case "ask" | "ask-with-reason":
                 if self._book.provider.requests_allowed and self._book.open_session is None:
                     self._article = self._shown = None
-                    await self._go_on(flows.begin(self._book.provider, intent.arg))
+                    await self._go_on(flows.begin(self._book.provider, intent.arg, self._config.hardware.touch))
             case "article":
                 self._article = intent.arg
             case "back":

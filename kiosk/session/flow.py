@@ -1,7 +1,7 @@
 """The creation flow: the steps a code user goes through between the press and the request. Pure.
 
-The provider configures and orders the steps. Steps that would show nothing (no reasons to choose from, no recording
-allowed, no note) are left out; with none left the press itself is the request.
+The provider configures and orders the steps. Steps that would show nothing (no recording allowed, no note, nothing to
+choose from where nothing can be typed) are left out; with none left the press itself is the request.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ class Flow(Struct, frozen=True):
     steps: tuple[StepKind, ...]
     at: int = 0
     request: Request = Request()
+    can_type: bool = True
 
     @property
     def step(self) -> StepKind | None:
@@ -27,16 +28,17 @@ class Flow(Struct, frozen=True):
         return self.steps[self.at] if self.at < len(self.steps) else None
 
 
-def begin(provider: Provider, reason: str = "") -> Flow:
-    """The flow at its first step. A `reason` filled in by an article leaves its step out."""
+def begin(provider: Provider, reason: str = "", can_type: bool = True) -> Flow:
+    """The flow at its first step. A `reason` filled in by an article leaves its step out; so do steps that need a
+    keyboard where there is none to `can_type` on."""
     shown: dict[StepKind, bool] = {
-        "reason": bool(provider.reasons) and not reason,
-        "requester": True,
+        "reason": (bool(provider.reasons) or can_type) and not reason,
+        "requester": can_type,
         "consent": provider.recording_allowed,
         "ticket": bool(provider.tickets),
         "note": bool(provider.note),
     }
-    return Flow(tuple(s for s in provider.steps if shown[s]), request=Request(reason=reason))
+    return Flow(tuple(s for s in provider.steps if shown[s]), request=Request(reason=reason), can_type=can_type)
 
 
 def answer(flow: Flow, text: str = "", consent: Consent | None = None) -> Flow:

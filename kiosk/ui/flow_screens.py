@@ -19,10 +19,10 @@ from kiosk.ui.view import View
 def step(view: View, flow: Flow, front: Front, say: Say) -> Screen:
     """The step of `flow` that is on the display."""
     match flow.step:
-        case "reason" if front.typing:
+        case "reason" if front.typing or not view.provider.reasons:
             shown = keys.screen("reason-typed", say("What is it about?"), front, say)
         case "reason":
-            shown = _reason(view, front, say)
+            shown = _reason(view, flow, front, say)
         case "requester":
             shown = keys.screen("requester", say("Your name (may be left empty)"), front, say)
         case "consent":
@@ -66,11 +66,14 @@ def _ways(flow: Flow, front: Front, say: Say) -> tuple[Choice, ...]:
     return (*back, Choice("leave", say("Leave"), icon="cross"))
 
 
-def _reason(view: View, front: Front, say: Say) -> Screen:
+def _reason(view: View, flow: Flow, front: Front, say: Say) -> Screen:
     reasons = list_page("list", view.provider.reasons, front)
     listed = tuple(Choice("answer", r, arg=r, place="list", icon="open") for r in reasons.items)
     more = (Choice("page", say("More"), icon="more"),) if reasons.pages > 1 else ()
-    other = Choice("other", say("Other reason"), icon="pen")
+    if flow.can_type:
+        other = Choice("other", say("Other reason"), icon="pen")
+    else:
+        other = Choice("answer", say("Other reason"), icon="next")  # nothing to type it on: it is left open
     return Screen("reason", "", say("What is it about?"), choices=(*listed, *more, other), layout="list")
 
 

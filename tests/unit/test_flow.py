@@ -31,7 +31,13 @@ def test_all_steps_in_the_providers_order_make_the_request() -> None:
 
 
 def test_steps_that_would_show_nothing_are_left_out() -> None:
-    assert begin(Provider(steps=("reason", "consent", "ticket", "note"))).step is None
+    assert begin(Provider(steps=("consent", "ticket", "note"))).step is None
+
+
+def test_without_a_list_the_reason_is_free_text_where_it_can_be_typed() -> None:
+    assert begin(Provider(steps=("reason",))).step == "reason"
+    assert begin(Provider(steps=("reason", "requester")), can_type=False).step is None
+    assert begin(PROVIDER, can_type=False).steps == ("reason", "consent", "ticket", "note")
 
 
 def test_an_articles_reason_is_filled_in_already() -> None:
