@@ -22,6 +22,17 @@ def held() -> tuple[int, Counter[str]]:
     return len(list(Path("/proc/self/fd").iterdir())), found
 
 
+async def settled() -> tuple[int, Counter[str]]:
+    """As soon as nothing is being closed any more: twice the same."""
+    before = held()
+    while True:
+        await asyncio.sleep(0.5)
+        now = held()
+        if now == before:
+            return now
+        before = now
+
+
 async def come_and_go(stage: Stage, number: int) -> None:
     """A third leaves with a word, a third without one, a third is gone before it is connected."""
     async with Peer(f"n{number % 4}", camera=number % 5 == 0) as peer:
@@ -39,11 +50,10 @@ async def test_who_comes_and_goes_forty_times_leaves_no_socket_and_no_connection
     async with a_call(tmp_path) as stage:
         for number in range(WARM):
             await come_and_go(stage, number)
-        files, kinds = held()
+        files, kinds = await settled()
         for number in range(ROUNDS):
             await come_and_go(stage, number)
-        await asyncio.sleep(0)
-        files_after, kinds_after = held()
+        files_after, kinds_after = await settled()
         grown = {kind: kinds_after[kind] - kinds[kind] for kind in KINDS if kinds_after[kind] > kinds[kind]}
         assert all(by < ROUNDS / 3 for by in grown.values()), grown
         assert files_after <= files + 3
