@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto chromium turnserver clients check
+test: $(VENV)/.ready mosquitto chromium turnserver clients pipewire check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -45,7 +45,7 @@ define install
 	else echo "$(2) is missing; please install it with your package manager"; exit 1; fi; }
 endef
 
-.PHONY: mosquitto chromium turnserver clients
+.PHONY: mosquitto chromium turnserver clients pipewire
 mosquitto:
 	$(call install,mosquitto,mosquitto)
 chromium:
@@ -82,6 +82,12 @@ build/rivals/.ready:
 	@mkdir -p build/rivals
 	@npm install --silent --no-audit --no-fund --no-save --prefix build/rivals @roamhq/wrtc
 	@touch $@
+
+# For tests/contract/test_pipewire.py, which runs a PipeWire of its own; where it cannot be had, they are skipped.
+pipewire:
+ifeq ($(shell uname -s),Linux)
+	-$(call install,wireplumber,pipewire pipewire-bin pipewire-alsa wireplumber)
+endif
 
 # After a change of the dependencies in pyproject.toml.
 lock:

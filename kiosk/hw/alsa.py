@@ -8,6 +8,8 @@ library is used for a dozen calls instead.
 from __future__ import annotations
 
 import ctypes
+import errno
+import time
 from functools import cache
 from typing import Any
 
@@ -19,11 +21,13 @@ from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
 SPEAKER_BUFFER_S = 0.06
 """Three blocks: what a busy loop may be late by without a gap, and no more delay than that."""
 MICROPHONE_BUFFER_S = 0.2
-SILENT_MS = 1000
+SILENT_S = 1.0
 """A device that gives or takes nothing for so long is lost."""
+_LOOK_MS = 100
 
 # pcm.h
 _PLAYBACK, _CAPTURE = 0, 1
+_NONBLOCK = 1
 _S16_LE, _INTERLEAVED = 2, 3
 
 
@@ -32,14 +36,15 @@ class _Pcm:
 
     def __init__(self, name: str, device: str, stream: int, buffer_s: float) -> None:
         """name: what messages call it. Raises DeviceTrouble."""
-        self._name = f"{name} {device}"
+        self._name, self._capture = f"{name} {device}", stream == _CAPTURE
         self._library = _library()
         self._handle = ctypes.c_void_p()
-        self._check(self._library.snd_pcm_open(ctypes.byref(self._handle), device.encode(), stream, 0))
+        self._check(self._library.snd_pcm_open(ctypes.byref(self._handle), device.encode(), stream, _NONBLOCK))
         try:
             buffer_us = round(1e6 * buffer_s)
             format_ = (_S16_LE, _INTERLEAVED, 1, SAMPLE_RATE_HZ, 1, buffer_us)
             self._check(self._library.snd_pcm_set_params(self._handle, *format_))
+            self._begin()
         except DeviceTrouble:
             self.close()
             raise
@@ -51,9 +56,6 @@ class _Pcm:
     def write(self, samples: Samples) -> int:
         """How many of (N,) int16 were taken. Raises DeviceTrouble."""
         return self._transfer(self._library.snd_pcm_writei, samples)
-
-    def start(self) -> None:
-        self._check(self._library.snd_pcm_start(self._handle))
 
     def left_s(self) -> float:
         """Between what was written last and what is heard now."""
@@ -68,14 +70,23 @@ class _Pcm:
             self._handle = ctypes.c_void_p()
 
     def _transfer(self, call: Any, samples: Samples) -> int:
-        ready = self._library.snd_pcm_wait(self._handle, SILENT_MS)
-        if ready == 0:
-            raise DeviceTrouble(f"{self._name}: does not go on")
-        done = int(call(self._handle, samples.ctypes.data, len(samples))) if ready > 0 else ready
-        if done < 0:  # an overrun or underrun, or a machine that slept: goes on; anything else does not
-            self._check(self._library.snd_pcm_recover(self._handle, done, 1))
-            return 0
-        return done
+        """Never waits in the call itself: a driver whose device has gone may not come back from it."""
+        end_s = time.monotonic() + SILENT_S
+        while time.monotonic() < end_s:
+            done = int(call(self._handle, samples.ctypes.data, len(samples)))
+            if done > 0:
+                return done
+            if done in (0, -errno.EAGAIN):
+                self._library.snd_pcm_wait(self._handle, _LOOK_MS)
+            else:  # an overrun or underrun, or a machine that slept: goes on; anything else does not
+                self._check(self._library.snd_pcm_recover(self._handle, done, 1))
+                self._begin()
+        raise DeviceTrouble(f"{self._name}: does not go on")
+
+    def _begin(self) -> None:
+        """A speaker begins by itself, once its buffer is full."""
+        if self._capture:
+            self._check(self._library.snd_pcm_start(self._handle))
 
     def _check(self, code: int) -> None:
         if code < 0:
@@ -94,17 +105,13 @@ class AlsaSource:
     def open(self) -> None:
         """Raises DeviceTrouble."""
         self._pcm = _Pcm("microphone", self._device, _CAPTURE, MICROPHONE_BUFFER_S)
-        self._pcm.start()  # waiting alone does not begin it
 
     def read(self) -> Samples:
         assert self._pcm is not None
         block: Samples = np.zeros(SAMPLES_PER_BLOCK, np.int16)
         have = 0
         while have < SAMPLES_PER_BLOCK:
-            got = self._pcm.read(block[have:])
-            if not got:
-                self._pcm.start()
-            have += got
+            have += self._pcm.read(block[have:])
         return block
 
     def close(self) -> None:
