@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,12 @@ def camera(settings: CallSettings) -> FramesCamera:
 
 
 @asynccontextmanager
-async def call(settings: CallSettings, folder: Path, record: bool = False) -> AsyncIterator[Call]:
+async def call(
+    settings: CallSettings,
+    folder: Path,
+    record: bool = False,
+    camera: Callable[[CallSettings], FramesCamera] = camera,
+) -> AsyncIterator[Call]:
     """A call on the film, silent, with everything that a call of the kiosk has but the display."""
     eye = camera(settings)
 

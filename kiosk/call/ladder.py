@@ -76,6 +76,11 @@ class Ladder:
         return RUNGS[self._at].step
 
     @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """Of all rungs, from the top; `bps` is 0."""
+        return self._made
+
+    @property
     def least_bps(self) -> int:
         """Below it, even the last rung falls apart."""
         return int(self._bps(-1, LEAST_BPP))
