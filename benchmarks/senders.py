@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,19 @@ class Sender:
         return (int(fields[11]) + int(fields[12])) / TICK_HZ
 
 
+def sending(name: str, **options: object) -> AbstractAsyncContextManager[Sender]:
+    return _running(*KINDS[name].command, json.dumps(options))
+
+
+def receiving_all() -> AbstractAsyncContextManager[Sender]:
+    """The process of cheap receivers: benchmarks/rivals/gstreamer_sink.py says what it may be asked."""
+    return _running(SYSTEM_PYTHON, "-m", "benchmarks.rivals.gstreamer_sink")
+
+
 @asynccontextmanager
-async def sending(name: str, **options: object) -> AsyncIterator[Sender]:
+async def _running(*command: str) -> AsyncIterator[Sender]:
     process = await asyncio.create_subprocess_exec(
-        *KINDS[name].command,
-        json.dumps(options),
+        *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=2**20,

@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 from benchmarks.film import HEIGHT, PERIOD_S, WIDTH, Film
 
@@ -49,6 +49,8 @@ class Peers:
         if self._codec:
             codecs = RTCRtpSender.getCapabilities("video").codecs
             transceiver.setCodecPreferences([c for c in codecs if c.name in (self._codec, "rtx")])
+        if "m=audio" in sdp:
+            connection.addTrack(AudioStreamTrack())
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         await connection.setLocalDescription(await connection.createAnswer())
         return str(connection.localDescription.sdp)
@@ -59,6 +61,9 @@ class Peers:
         await self._connections.pop(what["peer"]).close()
         return None
 
+    async def close(self) -> None:
+        await asyncio.gather(*(connection.close() for connection in self._connections.values()))
+
 
 async def serve(options: dict[str, Any]) -> None:
     peers = Peers(options.get("codec", ""))
@@ -67,6 +72,7 @@ async def serve(options: dict[str, Any]) -> None:
     print(json.dumps("ready"), flush=True)
     while line := await lines.readline():
         print(json.dumps(await peers.do(json.loads(line))), flush=True)
+    await peers.close()
 
 
 if __name__ == "__main__":

@@ -13,34 +13,36 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
-import gi  # type: ignore[import-not-found]  # of the system's Python, not of the project's environment
-
-gi.require_version("Gst", "1.0")
-gi.require_version("GstSdp", "1.0")
-gi.require_version("GstWebRTC", "1.0")
-from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # type: ignore[import-not-found]  # noqa: E402 - needs the versions first
-
-from benchmarks.film import FPS, HEIGHT, PERIOD_S, WIDTH, Film  # noqa: E402 - as above
+from benchmarks.film import FPS, HEIGHT, PERIOD_S, WIDTH, Film
+from benchmarks.rivals import gst
+from benchmarks.rivals.gst import Gst, GstWebRTC
 
 BPS = 2_500_000
-GATHER_LIMIT_S = 5.0
 BASELINE = re.compile(r"a=fmtp:(\d+) (?=.*packetization-mode=1)(?=.*profile-level-id=42e0)", re.IGNORECASE)
+OPUS = re.compile(r"a=rtpmap:(\d+) opus/48000", re.IGNORECASE)
 
 PIPELINE = (
     f"appsrc name=film is-live=true format=time block=false max-buffers=3 leaky-type=downstream "
     f"caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate={FPS}/1,colorimetry=bt601 ! "
     "x264enc name=encoder speed-preset=ultrafast tune=zerolatency threads=1 sliced-threads=false key-int-max=300 "
     "bframes=0 vbv-buf-capacity=600 option-string=scenecut=0:force-cfr=1 ! "
-    "video/x-h264,profile=constrained-baseline,stream-format=byte-stream ! tee name=all allow-not-linked=true"
+    "video/x-h264,profile=constrained-baseline,stream-format=byte-stream ! tee name=pictures allow-not-linked=true "
+    "audiotestsrc is-live=true wave=silence samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1 ! "
+    "opusenc audio-type=voice inband-fec=true dtx=true frame-size=20 bitrate=32000 ! "
+    "tee name=sounds allow-not-linked=true"
 )
-PARTICIPANT = (
-    "queue leaky=downstream max-size-buffers=30 max-size-time=0 max-size-bytes=0 ! "
-    "rtph264pay config-interval=-1 aggregate-mode=zero-latency ssrc={ssrc} ! "
+QUEUE = "queue name={name} leaky=downstream max-size-buffers=30 max-size-time=0 max-size-bytes=0"
+PICTURE = (
+    QUEUE + " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency ssrc={ssrc} ! "
     "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload={payload},ssrc=(uint){ssrc} ! "
-    "webrtcbin name=connection bundle-policy=max-bundle"
+    "webrtcbin name=connection bundle-policy=max-bundle "
+)
+SOUND = (
+    QUEUE + " ! rtpopuspay ssrc={ssrc} ! "
+    "application/x-rtp,media=audio,encoding-name=OPUS,clock-rate=48000,payload={payload},ssrc=(uint){ssrc} ! "
+    "connection. "
 )
 
 
@@ -64,65 +66,42 @@ class Camera:
 
     def answer(self, sdp: str) -> str:
         """Called from the thread that reads the input: it may wait."""
-        payload = BASELINE.search(sdp)
-        if payload is None:
-            raise ValueError("the offer has no H.264 constrained baseline")
-        branch = Gst.parse_bin_from_description(PARTICIPANT.format(payload=payload[1], ssrc=secrets.randbits(31)), True)
+        branch = Gst.parse_bin_from_description(_participant(sdp), False)
         self.pipeline.add(branch)
         connection = branch.get_by_name("connection")
         transceiver = connection.emit("get-transceiver", 0)
         transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
         transceiver.set_property("do-nack", True)
-        tee = self.pipeline.get_by_name("all")
         branch.sync_state_with_parent()
-        _negotiate(connection, "set-remote-description", _description("OFFER", sdp))
-        promise = _kept(lambda promise: connection.emit("create-answer", None, promise))
-        reply = promise.get_reply()  # the description lives in it
-        made = reply.get_value("answer")
-        gathered = threading.Event()
+        gst.negotiate(connection, "set-remote-description", gst.remote("OFFER", sdp))
+        answer = gst.local(connection, "answer")
+        for name in ("picture", "sound"):
+            self._link(branch, name)
+        return answer
 
-        def look(*_: object) -> None:
-            if connection.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
-                gathered.set()
-
-        connection.connect("notify::ice-gathering-state", look)
-        candidates: list[str] = []
-        connection.connect("on-ice-candidate", lambda _, line, candidate: candidates.append(candidate))
-        _negotiate(connection, "set-local-description", made)
-        gathered.wait(GATHER_LIMIT_S)
-        tee.request_pad_simple("src_%u").link(branch.get_static_pad("sink"))
-        return _with(connection.get_property("local-description").sdp.as_text(), candidates)
+    def _link(self, branch: Any, name: str) -> None:
+        queue = branch.get_by_name(name)
+        if queue is None:
+            return
+        pad = Gst.GhostPad.new(name, queue.get_static_pad("sink"))
+        pad.set_active(True)
+        branch.add_pad(pad)
+        self.pipeline.get_by_name(f"{name}s").request_pad_simple("src_%u").link(pad)
 
 
-def _description(kind: str, sdp: str) -> Any:
-    _, message = GstSdp.SDPMessage.new_from_text(sdp)
-    return GstWebRTC.WebRTCSessionDescription.new(getattr(GstWebRTC.WebRTCSDPType, kind), message)
-
-
-def _negotiate(connection: Any, signal: str, description: Any) -> None:
-    _kept(lambda promise: connection.emit(signal, description, promise))
-
-
-def _kept(ask: Callable[[Any], object]) -> Any:
-    """The promise, once it is kept."""
-    promise = Gst.Promise.new()
-    ask(promise)
-    promise.wait()
-    return promise
-
-
-def _with(sdp: str, candidates: list[str]) -> str:
-    if "a=candidate:" in sdp:
-        return sdp
-    lines = [line if line.startswith("a=") else f"a={line}" for line in candidates if line]
-    return sdp + "".join(f"{line}\r\n" for line in lines)
+def _participant(sdp: str) -> str:
+    """The pipeline for what the offer wants: a picture, and sound if it has a section for it."""
+    baseline, opus = BASELINE.search(sdp), OPUS.search(sdp)
+    if baseline is None:
+        raise ValueError("the offer has no H.264 constrained baseline")
+    picture = PICTURE.format(name="picture", payload=baseline[1], ssrc=secrets.randbits(31))
+    return picture + (SOUND.format(name="sound", payload=opus[1], ssrc=secrets.randbits(31)) if opus else "")
 
 
 def main() -> None:
-    Gst.init(None)
+    gst.begin()
     options = json.loads(sys.argv[1])
     camera = Camera(options.get("bitrate_bps", BPS))
-    threading.Thread(target=GLib.MainLoop().run, name="glib", daemon=True).start()
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         what = json.loads(line)
