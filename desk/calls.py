@@ -197,6 +197,8 @@ class Calls:
             del self._peers[peer.id]
 
     def _gone(self, peer: Peer, code: str, text: str) -> None:
-        self._peers.pop(peer.id, None)
+        """A page that was only lost on the way comes back under the same peer; what others had is forgotten."""
+        if peer.way != "page" or code != "unreachable":
+            self._peers.pop(peer.id, None)
         event = GoneEvent(peer.session, peer.id, code, text)
         self._hub.tell("gone", event, lambda listener: listener.person == peer.person.id)

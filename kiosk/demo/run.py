@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,8 +34,12 @@ class Died(Trouble):
 
 
 @asynccontextmanager
-async def running(folder: Path, choices: Choices) -> AsyncIterator[Running]:
+async def running(
+    folder: Path, choices: Choices, prepare: Callable[[Site], None] = lambda site: None
+) -> AsyncIterator[Running]:
     """Broker, desk and kiosk, each its own process, ready to be used; all ended on leaving.
+
+    prepare: may change the settings files before anything is started.
 
     Raises:
         ConfigError: no Mosquitto.
@@ -43,6 +47,7 @@ async def running(folder: Path, choices: Choices) -> AsyncIterator[Running]:
         Died: one of them ended.
     """
     site = lay_out(folder, choices)
+    prepare(site)
     configuration = broker.write_configuration(folder / "broker", site.broker, [KIOSK])
     system = Running(site)
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.demo.run import Running, running
-from kiosk.demo.site import Choices
+from kiosk.demo.site import Choices, Site
 
 T = TypeVar("T")
 Image = NDArray[np.uint8]
@@ -98,11 +98,16 @@ class InCall:
 
 
 @asynccontextmanager
-async def in_a_call(folder: Path, choices: Choices | None = None) -> AsyncIterator[InCall]:
-    """A code user has pressed the button, Anna has confirmed and started: RUNNING, with nobody in it yet."""
+async def in_a_call(
+    folder: Path, choices: Choices | None = None, prepare: Callable[[Site], None] = lambda site: None
+) -> AsyncIterator[InCall]:
+    """A code user has pressed the button, Anna has confirmed and started: RUNNING, with nobody in it yet.
+
+    prepare: may change the settings files before.
+    """
     signed_in = aiohttp.CookieJar(unsafe=True)  # an address in numbers may have cookies too
     async with (
-        running(folder, choices or Choices(steps=())) as system,
+        running(folder, choices or Choices(steps=()), prepare) as system,
         aiohttp.ClientSession(cookie_jar=signed_in) as http,
     ):
         async with http.get(await system.sign_in_link("anna")) as entered:

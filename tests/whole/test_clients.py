@@ -15,6 +15,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from kiosk.demo.site import Site
+from tests.contract.turn_site import SECRET, coturn
 from tests.whole.in_call import InCall, in_a_call, until
 from tests.whole.rig import chromium
 
@@ -109,6 +111,21 @@ async def shows_green(call: InCall) -> bool:
     """Whether a tenth of a per cent of the display at least is of a green that neither scene nor screens have."""
     b, g, r = (plane.astype(np.int16) for plane in np.moveaxis(await call.display(), 2, 0))
     return float(((g > 180) & (b < 90) & (r < 90)).mean()) > 0.001
+
+
+async def test_a_kiosk_behind_its_relay_gets_the_credential_from_the_desk_with_the_offer(tmp_path: Path) -> None:
+    async with coturn(tmp_path) as turn:
+        secret = tmp_path / "turn.secret"
+        secret.write_text(SECRET)
+
+        def prepare(site: Site) -> None:
+            with site.desk_toml.open("a") as desk:
+                desk.write(f'[[call.ice_servers]]\nurls = ["{turn.url("tls")}"]\nsecret_file = "{secret}"\n')
+            own = f'[call]\nrelay_only = true\nturn_ca_file = "{turn.ca_file}"\n'
+            site.kiosk_toml.write_text(site.kiosk_toml.read_text().replace("[call]\n", own))
+
+        async with in_a_call(tmp_path / "site", prepare=prepare) as call, player("wrtc.cjs", call) as viewer:
+            await viewer.says(lambda what: what.get("frames", 0) > 10)
 
 
 @asynccontextmanager
