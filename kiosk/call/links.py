@@ -7,6 +7,7 @@ not are led to a relay of stills, and are no longer counted. Each is told its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -24,8 +25,6 @@ from kiosk.wire import channel
 TELL_EACH_S = 2
 WORTH_TELLING = 0.03
 """A smaller change of the rate is not worth the encoder's while."""
-STILLS_WAITING = 1
-"""Of stills the newest only: they come slower than they go."""
 
 
 class Linked(Protocol):
@@ -41,19 +40,20 @@ class Linked(Protocol):
     @property
     def clock(self) -> PeerClock: ...
 
-    def follow(self, relay: Relay, waiting: int | None = None) -> None: ...
+    def follow(self, relay: Relay, *, stills: bool) -> None: ...
     def captured_s(self, t: int | None) -> float | None: ...
     def tell(self, event: channel.Quality) -> None: ...
 
 
-class _Eyes:
-    """What one participant has told of what it sees."""
+@dataclass
+class _Seat:
+    """What is known of one participant: what he gets and was told, and what he says he sees."""
 
-    def __init__(self) -> None:
-        self.step: Step | None = None
-        self.delay_s: float | None = None
-        self.freezes = 0
-        self.frozen_s = 0.0
+    stills: bool = False
+    told: Step | None = None
+    delay_s: float | None = None
+    freezes: int = 0
+    frozen_s: float = 0.0
 
 
 class Links:
@@ -72,7 +72,7 @@ class Links:
         self._participants, self._now = participants, now
         self._ladder = Ladder(settings.width, settings.height, settings.fps)
         self._stills = Stills(camera, now)
-        self._eyes: WeakKeyDictionary[Linked, _Eyes] = WeakKeyDictionary()
+        self._seats: WeakKeyDictionary[Linked, _Seat] = WeakKeyDictionary()
         self._asked: Encoding | None = None
         self._sent = (0, 0)
         self._seconds = 0
@@ -96,24 +96,27 @@ class Links:
         As soon as a link has changed: a rate that falls must be in the encoder before a queue has grown.
         """
         links = self._links()
-        self._stills.carry(max(f.target_bps, f.total_bps) for _, f in links if f.hopeless)
-        for participant, figures in links:
-            self._lead(participant, figures.hopeless)
         if not links:
             self._ladder.begin_anew()
-        self._ask(self._wanted([f.target_bps for _, f in links if not f.hopeless]))
+        self._lead(links)
+        self._stills.carry(max(f.target_bps, f.total_bps) for p, f in links if self._seat(p).stills)
+        self._ask(self._wanted([f.target_bps for p, f in links if not self._seat(p).stills]))
         for participant, figures in links:
-            if self._eyes_of(participant).step != self._step_of(figures):
+            if self._seat(participant).told != self._step_of(participant):
                 self._tell(participant, figures)
 
     def _links(self) -> list[tuple[Linked, Figures]]:
         return [(p, f) for p in self._participants() if (f := p.figures)]
 
-    def _lead(self, participant: Linked, hopeless: bool) -> None:
-        if hopeless:
-            participant.follow(self._stills.relay, STILLS_WAITING)
-        else:
-            participant.follow(self._relay)
+    def _lead(self, links: list[tuple[Linked, Figures]]) -> None:
+        """To stills who is hopeless. Who was, and is thought to be no longer, must reach the floor first where there
+        are others: he is tried again and again, and they must not pay for it."""
+        alone = all(self._seat(p).stills or f.hopeless for p, f in links)
+        least = 0 if alone else self._settings.bitrate_min_bps
+        for participant, figures in links:
+            seat = self._seat(participant)
+            seat.stills = figures.hopeless or (seat.stills and figures.target_bps < least)
+            participant.follow(self._stills.relay if seat.stills else self._relay, stills=seat.stills)
 
     def _wanted(self, targets: list[int]) -> Encoding:
         """The floor keeps one thin link from spoiling it for the others. Where nobody reaches it, it is of no use, down
@@ -150,57 +153,56 @@ class Links:
         links = self._links()
         if not links:
             return None
-        return self._ladder.step if any(not f.hopeless for _, f in links) else "stills"
+        return "stills" if all(self._seat(p).stills for p, _ in links) else self._ladder.step
 
     def on_stills(self, participant: Linked) -> bool:
-        figures = participant.figures
-        return figures is not None and figures.hopeless
+        return self._seat(participant).stills
 
     def seen(self, participant: Linked, told: channel.Seen) -> None:
         """What a participant says it saw."""
-        eyes, summary = self._eyes_of(participant), self._summary
-        if not self.on_stills(participant):  # stills are one long freeze to a browser
-            summary.freezes += max(0, told.freezes - eyes.freezes)
-            summary.frozen_s += max(0.0, told.frozen_s - eyes.frozen_s)
-        eyes.freezes, eyes.frozen_s = told.freezes, told.frozen_s
+        seat, summary = self._seat(participant), self._summary
+        if not seat.stills:  # which are one long freeze to a browser
+            summary.freezes += max(0, told.freezes - seat.freezes)
+            summary.frozen_s += max(0.0, told.frozen_s - seat.frozen_s)
+        seat.freezes, seat.frozen_s = told.freezes, told.frozen_s
         delays = [d for t, shown_ms in told.frames if (d := self._delay_s(participant, t, shown_ms)) is not None]
         taken = [d for d in delays if summary.delays.add(d, participant.clock.uncertain_s)]
         if taken:
-            eyes.delay_s = max(0.0, median(taken))
+            seat.delay_s = max(0.0, median(taken))
 
     def _delay_s(self, participant: Linked, t: int, shown_ms: float) -> float | None:
         shown_s, captured_s = participant.clock.ours_s(shown_ms), participant.captured_s(t)
         return None if shown_s is None or captured_s is None else shown_s - captured_s
 
     def _tell(self, participant: Linked, figures: Figures) -> None:
-        eyes = self._eyes_of(participant)
-        eyes.step = self._step_of(figures)
+        seat = self._seat(participant)
+        seat.told = self._step_of(participant)
         asked = self._asked or Encoding(0, 0, 0, 0)
-        sent = self._stills.sent if figures.hopeless else self._sent
+        sent = self._stills.sent if seat.stills else self._sent
         width, height = sent if sent[0] else (asked.width, asked.height)
         event = channel.Quality(
             bitrate_bps=min(asked.bps, int(participant.sent_bps)) or asked.bps,
             loss=round(figures.loss, 4),
             round_trip_ms=round(figures.round_trip_s * 1000, 1),
-            step=eyes.step,
+            step=seat.told,
             width=width,
             height=height,
-            fps=1 if figures.hopeless else asked.fps,
+            fps=1 if seat.stills else asked.fps,
             word=quality((figures,)),
-            delay_ms=None if eyes.delay_s is None else round(1000 * eyes.delay_s, 1),
+            delay_ms=None if seat.delay_s is None else round(1000 * seat.delay_s, 1),
         )
         participant.tell(event)
 
-    def _step_of(self, figures: Figures) -> Step:
-        return "stills" if figures.hopeless else self._ladder.step
+    def _step_of(self, participant: Linked) -> Step:
+        return "stills" if self._seat(participant).stills else self._ladder.step
 
     def _worst(self, links: list[tuple[Linked, Figures]]) -> Step | None:
         if not links:
             return None
-        return "stills" if any(f.hopeless for _, f in links) else self._ladder.step
+        return "stills" if any(self._seat(p).stills for p, _ in links) else self._ladder.step
 
-    def _eyes_of(self, participant: Linked) -> _Eyes:
-        return self._eyes.setdefault(participant, _Eyes())
+    def _seat(self, participant: Linked) -> _Seat:
+        return self._seats.setdefault(participant, _Seat())
 
 
 def _shape(encoding: Encoding) -> tuple[int, int, int]:

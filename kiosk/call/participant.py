@@ -287,9 +287,9 @@ class Participant:
             self._packets, self._packet_s = packets, now_s
         return max(self.channels.heard_s, self._packet_s)
 
-    def follow(self, relay: Relay, waiting: int | None = None) -> None:
-        """Gets the pictures of another relay from its next keyframe on; at most so many wait for it."""
-        self._picture.follow(relay, waiting)
+    def follow(self, relay: Relay, *, stills: bool) -> None:
+        """Gets the pictures of another relay from its next keyframe on."""
+        self._picture.follow(relay, stills=stills)
 
     @property
     def sent_bps(self) -> float:

@@ -33,6 +33,7 @@ class PictureLink:
     ) -> None:
         """bounds_bps: the least and the most that the picture may take."""
         self._relay, self._now, self._changed = relay, now, changed
+        self._stills = False
         self.track = PacketTrack(relay, begin_s)
         self.sender: VideoSender | None = None
         self._rate = LinkRate(*bounds_bps, now())
@@ -69,10 +70,13 @@ class PictureLink:
         self._rate.advance(self._now())
         self._apply()
 
-    def follow(self, relay: Relay, waiting: int | None = None) -> None:
-        """Gets the units of another relay from its next keyframe on, and asks that one for keyframes."""
-        self._relay = relay
-        self.track.follow(relay, waiting)
+    def follow(self, relay: Relay, *, stills: bool) -> None:
+        """Gets the units of another relay from its next keyframe on, and asks that one for keyframes.
+
+        stills: each stands alone, so that only the newest may wait, and has a second to go.
+        """
+        self._relay, self._stills = relay, stills
+        self.track.follow(relay, 1 if stills else None)
 
     # --- frames and their names on the wire -------------------------------------------------------------------------
 
@@ -113,7 +117,7 @@ class PictureLink:
         )
         self._rate.copying = plan.copies == "all"
         if self.sender is not None:
-            self.sender.follow(figures.total_bps, figures.loss, figures.round_trip_s, plan, figures.hopeless)
+            self.sender.follow(figures.total_bps, figures.loss, figures.round_trip_s, plan, self._stills)
         if abs(figures.target_bps - self._told_bps) > CHANGED * self._told_bps:
             self._told_bps = figures.target_bps
             self._changed()

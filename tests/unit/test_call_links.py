@@ -52,7 +52,7 @@ class Link:
     relays: list[Relay] = field(default_factory=list)
     told: list[channel.Quality] = field(default_factory=list)
 
-    def follow(self, relay: Relay, waiting: int | None = None) -> None:
+    def follow(self, relay: Relay, *, stills: bool) -> None:
         if relay not in self.relays[-1:]:
             self.relays.append(relay)
 
@@ -203,8 +203,10 @@ async def test_a_new_connection_counts_its_freezes_anew_and_stills_are_none() ->
     stage.links = [again]
     stage.call.seen(again, channel.Seen(freezes=1, frozen_s=0.5))
     again.figures = HOPELESS
+    stage.call.look()
     stage.call.seen(again, channel.Seen(freezes=9, frozen_s=9.0))
     again.figures = GOOD
+    stage.call.look()
     stage.call.seen(again, channel.Seen(freezes=10, frozen_s=9.5))
     assert (stage.summary.freezes, stage.summary.frozen_s) == (4, 2.0)
 
@@ -236,3 +238,27 @@ async def test_a_link_that_comes_back_finds_the_rung_that_it_left_and_a_newcomer
     stage.links = [Link()]
     stage.call.look()
     assert stage.asked == Encoding(1280, 720, 30, 2_000_000)
+
+
+async def test_who_comes_back_from_stills_is_no_burden_to_the_others_before_he_reaches_the_floor() -> None:
+    good, back = Link(), Link(HOPELESS)
+    stage = Stage(good, back)
+    stage.call.look()
+    back.figures = Figures(150_000, 0.0, 0.1)
+    stage.seconds(3)
+    assert stage.call.on_stills(back)
+    assert stage.asked.bps == 2_000_000
+    back.figures = Figures(250_000, 0.0, 0.1)
+    stage.call.look()
+    assert not stage.call.on_stills(back)
+    assert stage.asked.bps == 250_000
+
+
+async def test_alone_he_is_given_video_as_soon_as_there_is_hope() -> None:
+    back = Link(HOPELESS)
+    stage = Stage(back, Link(HOPELESS))
+    stage.call.look()
+    back.figures = Figures(90_000, 0.0, 0.1)
+    stage.call.look()
+    assert not stage.call.on_stills(back)
+    assert stage.asked.bps == 90_000
