@@ -5,12 +5,12 @@
 const bench = { shown: [] };
 
 /** Resolves with the ms from here to the first painted frame: offer, answer, ICE, DTLS and a keyframe. */
-bench.join = async (videoOnly) => {
+bench.join = async (staff) => {
   const began = performance.now();
   const connection = (bench.connection = new RTCPeerConnection());
   const video = document.querySelector("video");
-  connection.addTransceiver("video", { direction: "recvonly" });
-  if (!videoOnly) connection.addTransceiver("audio", { direction: "recvonly" });
+  if (staff) await bringAlong(connection);
+  else connection.addTransceiver("video", { direction: "recvonly" });
   connection.ontrack = ({ track }) => {
     if (track.kind === "video") video.srcObject = new MediaStream([track]);
   };
@@ -25,6 +25,23 @@ bench.join = async (videoOnly) => {
   const answer = await fetch("/offer", { method: "POST", body: connection.localDescription.sdp });
   await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   return first;
+};
+
+/** What a staff member's page brings: camera, microphone and the two channels. Browsers fake the devices for tests. */
+async function bringAlong(connection) {
+  bench.stream ??= await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 360 } });
+  for (const track of bench.stream.getTracks()) connection.addTransceiver(track, { direction: "sendrecv" });
+  connection.createDataChannel("poses", { ordered: false, maxRetransmits: 0 });
+  const events = connection.createDataChannel("events");
+  const say = (what) => events.readyState === "open" && events.send(JSON.stringify(what));
+  let n = 0;
+  bench.beat = setInterval(() => say({ kind: "heartbeat", n: (n += 1) }), 1000);
+  events.onopen = () => say({ kind: "camera", on: true });
+}
+
+bench.leave = () => {
+  clearInterval(bench.beat);
+  bench.connection.close();
 };
 
 /** One address is enough, since the link passes no other on. */

@@ -44,17 +44,24 @@ class Shown:
 
 @dataclass
 class Receiver:
-    """One page. `join` once."""
+    """One page."""
 
     page: Page
     _answer: list[Answer] = field(default_factory=list)
     lumas: list[Pixels] = field(default_factory=list)
 
-    async def join(self, answer: Answer, video_only: bool = True) -> float:
-        """ms from the wish to the first painted frame. `answer` gets the offer."""
+    async def join(self, answer: Answer, staff: bool = False) -> float:
+        """ms from the wish to the first painted frame. `answer` gets the offer.
+
+        staff: with microphone, camera and data channels, as a staff member's page; else it looks only.
+        """
         self._answer[:] = [answer]
-        took_ms: float = await self.page.evaluate("(videoOnly) => bench.join(videoOnly)", video_only)
+        took_ms: float = await self.page.evaluate("(staff) => bench.join(staff)", staff)
         return took_ms
+
+    async def leave(self) -> None:
+        """It may join again."""
+        await self.page.evaluate("bench.leave()")
 
     async def shown(self) -> tuple[list[Shown], float]:
         """What was shown since the last time that was asked, and the page's clock in ms."""

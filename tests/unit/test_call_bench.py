@@ -11,6 +11,7 @@ import pytest
 from benchmarks.call import middle, plan
 from benchmarks.call_bars import Quality, Seen, bars
 from benchmarks.call_run import frozen_s
+from benchmarks.call_soak import growth
 from benchmarks.film import FRAME_BYTES, HEIGHT, WIDTH, index, stamp
 from kiosk.hw.sim.corner_code import read
 
@@ -98,3 +99,13 @@ def test_the_films_stamp_is_the_corner_code_of_the_simulated_camera() -> None:
     frame = bytearray(FRAME_BYTES)
     stamp(frame, 65_536 + 77, 2**24 + 12_345)
     assert read(np.frombuffer(frame, np.uint8)[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)) == (77, 12_345)
+
+
+def test_a_leak_is_seen_in_a_call_that_breathes_and_settles() -> None:
+    breath = [(2.0 * n, 1_000_000 + 5_000 * (n % 3)) for n in range(600)]
+    beginning = [(at_s, bytes_ - 500_000 * (at_s < 100)) for at_s, bytes_ in breath]
+    assert growth(beginning, 120.0)[0] == pytest.approx(0, abs=1000)
+    leaking = [(at_s, bytes_ + int(100 * at_s)) for at_s, bytes_ in beginning]
+    hour, spread = growth(leaking, 120.0)
+    assert hour == pytest.approx(360_000, rel=0.01)
+    assert spread == pytest.approx(105_000, rel=0.1)
