@@ -15,6 +15,7 @@ const GATHER_MS = 300;
 const BACKOFF_MS = [100, 250, 500, 1000];
 const STATS_MS = 2000;
 const ICE_SERVERS_FOR_MS = 30 * 60_000;
+const UNAUTHORIZED = 401;
 
 /** @typedef {"idle" | "connecting" | "on" | "reconnecting" | "ended"} CallState */
 /** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number, freezes: number, frozenS: number}} Figures */
@@ -32,6 +33,7 @@ export class Call extends EventTarget {
     this.audio = audio;
     this.iceServers = iceServers;
     this.iceServersAt = 0;
+    this.relayRefused = this.relayTold = false;
     /** @type {CallState} */
     this.state = "idle";
     /** @type {RTCPeerConnection | null} */
@@ -85,6 +87,7 @@ export class Call extends EventTarget {
         await this.untilBroken();
       } catch (error) {
         if (this.isFatal(error)) return this.end(error);
+        if (error instanceof Broken) this.tellRelay();
         await pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] * (0.7 + 0.6 * Math.random()));
       }
       this.drop();
@@ -111,8 +114,17 @@ export class Call extends EventTarget {
     } catch { /* the old ones may still do */ }
   }
 
+  /** No connection, and the relay that might have helped takes us for strangers: with fresh words next time; said once. */
+  tellRelay() {
+    if (!this.relayRefused) return;
+    this.iceServersAt = -ICE_SERVERS_FOR_MS;
+    if (!this.relayTold) this.tell("message", { kind: "trouble", text: t("The TURN server refuses the credential. Please tell your administrator.") });
+    this.relayTold = true;
+  }
+
   async connect() {
     await this.freshIceServers();
+    this.relayRefused = false;
     const connection = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
     this.connection = connection;
     const audio = connection.addTransceiver("audio", { direction: "sendrecv" });
@@ -121,6 +133,7 @@ export class Call extends EventTarget {
     await audio.sender.replaceTrack(this.micTrack);
     await video.sender.replaceTrack(this.cameraTrack);
     connection.addEventListener("track", ({ track, receiver }) => this.show(track, receiver));
+    connection.addEventListener("icecandidateerror", ({ errorCode }) => { if (errorCode === UNAUTHORIZED) this.relayRefused = true; });
     this.channels = this.follow(new Channels(connection));
     await connection.setLocalDescription();
     await someCandidates(connection, GATHER_MS);
