@@ -66,10 +66,9 @@ class Keyframes:
 class Outlet:
     """One reader's end of the relay."""
 
-    def __init__(self, relay: Relay, size: int, begun: Callable[[], None] | None = None) -> None:
+    def __init__(self, relay: Relay, size: int) -> None:
         self._relay = relay
         self._size = size
-        self._tell_begun = begun
         self._units: deque[AccessUnit] = deque()
         self._ready = asyncio.Event()
         self._closed = False
@@ -89,9 +88,6 @@ class Outlet:
         self._begun = True
         self._units.append(unit)
         self._ready.set()
-        if self._tell_begun is not None:
-            tell, self._tell_begun = self._tell_begun, None
-            tell()
 
     async def get(self) -> AccessUnit:
         """The next unit in order.
@@ -128,10 +124,9 @@ class Relay:
         self.keyframes = keyframes
         self._outlets: set[Outlet] = set()
 
-    def open(self, size: int = 30, begun: Callable[[], None] | None = None) -> Outlet:
-        """A new reader; a keyframe is on its way to it, and `begun` is told when it is there. At most `size` units
-        wait."""
-        outlet = Outlet(self, size, begun)
+    def open(self, size: int = 30) -> Outlet:
+        """A new reader; a keyframe is on its way to it. At most `size` units wait."""
+        outlet = Outlet(self, size)
         self._outlets.add(outlet)
         self.keyframes.request(newcomer=True)
         return outlet

@@ -35,7 +35,6 @@ class PacketTrack(MediaStreamTrack):
         self._relay, self._room = relay, WAITING_FRAMES
         self._begin_s = begin_s
         self._outlet: Outlet | None = None
-        self._coming: Outlet | None = None
         self._last_pts = -1
         self._captured: OrderedDict[int, float] = OrderedDict()
 
@@ -54,9 +53,7 @@ class PacketTrack(MediaStreamTrack):
         """The next access unit. The outlet opens with the first call: only then is somebody there to see."""
         if self.readyState != "live":
             raise MediaStreamError
-        if self._outlet is None:
-            self._outlet = self._relay.open(self._room)
-        unit = await self._next(self._outlet)
+        unit = await self._next()
         packet: Packet[Any] = Packet(unit.data)
         # a picture may come twice, by one relay and then by the other: a decoder drops what is not newer
         self._last_pts = packet.pts = packet.dts = max(self._last_pts + 1, self.pts(unit.captured_s))
@@ -64,39 +61,34 @@ class PacketTrack(MediaStreamTrack):
         self._remember(packet.pts, unit.captured_s)
         return packet
 
-    async def _next(self, outlet: Outlet) -> AccessUnit:
+    async def _next(self) -> AccessUnit:
         while True:
+            if self._outlet is None:
+                self._outlet = self._relay.open(self._room)
+            outlet = self._outlet
             try:
                 return await outlet.get()
             except StopAsyncIteration:
-                if self._outlet is None or self._outlet is outlet:
+                if outlet is self._outlet:
                     raise MediaStreamError from None
-                outlet = self._outlet
 
     def follow(self, relay: Relay, waiting: int | None = None) -> None:
-        """Leads the same track to another relay: from its next keyframe on, and as before until then.
+        """Leads the same track to another relay, which begins with a keyframe within a moment; nothing more of the one
+        before is sent, since the link has no room for it, or it is older.
 
         waiting: at most so many of its units wait.
         """
         if relay is self._relay:
             return
         self._relay, self._room = relay, waiting or WAITING_FRAMES
-        if self._coming is not None:
-            self._coming.close()
-        if self._outlet is not None and self.readyState == "live":
-            self._coming = relay.open(self._room, self._switch)
-
-    def _switch(self) -> None:
-        """The keyframe is there; what still waits of the other relay is older."""
-        old, self._outlet, self._coming = self._outlet, self._coming, None
+        old, self._outlet = self._outlet, None
         if old is not None:
-            old.close()
+            old.close()  # who waits for it goes on with the other; opened later, it gathers nothing meanwhile
 
     def stop(self) -> None:
         super().stop()
-        for outlet in (self._outlet, self._coming):
-            if outlet is not None:
-                outlet.close()
+        if self._outlet is not None:
+            self._outlet.close()
 
     def _remember(self, pts: int, captured_s: float) -> None:
         self._captured[pts] = captured_s

@@ -176,14 +176,3 @@ async def test_a_newcomer_does_not_wait_for_the_gap() -> None:
     clock.jump(0.15)
     relay.open()
     assert encoder.asked == 2
-
-
-def test_a_reader_is_told_once_that_its_first_keyframe_is_there() -> None:
-    relay, _, _ = made()
-    begun: list[str] = []
-    relay.open(begun=lambda: begun.append("begun"))
-    relay.pass_on(delta(1))
-    assert not begun
-    for n in (2, 3):
-        relay.pass_on(key(n))
-    assert begun == ["begun"]
