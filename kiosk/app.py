@@ -99,6 +99,7 @@ class Kiosk:
             on_staff_picture=show.staff_picture,
             changed=self._refresh,
         )
+        self._spooling = Spooling(book, self._spool, self._board, self._calls)
         self._link = Link(
             client,
             book,
@@ -107,10 +108,10 @@ class Kiosk:
             about=about(config),
             desk_url=config.desk_url,
             seen=self._seen,
-            stored=self._stored,
+            stored=self._spooling.stored,
+            waits=lambda: self._spooling.waits_for_desk,
             changed=self._refresh,
         )
-        self._spooling = Spooling(book, self._spool, self._board, self._calls)
         self._courier = Courier(
             self._spooling.find,
             config.desk_url,
@@ -187,13 +188,10 @@ class Kiosk:
     async def _seen(self, session_id: str, person: Person) -> None:
         await self._book.put(session_id, do.Seen(person), SYSTEM)
 
-    async def _stored(self, session_id: str, artifact_id: str, sha256: str) -> None:
-        await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
-
     def _book_disk(self) -> None:
-        """A disk that takes nothing stops no session; it is said, until it takes what was held back."""
-        if self._book.trouble:
-            self._board.fails("book", self._book.trouble)
+        """A disk that takes nothing stops no session, nor does a book that was damaged; both are said."""
+        if why := self._book.trouble or self._book.begun_anew:
+            self._board.fails("book", why)
         else:
             self._board.works("book")
 

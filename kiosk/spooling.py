@@ -21,6 +21,7 @@ from kiosk.session import receipts
 from kiosk.session.record import SYSTEM, Artifact, ArtifactKind, Session
 from kiosk.session.states import ENDED
 from kiosk.upload.courier import Reason
+from kiosk.upload.manifest import Manifest
 from kiosk.upload.spool import Spool
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import SessionTold
@@ -28,6 +29,7 @@ from kiosk.wire.messages import SessionTold
 log = logging.getLogger(__name__)
 
 AGAIN_S = 10.0
+NAMED = 5
 
 
 class Calls(Protocol):
@@ -47,6 +49,7 @@ class Spooling:
     ) -> None:
         self._book, self._spool, self._board, self._calls = book, spool, board, calls
         self._sleep = sleep
+        self._left: dict[str, Manifest | None] = {}
         self._adopted = asyncio.Event()
 
     async def run(self) -> None:
@@ -58,12 +61,34 @@ class Spooling:
     # --- for the courier ----------------------------------------------------------------------------------------------
 
     def find(self, session_id: str, artifact_id: str) -> tuple[Path, Artifact] | None:
-        """File and record of an artifact that still has to go."""
-        session = self._book.sessions.get(session_id)
-        for artifact in session.artifacts if session else ():
+        """File and record of an artifact that still has to go; also of a session that the book does not know."""
+        holder = self._book.sessions.get(session_id) or self._left.get(session_id)
+        for artifact in holder.artifacts if holder else ():
             if artifact.id == artifact_id and artifact.waits:
                 return self._spool.path(session_id, artifact), artifact
         return None
+
+    @property
+    def waits_for_desk(self) -> bool:
+        """Whether files are left of sessions that the book does not know, which nobody but the desk can ask for."""
+        return any(self._left.values())
+
+    async def stored(self, session_id: str, artifact_id: str, sha256: str) -> None:
+        """The desk has this file. Raises Refused."""
+        left = self._left.get(session_id)
+        if left is None:
+            await self._book.put(session_id, do.Uploaded(artifact_id, sha256), SYSTEM)
+            return
+        try:
+            left = await asyncio.to_thread(self._spool.stored, left, artifact_id, sha256)
+        except OSError as error:
+            log.warning("manifest of session %s cannot be written: %s", session_id, error.strerror)
+            return
+        if any(a.waits for a in left.artifacts):
+            self._left[session_id] = left
+        else:
+            del self._left[session_id]
+        self._say_left()
 
     async def lost(self, session_id: str, artifact: Artifact, reason: Reason) -> None:
         """Into the session's record; not where the whole spool is away, which a restart may mend."""
@@ -83,8 +108,16 @@ class Spooling:
         for session in held.values():
             with self._board.disk():
                 await self._adopt(session)
-        await asyncio.to_thread(self._spool.tidy, held)
+        self._left = await asyncio.to_thread(self._spool.tidy, held)
+        self._say_left()
         self._adopted.set()
+
+    def _say_left(self) -> None:
+        if self._left:
+            some = ", ".join(sorted(self._left)[:NAMED])
+            self._board.fails("spool", f"files of {len(self._left)} sessions that the book does not know: {some}")
+        else:
+            self._board.works("spool")
 
     async def _adopt(self, session: Session) -> None:
         for what in await asyncio.to_thread(self._spool.forgotten, session):

@@ -321,11 +321,16 @@ class Stage:
             flow=self._flow,
             flow_discarded=self._discarded_s is not None,
             call=self._calls.view(session),
-            troubles=tuple(dict.fromkeys(TROUBLES[p] for p in TROUBLES if p in self._board.failing())),
+            troubles=self._troubles(),
             article=self._article,
             qr=self._public_link(session) if session and session.state not in OPEN else "",
             now_s=self._now(),
         )
+
+    def _troubles(self) -> tuple[str, ...]:
+        failing = self._board.failing()
+        codes = {**TROUBLES, "book": "not_kept" if self._book.trouble else "begun_anew"}
+        return tuple(dict.fromkeys(code for part, code in codes.items() if part in failing))
 
     def _lamp_state(self, session: Session | None) -> LampState:
         if self._calls.camera_is_live:

@@ -69,8 +69,9 @@ class Book:
         self.code_user_present: Callable[[], bool] = lambda: False
         """Asked when staff press START: whether somebody stands at the machine, or it has to ring there."""
         self.disk_changed: Callable[[], None] = lambda: None
-        """Called when `trouble` has changed."""
+        """Called when `trouble` or `begun_anew` has changed."""
         self._trouble = ""
+        self._begun_anew = store.begun_anew
 
     @classmethod
     async def open(
@@ -86,8 +87,8 @@ class Book:
     ) -> Book:
         """The book as it was left; a call that a restart has ended is COMPLETED, ringing has stopped.
 
-        Raises:
-            StoreTrouble: there is a book, and no copy of it can be understood. It is not begun anew.
+        Where there is a book and no copy of it can be understood, it is set aside and a new one begun; `begun_anew`
+        says so.
         """
         store = await asyncio.to_thread(Store, path, now)
         book = cls(store, kiosk, device, provider, clock=clock, clock_ok=clock_ok)
@@ -120,6 +121,11 @@ class Book:
     def trouble(self) -> str:
         """Why what happens is not on disk, in words; empty while it is."""
         return self._store.trouble
+
+    @property
+    def begun_anew(self) -> str:
+        """That the book before this one was damaged and is set aside, in words; empty where all is as ever."""
+        return self._begun_anew
 
     @property
     def sessions(self) -> dict[str, Session]:
@@ -227,8 +233,9 @@ class Book:
         return session
 
     def _look_at_disk(self) -> None:
-        if self._trouble != self.trouble:
-            self._trouble = self.trouble
+        begun_anew = self._begun_anew and self._store.begun_anew  # what was said for long is never said again
+        if (self._trouble, self._begun_anew) != (self.trouble, begun_anew):
+            self._trouble, self._begun_anew = self.trouble, begun_anew
             self.disk_changed()
 
     def _check(self, session_id: str, guard: Guard) -> None:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 Tables = dict[str, dict[str, Any]]
 
+KEPT_ASIDE = 3
+"""So many damaged books are kept for whoever may read something out of them yet."""
+
 
 class _Generation(Struct):
     number: int
@@ -45,6 +48,7 @@ class CrashSafeStorage(Storage):
         self._previous = path.with_name(path.name + ".previous")
         self._number = 0
         self._whole = False  # the file in place can be read: only then may it take the place of `.previous`
+        self._counts = True  # what lies there; not where it is to be set aside
         self.fell_back = False
 
     def read(self) -> Tables | None:
@@ -53,6 +57,8 @@ class CrashSafeStorage(Storage):
         Raises:
             StoreTrouble: there are files, but none of them is whole.
         """
+        if not self._counts:
+            return None
         in_place = _read(self._path)
         if in_place is not None:
             self._number, tables = in_place
@@ -72,6 +78,8 @@ class CrashSafeStorage(Storage):
         """Raises StoreTrouble; the generation before is then still in force."""
         try:
             make_folder(self._path.parent)
+            if not self._counts:
+                self._set_aside()
             write_through(self._beside, _encode(self._number + 1, data))
             self._keep_previous()
             self._beside.replace(self._path)
@@ -86,6 +94,45 @@ class CrashSafeStorage(Storage):
             raise StoreTrouble(f"{self._path.name} may not be on disk: {error.strerror}") from error
         self._number += 1
         self._whole = True
+
+    def begin_anew(self) -> None:
+        """What lies there counts no more. It is set aside, and kept, with the next write: not before, since the disk
+        may take nothing now."""
+        self._counts, self._whole, self.fell_back, self._number = False, False, False, 0
+
+    @property
+    def aside(self) -> list[str]:
+        """The names of what was set aside, or is to be; the newest last."""
+        due = [] if self._counts else [p.name for p in (self._path, self._previous) if p.exists()]
+        return [p.name for n in self._numbers_aside() for p in self._aside(n) if p.exists()] + due
+
+    def _set_aside(self) -> None:
+        """Under the next number, KEPT_ASIDE of them. Raises OSError; what is not moved yet counts no more all the same.
+
+        A power cut in between leaves files that are understood no better, and are set aside at the next start.
+        """
+        numbers = self._numbers_aside()
+        number = max(numbers, default=0) + 1
+        for path, aside in zip((self._path, self._previous), self._aside(number), strict=True):
+            if path.exists():
+                path.replace(aside)
+        self._beside.unlink(missing_ok=True)
+        sync_folder(self._path.parent)
+        self._counts = True
+        for old in numbers[: len(numbers) + 1 - KEPT_ASIDE]:
+            for path in self._aside(old):
+                path.unlink(missing_ok=True)
+
+    def _aside(self, number: int) -> tuple[Path, Path]:
+        name = self._path.name
+        return (
+            self._path.with_name(f"{name}.damaged-{number}"),
+            self._path.with_name(f"{name}.previous.damaged-{number}"),
+        )
+
+    def _numbers_aside(self) -> list[int]:
+        found = (p.name.rpartition("-")[2] for p in self._path.parent.glob(f"{self._path.name}*.damaged-*"))
+        return sorted({int(n) for n in found if n.isdecimal()})
 
     def _stand_in(self) -> tuple[int, Tables] | None:
         """The newest whole generation that is not in its place; `.new` is one when the power went just then."""

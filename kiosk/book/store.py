@@ -8,6 +8,9 @@ first generation that it takes. What is held so is *loose*: a power cut loses it
 given an epoch of its own: its revisions may come again with another content after a restart, and must then never be
 taken for those told before.
 
+Where no copy of the book can be understood, the kiosk must come up all the same: what is there is set aside and kept, a
+new book is begun in a new epoch, and `begun_anew` says so for the first SAID_S of its life.
+
 There is no clock that can be trusted (no RTC): ages are counted in seconds that the kiosk has been running
 (`lived_s`), which stand still while the power is off. So something is rather kept too long than too short.
 """
@@ -33,6 +36,9 @@ from kiosk.session.record import Session
 from kiosk.wire.messages import Answer
 
 log = logging.getLogger(__name__)
+
+
+SAID_S = 86_400.0
 
 
 class Given(Struct, frozen=True):
@@ -75,28 +81,46 @@ class Store:
         """How long the kiosk has been running in its life, as far as that is known."""
         return self._lived_before_s + self._now() - self._began_s
 
+    @property
+    def begun_anew(self) -> str:
+        """That this is not the kiosk's first book, in words; empty where it is, or when it has been said for long."""
+        aside = self._caching.aside  # forwarded to the storage
+        if not aside or self.lived_s() >= SAID_S:
+            return ""
+        return f"the book was damaged and begun anew, earlier sessions are not in it; kept as {', '.join(aside[-2:])}"
+
     def load(self) -> Kept:
-        """Raises StoreTrouble where what is there cannot be understood."""
+        """What was kept; a new book where there is none, or none that can be understood."""
         with self._lock:
-            if not self._tables["meta"].all():
-                self._tables["meta"].insert({"epoch": secrets.token_hex(8)})
-            kept = self._load()
+            try:
+                kept = self._load()
+            except StoreTrouble as error:
+                log.error("%s: it is set aside and a new one begun", error.text)
+                self._caching.begin_anew()  # forwarded to the storage
+                self._caching.cache = None
+                kept = self._load()
             if self._caching.fell_back:  # forwarded to the storage
                 kept = self._begin_epoch(kept)
             self._flush()  # also where nothing is new: a disk that takes nothing is known from the start
         return kept
 
     def _load(self) -> Kept:
+        """Raises StoreTrouble where what is there cannot be understood."""
+        if not self._tables["meta"].all():
+            self._tables["meta"].insert({"epoch": secrets.token_hex(8)})
+        try:
+            return self._read()
+        except (KeyError, TypeError, msgspec.ValidationError) as error:
+            raise StoreTrouble(f"the book is of another kind: {error}") from error
+
+    def _read(self) -> Kept:
         meta = self._tables["meta"].all()[0]
         self._lived_before_s = meta.get("lived_s", 0.0)
         born_s = self.lived_s()  # of what has no time yet
-        try:
-            sessions = [msgspec.convert(d["body"], Session) for d in self._tables["sessions"].all()]
-            answers = [
-                Given(msgspec.convert(d["body"], Answer), d.get("at_s", born_s)) for d in self._tables["answers"].all()
-            ]
-        except msgspec.ValidationError as error:
-            raise StoreTrouble(f"the book is of another kind: {error}") from error
+        sessions = [msgspec.convert(d["body"], Session) for d in self._tables["sessions"].all()]
+        answers = [
+            Given(msgspec.convert(d["body"], Answer), d.get("at_s", born_s)) for d in self._tables["answers"].all()
+        ]
         return Kept(
             epoch=meta["epoch"],
             sessions={s.id: s for s in sessions},

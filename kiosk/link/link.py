@@ -22,6 +22,7 @@ from kiosk.session.record import Person, Session
 from kiosk.wire import topics
 from kiosk.wire.codec import MAX_COMMAND, MAX_MESSAGE, decode, encode
 from kiosk.wire.messages import (
+    MAX_HELD,
     About,
     Answer,
     ArtifactStored,
@@ -66,7 +67,8 @@ class Signal:
 
 
 class Link:
-    """Runs as one task (`run`). `changed` is called when `online` or what is receipted has changed."""
+    """Runs as one task (`run`). `changed` is called when `online` or what is receipted has changed. `waits`: whether
+    files wait here of sessions that the book does not know."""
 
     def __init__(
         self,
@@ -80,14 +82,17 @@ class Link:
         seen: Callable[[str, Person], Awaitable[None]],
         stored: Callable[[str, str, str], Awaitable[None]],
         changed: Callable[[], None],
+        waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client, self._book = client, book
         self._kiosk, self._boot, self._about = kiosk, boot, about
-        self._seen, self._stored, self._changed = seen, stored, changed
+        self._seen, self._stored, self._changed, self._waits = seen, stored, changed, waits
         self._desk_url = desk_url.rstrip("/") + "/"
         self._public_links: dict[str, str] = {}
         self._receipted: dict[str, int] = {}
         self._connection = 0
+        self._told_n = 0
+        self._told_held: tuple[str, ...] | None = None
         self.refused: Counter[tuple[str, str]] = Counter()
         """How many messages were refused, by kind of topic and code."""
         self.signals: Queue[Signal] = Queue(200)
@@ -129,14 +134,27 @@ class Link:
     async def _at_each_connect(self) -> None:
         async for connection in self._client.connections():
             self._connection = connection
-            await self._say(topics.PRESENCE, Presence(True, self._boot, connection), retain=True)
+            await self._say_presence()
             await self._say(topics.ABOUT, self._about, retain=True)
             for session in self._book.sessions.values():
                 await self._tell(session)
             self._changed()
 
+    async def _say_presence(self) -> None:
+        """With the sessions that we hold: whatever else the desk believes to be open here is lost (wire: Presence)."""
+        held = self._held()
+        self._told_n, self._told_held = self._told_n + 1, held
+        presence = Presence(True, self._boot, self._connection, n=self._told_n, held=held)
+        await self._say(topics.PRESENCE, presence, retain=True)
+
+    def _held(self) -> tuple[str, ...] | None:
+        held = tuple(self._book.sessions)
+        return held if len(held) <= MAX_HELD else None
+
     async def _tell_changes(self) -> None:
         async for session in self._book.follow():
+            if self._connection and self._told_held is not None and session.id not in self._told_held:
+                await self._say_presence()  # before the session itself: it must not look lost
             await self._tell(session)
 
     async def _tell_again(self) -> None:
@@ -145,6 +163,8 @@ class Link:
             for session in self._book.sessions.values():
                 if not self.is_sent(session) or self._waits_for_upload(session):
                     await self._tell(session)
+            if self.online and self._waits():
+                await self._say_presence()  # the desk asks anew
             self._changed()
 
     async def _tell(self, session: Session) -> None:
@@ -233,7 +253,8 @@ class Link:
     async def _take_receipt(self, receipt: Receipt) -> None:
         session = self._book.sessions.get(receipt.session)
         if session is None:
-            return  # of a session long forgotten
+            await self._take_unknown(receipt)
+            return
         match receipt:
             case Stored(epoch=epoch, rev=rev):
                 if epoch != session.epoch:
@@ -253,6 +274,16 @@ class Link:
             case SeenBy(person=person):
                 await self._seen(session.id, person)
         self._changed()
+
+    async def _take_unknown(self, receipt: Receipt) -> None:
+        """Of a session that is let go of, or lost: files of it may still be here, and what the broker retains goes."""
+        match receipt:
+            case UploadGrant():
+                self.grants.put(receipt)
+            case ArtifactStored(artifact=artifact, sha256=sha256):
+                await self._stored(receipt.session, artifact, sha256)
+            case Stored():
+                await self._publish(self._topic(topics.SESSION, receipt.session), b"", retain=True)
 
     async def _settle(self, session: Session, rev: int) -> None:
         if rev != session.rev or self._book.is_settled(session):

@@ -28,6 +28,7 @@ TROUBLES = {
     "no_sound": later("Microphone or speaker does not answer."),
     "disk_full": later("The storage is full. Recording is not possible."),
     "not_kept": later("The storage takes nothing. Requests are still sent."),
+    "begun_anew": later("The storage was damaged. Earlier sessions are not shown here any more."),
     "no_time": later("The time is not known yet."),
     "updating": later("The software is being updated. Please do not switch off."),
     "stopping": later("The kiosk is restarting."),

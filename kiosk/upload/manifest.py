@@ -8,7 +8,9 @@ towards the book:
    the manifest knows and the book does not is given back as inputs, which the book judges like any other: artifacts
    whose files are whole, and receipts. It takes nothing away from the book and changes nothing that the book knows.
 3. It is written before a receipted file is deleted, so that a file is never gone without a word about why.
-4. A folder whose session the book does not hold is deleted only if its manifest says that nothing in it waits.
+4. A folder whose session the book does not hold is deleted only if its manifest says that nothing in it waits. Until
+   then the manifest stands in for the book: the desk, which knows the session, is given what it asks for, and each
+   receipt is noted here before the file goes.
 """
 
 from __future__ import annotations
@@ -56,8 +58,12 @@ class Manifest(Struct, frozen=True):
 
 def manifest_of(session: Session) -> Manifest:
     order = sorted(session.artifacts, key=lambda a: (IMPORTANCE[a.kind], a.bytes, a.id))
-    bare = Manifest(session.id, session.rev, tuple(order))
-    return msgspec.structs.replace(bare, sha256=_checksum(bare))
+    return sealed(Manifest(session.id, session.rev, tuple(order)))
+
+
+def sealed(manifest: Manifest) -> Manifest:
+    """With the checksum of what it says."""
+    return msgspec.structs.replace(manifest, sha256=_checksum(manifest))
 
 
 def write(folder: Path, manifest: Manifest) -> None:

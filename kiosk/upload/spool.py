@@ -12,12 +12,15 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kiosk.disk import make_folder, write_whole
 from kiosk.errors import StoreTrouble
 from kiosk.session.inputs import AddArtifact, Uploaded
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.session.states import ENDED
 from kiosk.upload import manifest
+from kiosk.upload.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +99,12 @@ class Spool:
         found = manifest.read(folder)
         return manifest.forgotten(found, session, folder) if found else ()
 
-    def tidy(self, held: Collection[str]) -> None:
-        """For the start: lets go of folders of sessions that left the book, unless something in them waits."""
+    def tidy(self, held: Collection[str]) -> dict[str, Manifest | None]:
+        """For the start: lets go of folders of sessions that left the book, unless something in them waits.
+
+        What stays, by session: None where the folder holds no manifest that can be read.
+        """
+        stays: dict[str, Manifest | None] = {}
         for folder in self._root.glob("*"):
             if folder.name in held:
                 continue
@@ -105,7 +112,26 @@ class Spool:
             if found is not None and manifest.nothing_waits(found.artifacts):
                 shutil.rmtree(folder, ignore_errors=True)
             else:
-                log.error("the spool holds files of session %s, which the book does not know: left alone", folder.name)
+                stays[folder.name] = found
+        return stays
+
+    def stored(self, found: Manifest, artifact_id: str, sha256: str) -> Manifest:
+        """The desk has a file of a session that left the book: the manifest says so, then the file goes.
+
+        Raises OSError where the manifest cannot be written: the desk says it again.
+        """
+        done = [a for a in found.artifacts if a.waits and (a.id, a.sha256) == (artifact_id, sha256)]
+        if not done:
+            return found
+        artifacts = tuple(replace(a, uploaded=True) if a in done else a for a in found.artifacts)
+        found = manifest.sealed(replace(found, artifacts=artifacts))
+        folder = self._root / found.session
+        manifest.write(folder, found)
+        for artifact in done:
+            self.let_go(found.session, artifact)
+        if manifest.nothing_waits(artifacts):
+            self._clear(folder)
+        return found
 
     def is_there(self) -> bool:
         """Whether the spool itself can be read: else a file that is missing says nothing."""

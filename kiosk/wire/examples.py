@@ -93,7 +93,10 @@ def _command(n: int, wish: do.Command) -> messages.Command:
 
 
 BY_TOPIC: dict[str, tuple[Struct, ...]] = {
-    topics.PRESENCE: (messages.Presence(True, "b-3f2a", 1), messages.Presence(False, "b-3f2a", 1)),
+    topics.PRESENCE: (
+        messages.Presence(True, "b-3f2a", 1, n=2, held=("s-1c9a", "s-77f0")),
+        messages.Presence(False, "b-3f2a", 1),
+    ),
     topics.ABOUT: (messages.About(PRESS, "0.1.0", "Raspberry Pi 5", "de", ("touch",)),),
     topics.HEALTH: (messages.Health(86_400.5, {"camera": "ok", "speaker": "the speaker is not there"}),),
     topics.SESSION: (messages.SessionTold(_TOLD),),

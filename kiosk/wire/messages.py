@@ -16,16 +16,26 @@ Count = Annotated[int, Meta(ge=0, lt=2**31)]
 """What every database holds in a plain integer: a larger one from outside must not reach any."""
 
 MAX_BYTES = 2**53
+MAX_HELD = 1500
+"""So many ids fit into one message, whatever their length."""
 Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
 OfferId = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}$")]
 
 
 class Presence(Struct, frozen=True):
-    """Retained, and the kiosk's will. A will whose (boot, connection) is not the newest told is ignored."""
+    """Retained, and the kiosk's will. A will whose (boot, connection) is not the newest told is ignored.
+
+    `held`: every session that the kiosk holds, as the `n`th message of this boot says; None says nothing about it. A
+    session that is not over at the desk and is not held by the newest `n` is lost: it was never on disk when the power
+    went, or the disk is another one. One message of one topic, so that no order between topics matters; a session is
+    told after a presence that holds it.
+    """
 
     online: bool
     boot: Id
     connection: Count
+    n: Count = 0
+    held: Annotated[tuple[Id, ...], Meta(max_length=MAX_HELD)] | None = None
     v: V = VERSION
 
 

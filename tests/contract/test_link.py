@@ -43,6 +43,18 @@ class Broker:
         self._process = await asyncio.create_subprocess_exec(
             broker.find_mosquitto(), "-c", str(self._configuration), stderr=asyncio.subprocess.DEVNULL
         )
+        async with asyncio.timeout(30):
+            while not await self._listens():
+                await asyncio.sleep(0.02)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
 
     async def kill(self) -> None:
         if self._process:
@@ -286,6 +298,7 @@ class Way:
     def __init__(self, port: int) -> None:
         self._port, self.dead = port, False
         self.opened = 0
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def open(self) -> int:
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
@@ -293,10 +306,16 @@ class Way:
 
     async def close(self) -> None:
         self._server.close()
+        for writer in self._writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
+        self._writers.append(writer)
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers.append(back)
         await asyncio.gather(self._one_way(reader, back), self._one_way(there, writer), return_exceptions=True)
 
     async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

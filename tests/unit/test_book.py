@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,13 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from kiosk.book.book import Book
+from kiosk.book.storage import CrashSafeStorage
+from kiosk.book.store import SAID_S
 from kiosk.book.timers import close_after_review, give_up_ringing
-from kiosk.errors import Busy, NoSuchSession, StoreTrouble
+from kiosk.errors import Busy, NoSuchSession
 from kiosk.session import inputs as do
 from kiosk.session.provider import Provider
 from kiosk.session.record import CODE_USER, SYSTEM, Actor, Device, Person, Session
 from kiosk.session.states import Role, State
 from kiosk.wire.messages import Command, Guard
+from tests.unit.test_spool import failing
 
 ANNA, BEN = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye")
 PROVIDER = Provider(staff=(ANNA, BEN), recording_allowed=True)
@@ -125,12 +130,89 @@ async def test_a_damaged_file_gives_way_to_the_generation_before(book: Book, tmp
     await again.close()
 
 
-async def test_a_book_without_any_whole_copy_is_not_silently_begun_anew(book: Book, tmp_path: Path) -> None:
-    await book.put(None, do.Request(), CODE_USER)
-    for path in tmp_path.glob("book.json*"):
-        path.write_bytes(b"\0" * 50)
-    with pytest.raises(StoreTrouble):
-        await open_book(tmp_path)
+async def lose(book: Book, folder: Path) -> Session:
+    """Both generations turn into zeros while the power is off."""
+    session = await book.put(None, do.Request(), CODE_USER)
+    await book.close()
+    for path in folder.glob("book.json*"):
+        if "damaged" not in path.name:
+            path.write_bytes(b"\0" * 50)
+    return session
+
+
+async def test_without_any_whole_copy_a_new_book_is_begun_that_says_so(book: Book, tmp_path: Path) -> None:
+    before = await lose(book, tmp_path)
+    again = await open_book(tmp_path)
+    assert again.sessions == {}
+    assert again.epoch != before.epoch
+    assert "book.json.damaged-1" in again.begun_anew
+    session = await again.put(None, do.Request(), CODE_USER)
+    await again.close()
+    third = await open_book(tmp_path)
+    assert (set(third.sessions), third.epoch) == ({session.id}, again.epoch)
+    assert third.begun_anew == again.begun_anew, "whoever looks after the next restart reads it as well"
+    await third.close()
+
+
+async def test_what_was_damaged_is_kept_as_it_was_and_no_more_than_three_of_it(book: Book, tmp_path: Path) -> None:
+    for _ in range(5):
+        await lose(book, tmp_path)
+        book = await open_book(tmp_path)
+    names = {p.name for p in tmp_path.iterdir() if "damaged" in p.name}
+    assert names == {f"book.json{kind}.damaged-{n}" for kind in ("", ".previous") for n in (3, 4, 5)}
+    assert (tmp_path / "book.json.damaged-5").read_bytes() == b"\0" * 50
+    await book.close()
+
+
+async def test_that_the_book_was_begun_anew_is_said_for_a_day_of_running(book: Book, tmp_path: Path) -> None:
+    await lose(book, tmp_path)
+    now_s = 0.0
+    again = await Book.open(tmp_path / "book.json", "kiosk-1", DEVICE, PROVIDER, now=lambda: now_s)
+    changes: list[str] = []
+    again.disk_changed = lambda: changes.append(again.begun_anew)
+    now_s = SAID_S - 1
+    session = await again.put(None, do.Request(), CODE_USER)
+    assert again.begun_anew
+    now_s = SAID_S + 1
+    await again.put(session.id, do.Cancel(), CODE_USER)
+    assert changes == [""]
+    await again.close()
+
+
+async def test_a_book_of_a_later_version_is_set_aside_whole(book: Book, tmp_path: Path) -> None:
+    """The software was rolled back: the kiosk comes up all the same, and nothing of the other's is destroyed."""
+    session = await book.put(None, do.Request(), CODE_USER)
+    await book.close()
+    path = tmp_path / "book.json"
+    storage = CrashSafeStorage(path)
+    data = storage.read()
+    assert data
+    data["sessions"]["1"]["body"]["state"] = "HYPNOTISED"
+    storage.write(data)
+    storage.write(data)
+    again = await open_book(tmp_path)
+    assert (again.sessions, bool(again.begun_anew)) == ({}, True)
+    kept = CrashSafeStorage(tmp_path / "book.json.damaged-1").read()
+    assert kept is not None
+    assert kept["sessions"]["1"]["id"] == session.id
+    await again.close()
+
+
+async def test_a_damaged_book_on_a_disk_that_takes_nothing_stays_and_the_kiosk_comes_up(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lose(book, tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", failing(errno.EROFS))
+        again = await open_book(tmp_path)
+        await again.put(None, do.Request(), CODE_USER)
+        assert again.trouble
+        assert again.begun_anew
+    assert (tmp_path / "book.json").read_bytes() == b"\0" * 50
+    await again.close()
+    third = await open_book(tmp_path)
+    assert len(third.sessions) == 1, "the disk took it at the end"
+    await third.close()
 
 
 async def test_an_ended_session_is_settled_when_its_last_revision_is_receipted(book: Book, tmp_path: Path) -> None:

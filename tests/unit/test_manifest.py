@@ -26,6 +26,7 @@ class Kiosk:
     def __init__(self, folder: Path, book: Book) -> None:
         self.folder, self.book = folder, book
         self.spool = Spool(folder / "spool")
+        self.board = Board()
 
     async def restart(self) -> None:
         self.book = await open_book(self.folder)
@@ -34,7 +35,7 @@ class Kiosk:
 
     @property
     def spooling(self) -> Spooling:
-        return Spooling(self.book, self.spool, Board(), self)
+        return Spooling(self.book, self.spool, self.board, self)
 
     async def over(self) -> None:
         """No call is ever on."""
@@ -196,6 +197,62 @@ async def test_folders_of_sessions_that_left_go_and_those_that_nobody_knows_stay
     assert not (kiosk.folder / "spool" / session.id).exists()
     assert unknown.exists()
     assert (kiosk.folder / "spool" / waiting.id / "data-1.json").exists()
+
+
+async def lose_book(kiosk: Kiosk) -> Spooling:
+    """Both generations are damaged; the kiosk starts with a new book, and the spool as it was."""
+    await kiosk.book.close()
+    for path in kiosk.folder.glob("book.json*"):
+        path.write_bytes(b"\0" * 300)
+    kiosk.book, kiosk.spool = await open_book(kiosk.folder), Spool(kiosk.folder / "spool")
+    spooling = kiosk.spooling
+    await spooling.adopt()
+    return spooling
+
+
+async def test_files_of_sessions_that_a_new_book_does_not_know_are_given_to_the_desk_and_named_until_then(
+    kiosk: Kiosk,
+) -> None:
+    session = await cancelled(kiosk)
+    first, second = await kiosk.add(session, "data-1"), await kiosk.add(session, "data-2", b"2")
+    spooling = await lose_book(kiosk)
+    assert session.id in kiosk.board.parts["spool"]
+    assert spooling.waits_for_desk
+    assert spooling.find(session.id, first.id) == (kiosk.spool.path(session.id, first), first)
+    await spooling.stored(session.id, first.id, "0" * 64)
+    assert kiosk.spool.path(session.id, first).exists(), "that is not what the desk has"
+    await spooling.stored(session.id, first.id, first.sha256)
+    assert not kiosk.spool.path(session.id, first).exists()
+    assert spooling.find(session.id, first.id) is None
+    await kiosk.restart()
+    spooling = kiosk.spooling
+    await spooling.adopt()
+    assert spooling.find(session.id, first.id) is None, "a restart knows it too"
+    await spooling.stored(session.id, second.id, second.sha256)
+    assert not (kiosk.folder / "spool" / session.id).exists()
+    assert (kiosk.board.parts["spool"], spooling.waits_for_desk) == ("ok", False)
+
+
+async def test_what_has_no_manifest_either_is_kept_and_named(kiosk: Kiosk) -> None:
+    kiosk.spool.folder("s-unknown", "c-1").joinpath("recording-1.mp4").write_bytes(b"film")
+    spooling = await lose_book(kiosk)
+    assert "s-unknown" in kiosk.board.parts["spool"]
+    assert spooling.find("s-unknown", "rec-1") is None
+    assert not spooling.waits_for_desk
+    assert (kiosk.folder / "spool" / "s-unknown" / "c-1" / "recording-1.mp4").exists()
+
+
+async def test_a_receipt_that_the_disk_cannot_note_deletes_nothing(
+    kiosk: Kiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await cancelled(kiosk)
+    artifact = await kiosk.add(session, "data-1")
+    spooling = await lose_book(kiosk)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        await spooling.stored(session.id, artifact.id, artifact.sha256)
+    assert spooling.find(session.id, artifact.id)
+    assert kiosk.spool.path(session.id, artifact).exists()
 
 
 async def test_a_lost_file_settles_the_session_and_a_spool_that_is_away_says_nothing_of_any(kiosk: Kiosk) -> None:
