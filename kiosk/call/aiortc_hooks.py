@@ -114,10 +114,18 @@ class VideoSender:
         """How long what waits here needs to leave."""
         return self._pacer.queue_s
 
-    def follow(self, total_bps: float, loss: float, round_trip_s: float, plan: Plan, gently: bool = False) -> None:
+    def follow(
+        self,
+        total_bps: float,
+        loss: float,
+        round_trip_s: float,
+        plan: Plan,
+        gently: bool = False,
+        room_bps: float = 0.0,
+    ) -> None:
         """What pacing, repair and copies are measured by from now on. gently: no bursts, for stills."""
         self._total_bps, self._loss, self._round_trip_s = total_bps, loss, round_trip_s
-        self._pacer.follow(total_bps, gently)
+        self._pacer.follow(total_bps, gently, room_bps)
         if plan.playout_s != self._plan.playout_s:
             extensions = self._sender._RTCRtpSender__rtp_header_extensions_map
             if isinstance(extensions, OurExtensions):

@@ -165,7 +165,8 @@ class Queue:
         self._next_least_s = min(self._next_least_s, quickest_s)
         self.wait_s = quickest_s - self._least_s
         spread_s = sorted(delays_s)[int(0.9 * (len(delays_s) - 1))] - quickest_s
-        self._follow_jitter(spread_s)
+        if self.wait_s < QUEUE_S:  # else it is the queue that grows
+            self._follow_jitter(spread_s)
         self.calm_since_s = min(self.calm_since_s, now_s) if self.wait_s + spread_s < CALM_WAIT_S else math.inf
         self._give_up_stuck(quickest_s, now_s)
 

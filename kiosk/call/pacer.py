@@ -15,6 +15,7 @@ P = TypeVar("P")
 PACE = 2.5
 """Times the rate: a keyframe spreads over some ten milliseconds (libwebrtc paces with the same factor)."""
 PACE_MIN_BPS = 500_000
+ROOM_SHARE, ROOM_MOST_BPS = 0.8, 25_000_000
 BURST_S = 0.005
 LANES = 3
 REPAIR, PICTURE, COPY = range(LANES)
@@ -33,9 +34,13 @@ class Pacer(Generic[P]):
         self.queued_bytes = 0
         self.expired = 0
 
-    def follow(self, bps: float, gently: bool = False) -> None:
-        """The rate of everything that is sent. gently: nothing is urgent, and the way too thin for any burst."""
-        self.rate_bps = bps if gently else max(PACE * bps, PACE_MIN_BPS)
+    def follow(self, bps: float, gently: bool = False, room_bps: float = 0.0) -> None:
+        """The rate of everything that is sent. gently: nothing is urgent, and the way too thin for any burst.
+
+        room_bps: what the link has been seen to carry at least: a frame that may leave faster is there sooner.
+        """
+        quick = min(ROOM_SHARE * room_bps, ROOM_MOST_BPS)
+        self.rate_bps = bps if gently else max(PACE * bps, PACE_MIN_BPS, quick)
 
     def put(self, lane: int, packet: P, now_s: float) -> None:
         self._lanes[lane].append((now_s, packet))

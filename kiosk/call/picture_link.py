@@ -117,7 +117,9 @@ class PictureLink:
         )
         self._rate.copying = plan.copies == "all"
         if self.sender is not None:
-            self.sender.follow(figures.total_bps, figures.loss, figures.round_trip_s, plan, self._stills)
+            self.sender.follow(
+                figures.total_bps, figures.loss, figures.round_trip_s, plan, self._stills, figures.room_bps
+            )
         if abs(figures.target_bps - self._told_bps) > CHANGED * self._told_bps:
             self._told_bps = figures.target_bps
             self._changed()

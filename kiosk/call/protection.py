@@ -19,6 +19,9 @@ COPY_MIN_BPS = 1_600_000
 """Half of it still is a picture."""
 COPY_MOST_S = 0.03
 """A copy follows its packet within a frame's time."""
+BEARABLE_S = 0.1
+"""Where packet and copy are lost, the picture stands still for a round trip less what was waited for: so long at most,
+which is hardly seen (a freeze, as webrtc-stats counts them, begins at 150 ms more than usual)."""
 DETECT_S = 0.02
 """From a loss to the receiver's asking: it must see a later packet first. And the repair waits its turn here."""
 HARDLY_S = 0.04
@@ -69,7 +72,8 @@ class Protection:
         if copies == "none":
             return 0.0 if jitter_s < HARDLY_S else min(jitter_s, LONGEST_S)
         if copies == "all":
-            return min(round_trip_s + DETECT_S, COPY_MOST_S + jitter_s)
+            bearable_s = round_trip_s + DETECT_S - BEARABLE_S
+            return min(round_trip_s + DETECT_S, LONGEST_S, max(COPY_MOST_S + jitter_s, bearable_s))
         return min(LONGEST_S, round_trip_s + DETECT_S + jitter_s)
 
     def _approach(self, wanted_s: float, passed_s: float) -> None:

@@ -53,6 +53,7 @@ class Figures:
     acknowledged_bps: int = 0
     queue_s: float = 0.0
     jitter_s: float = 0.0
+    room_bps: int = 0
     hopeless: bool = False
 
 
@@ -86,6 +87,7 @@ class LinkRate:
             acknowledged_bps=int(seen.acknowledged_bps or 0) if seen else 0,
             queue_s=seen.queue_s if seen else 0.0,
             jitter_s=seen.jitter_s if seen else 0.0,
+            room_bps=int(seen.room_bps or 0) if seen else 0,
             hopeless=self._hope.hopeless,
         )
 

@@ -137,7 +137,7 @@ class Simulation:
     def _hear(self, report: Report) -> None:
         self.rate.arrived(self._log.reported(report), self.now_s)
         figures = self.rate.figures
-        self._pacer.follow(figures.total_bps)
+        self._pacer.follow(figures.total_bps, room_bps=figures.room_bps)
         self.rate.spends(SOUND_BPS / max(figures.total_bps, 1))
         self.samples.append(Sample(self.now_s, figures.total_bps, self._delay_s, self._sent, self._lost))
 
