@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from msgspec.structs import replace
 
@@ -17,11 +17,11 @@ from kiosk.call import snapshot
 from kiosk.call.author import Author
 from kiosk.call.snapshot import SnapshotState
 from kiosk.call.strokes import WireIds
-from kiosk.errors import DeviceTrouble, Full, StoreTrouble, WrongState
+from kiosk.errors import DeviceTrouble, Full, Malformed, StoreTrouble, WrongState
 from kiosk.hw.ports import Still
 from kiosk.session.record import Artifact
 from kiosk.wire import channel
-from kiosk.wire.channel import Edit, SnapshotClose, SnapshotOpen, Undo
+from kiosk.wire.channel import Edit, EditDelete, SnapshotClose, SnapshotOpen, Undo
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,15 @@ STILL_S = 8.0
 """So long a camera may take for a photograph."""
 SAVE_SOON_S = 1.0
 
-Say = Callable[[SnapshotOpen | SnapshotClose | Edit | Undo | channel.Trouble | bytes], None]
+Told = SnapshotOpen | SnapshotClose | Edit | Undo | channel.Trouble | bytes
+
+
+class Say(Protocol):
+    def __call__(self, event: Told, *, captured_s: float | None = None) -> None: ...
+
+
+_POINTS = {"arrow": 2, "box": 2, "text": 1, "step": 1}
+"""So many points has an edit made with this tool; a pen line has any number."""
 
 
 class Album:
@@ -51,8 +59,7 @@ class Album:
         self._folder = folder
         self._taken = 0
         self._taking = False
-        self._ids = WireIds()
-        self._owners: dict[str, str] = {}  # edit -> author
+        self._edits = _Edits()
         self.open: SnapshotState | None = None
 
     async def __aenter__(self) -> Self:
@@ -65,8 +72,10 @@ class Album:
         """What is unsaved is saved."""
         await self._saver.__aexit__(kind, error, trace)
 
-    async def take(self, author: Author) -> None:
+    async def take(self, author: Author, seen_s: float | None = None) -> None:
         """Opens a full-resolution picture for everybody; nothing while another is just being taken.
+
+        seen_s: when the picture was captured that made the author press.
 
         Raises:
             WrongState: one is open. Full: there were fifty. DeviceTrouble: the camera gives none.
@@ -88,7 +97,7 @@ class Album:
         self.open = SnapshotState(f"snap-{secrets.token_hex(4)}", self._saver.number(number), author.name, still)
         self._saver.save(self.open, at_once=True)
         for message in snapshot.messages(self.open):
-            self._say(message)
+            self._say(message, captured_s=seen_s)
 
     async def _photograph(self) -> Still:
         try:
@@ -98,34 +107,45 @@ class Album:
             raise DeviceTrouble("The camera gave no picture in time.") from error
 
     def edit(self, author: Author, event: Edit) -> None:
-        """One edit more, told to all in the order that counts. One that is there already is only told again.
+        """One edit more, told to all in the order that counts. One that comes again is only answered again: told, or
+        where it was taken away meanwhile, told to be gone.
 
         Raises:
-            WrongState: the picture is not open (any more). Full: it takes no more edits.
+            WrongState: the picture is not open (any more). Full: it takes no more edits. Malformed: not so many points
+            as the tool needs, or a text without letters.
         """
         state = self._opened(event.snapshot)
-        wire = self._ids.find(author.id, event.id)
-        known = next((e for e in state.edits if e.id == wire), None)
-        if known is not None:
-            self._say(known)
+        known = self._edits.known(author, event.id)
+        if known:
+            there = next((e for e in state.edits if e.id == known), None)
+            self._say(there or Undo(snapshot=state.id, id=known))
             return
+        event = _checked(event)
         if len(state.edits) >= snapshot.MOST_EDITS:
             raise Full(f"A picture takes {snapshot.MOST_EDITS} edits at most; take another.")
-        wire = self._ids.give(author.id, event.id)
-        edit = replace(event, id=wire, by=author.name, colour=author.colour)
-        self._owners[wire] = author.id
+        n = 1 + max((e.n for e in state.edits), default=0) if event.tool == "step" else 0
+        edit = replace(event, id=self._edits.give(author, event.id), by=author.name, colour=author.colour, n=n)
         self._now(state.with_edit(edit))
         self._say(edit)
 
     def undo(self, author: Author, event: Undo) -> None:
-        """Takes back the author's own newest edit, if there is one. Raises WrongState."""
+        """Takes back the author's own newest edit; says so where there is none. Raises WrongState."""
         state = self._opened(event.snapshot)
-        own = [e.id for e in state.edits if self._owners.get(e.id) == author.id]
-        if not own:
-            return
-        self._ids.free(own[-1])
-        self._now(state.without(own[-1]))
-        self._say(Undo(snapshot=state.id, id=own[-1]))
+        done = self._edits.undone(author, event.op)
+        if done is None:
+            own = [e.id for e in state.edits if self._edits.owner(e.id) == author.owner]
+            if not own and not event.op:
+                return
+            done = own[-1] if own else ""
+            self._edits.note_undone(author, event.op, done)
+            self._now(state.without(done))
+        self._say(Undo(snapshot=state.id, id=done, op=event.op))
+
+    def delete(self, event: EditDelete) -> None:
+        """Takes an edit away, whoever made it: as with marks, all of them are everybody's. Raises WrongState."""
+        state = self._opened(event.snapshot)
+        self._now(state.without(event.id))
+        self._say(Undo(snapshot=state.id, id=event.id))
 
     def close(self) -> None:
         """Back to live; nothing where live is on: both sides may press at once."""
@@ -133,7 +153,7 @@ class Album:
             return
         self._saver.hurry()
         self.open = None
-        self._ids, self._owners = WireIds(), {}
+        self._edits = _Edits()
         self._say(SnapshotClose())
 
     def _opened(self, snapshot_id: str) -> SnapshotState:
@@ -144,6 +164,44 @@ class Album:
     def _now(self, state: SnapshotState) -> None:
         self.open = state
         self._saver.save(state)
+
+
+def _checked(event: Edit) -> Edit:
+    """Raises Malformed."""
+    wanted = _POINTS.get(event.tool)
+    if wanted is not None and len(event.points) != wanted:
+        raise Malformed(f"the tool {event.tool} needs {wanted} points")
+    text = " ".join("".join(c if c.isprintable() else " " for c in event.text).split()) if event.tool == "text" else ""
+    if event.tool == "text" and not text:
+        raise Malformed("a text needs letters")
+    return replace(event, text=text)
+
+
+class _Edits:
+    """Whose the edits of one picture are, and which wishes were carried out: what comes again counts once."""
+
+    def __init__(self) -> None:
+        self._ids = WireIds()
+        self._owners: dict[str, str] = {}  # edit -> owner
+        self._undone: dict[tuple[str, str], str] = {}  # (owner, op) -> edit
+
+    def known(self, author: Author, own: str) -> str:
+        return self._ids.find(author.owner, own) or ""
+
+    def give(self, author: Author, own: str) -> str:
+        wire = self._ids.give(author.owner, own)
+        self._owners[wire] = author.owner
+        return wire
+
+    def owner(self, wire: str) -> str:
+        return self._owners.get(wire, "")
+
+    def undone(self, author: Author, op: str) -> str | None:
+        return self._undone.get((author.owner, op)) if op else None
+
+    def note_undone(self, author: Author, op: str, wire: str) -> None:
+        if op and len(self._undone) < 2 * snapshot.MOST_EDITS:
+            self._undone[author.owner, op] = wire
 
 
 class _Saver:

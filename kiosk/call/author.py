@@ -20,11 +20,20 @@ stand beside them everywhere, so colour is never the only sign.
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """One who draws: a participant (`id` is its peer) or the code user (`id` is KIOSK_ID)."""
+    """One who draws: a participant (`id` is its peer) or the code user (`id` is KIOSK_ID).
+
+    person: who that is, also under another peer; empty where only the id is known.
+    """
 
     id: str
     name: str
     colour: str
+    person: str = ""
+
+    @property
+    def owner(self) -> str:
+        """Whose the edits of a snapshot are, over reconnects."""
+        return self.person or self.id
 
 
 def code_user(name: str = "") -> Author:

@@ -61,8 +61,8 @@ CLOSE_LIMIT_S = 1.5
 
 Tell = Callable[[Struct | bytes, Author | None], None]
 """(event or binary chunk, author to leave out or None): to all participants with an events channel."""
-TellPoses = Callable[[float, tuple[channel.MarkPose, ...]], None]
-"""(captured_s of the frame, marks): to all, each with its own name for the frame."""
+TellPoses = Callable[[float, tuple[channel.MarkPose, ...], channel.Motion | None], None]
+"""(captured_s of the frame, marks, the scene's motion): to all, each with its own name for the frame."""
 
 
 class Tools(Device, Protocol):
@@ -251,7 +251,7 @@ class Call:
         return Participant(
             peer,
             person,
-            Author(peer, person.name, colour),
+            Author(peer, person.name, colour, person.id),
             host=self,
             relay=self._relay,
             mixer=self._mixer,
@@ -351,10 +351,12 @@ class Call:
             if leave_out is None or participant.peer != leave_out.id:
                 participant.channels.tell(data)
 
-    def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
-        """Where the marks are in the frame captured at `captured_s`."""
+    def tell_poses(
+        self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
+    ) -> None:
+        """Where the marks are in the frame captured at `captured_s`, and how the scene lies in it."""
         for participant in self._participants.values():
-            participant.tell_poses(captured_s, marks)
+            participant.tell_poses(captured_s, marks, motion)
 
     def _tell_people(self) -> None:
         self.tell(self._people_event())

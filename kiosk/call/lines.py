@@ -11,10 +11,13 @@ from kiosk.wire.channel import (
     Mark,
     MarkGone,
     MarkPose,
+    Motion,
+    Pointer,
     SnapshotClose,
     SnapshotOpen,
     StrokeBegin,
     StrokeEnd,
+    StrokePin,
     StrokePoints,
     Undo,
 )
@@ -22,6 +25,7 @@ from kiosk.wire.channel import (
 
 class PosesAt(Struct, frozen=True, tag_field="kind", tag="poses"):
     marks: tuple[MarkPose, ...]
+    motion: Motion | None = None
 
 
 class Person(Struct, frozen=True, tag_field="kind", tag="person"):
@@ -43,6 +47,8 @@ What = (
     StrokeBegin
     | StrokePoints
     | StrokeEnd
+    | StrokePin
+    | Pointer
     | Edit
     | Undo
     | SnapshotOpen

@@ -242,10 +242,12 @@ class Participant:
         """20 ms of what it is to hear, as Opus; None where that is still silence."""
         self.sound.track.put(packet)
 
-    def tell_poses(self, captured_s: float, marks: tuple[channel.MarkPose, ...]) -> None:
+    def tell_poses(
+        self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
+    ) -> None:
         t = self._picture.to_wire(captured_s)
         if t is not None:
-            self.channels.tell_poses(channel.Poses(t=t, marks=marks))
+            self.channels.tell_poses(channel.Poses(t=t, marks=marks, motion=motion))
 
     def captured_s(self, t: int | None) -> float | None:
         """When the frame was captured that reached this participant with the RTP timestamp `t`; None if unknown."""

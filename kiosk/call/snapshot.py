@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
-from typing import cast
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from kiosk import disk
+from kiosk.call import layers
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import Still
 from kiosk.session.record import Artifact, ArtifactKind
@@ -25,10 +22,6 @@ MOST_EDITS = 500
 MOST_SNAPSHOTS = 50
 CHUNK_BYTES = 12_000
 ID_BYTES, INDEX_BYTES = 16, 4
-PEN_SHARE = 0.004
-"""The pen's width as a share of the still's width."""
-OUTLINE_SHARE = 0.0018
-"""Dark rim on either side of a line: colours stay visible on a ground of the same colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +117,7 @@ def write_whole(path: Path, data: bytes) -> None:
 def to_svg(state: SnapshotState) -> str:
     """One group per edit, in order, over the original that lies beside it; the viewBox counts px of the original."""
     width, height = state.still.width, state.still.height
-    groups = "\n".join(_group(edit, width, height) for edit in state.edits)
+    groups = "\n".join(layers.group(edit, width, height) for edit in state.edits)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">\n'
         f'<image href="snapshot-{state.number}.jpg" width="{width}" height="{height}"/>\n'
@@ -132,51 +125,10 @@ def to_svg(state: SnapshotState) -> str:
     )
 
 
-def _group(edit: Edit, width: int, height: int) -> str:
-    points = " ".join(f"{x * width:.1f},{y * height:.1f}" for x, y in _drawable(edit))
-    pen, rim = PEN_SHARE * width, OUTLINE_SHARE * width
-    line = f'<polyline points="{points}" stroke-linecap="round" stroke-linejoin="round" fill="none" '
-    author = escape(edit.by, quote=True)
-    return (
-        f'<g id="{edit.id}" data-author="{author}"><title>{author}</title>'
-        f'{line}stroke="#101418" stroke-opacity="0.75" stroke-width="{pen + 2 * rim:.1f}"/>'
-        f'{line}stroke="{edit.colour}" stroke-width="{pen:.1f}"/></g>'
-    )
-
-
-def _drawable(edit: Edit) -> tuple[tuple[float, float], ...]:
-    """A single point is drawn as a dot: a line to itself."""
-    return edit.points if len(edit.points) > 1 else edit.points * 2
-
-
 def flatten(state: SnapshotState) -> bytes | None:
     """Original and edits in one JPEG; None where the still is no JPEG that OpenCV reads."""
-    data = np.frombuffer(state.still.jpeg, np.uint8)
-    try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:  # empty, or larger than OpenCV takes
+    canvas = layers.decoded(state.still.jpeg)
+    if canvas is None:
         return None
-    if picture is None:
-        return None
-    canvas = cast(NDArray[np.uint8], picture)
-    width = canvas.shape[1]
-    pen, rim = max(2, round(PEN_SHARE * width)), max(1, round(OUTLINE_SHARE * width))
-    for edit in state.edits:
-        _draw(canvas, edit, (20, 24, 16), pen + 2 * rim)
-        _draw(canvas, edit, _bgr(edit.colour), pen)
-    written, jpeg = cv2.imencode(".jpg", canvas, (cv2.IMWRITE_JPEG_QUALITY, 90))
+    written, jpeg = cv2.imencode(".jpg", layers.draw(canvas, state.edits), (cv2.IMWRITE_JPEG_QUALITY, 90))
     return jpeg.tobytes() if written else None
-
-
-_SUBPIXEL_BITS = 4
-
-
-def _draw(canvas: NDArray[np.uint8], edit: Edit, colour: tuple[int, int, int], thickness: int) -> None:
-    height, width = canvas.shape[:2]
-    points = np.array(_drawable(edit)) * (width, height) - 0.5
-    fixed = np.round(points * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    cv2.polylines(canvas, [fixed], False, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-
-
-def _bgr(colour: str) -> tuple[int, int, int]:
-    return int(colour[5:7], 16), int(colour[3:5], 16), int(colour[1:3], 16)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 from kiosk.call.author import Author
 from kiosk.errors import Full, Malformed
-from kiosk.wire.channel import MAX_POINTS, Point, Pointer, StrokeBegin, StrokeEnd, StrokePoints
+from kiosk.wire.channel import MAX_POINTS, Matrix, Point, Pointer, StrokeBegin, StrokeEnd, StrokePin, StrokePoints
 from kiosk.wire.overlay import PointerShape, Points, StrokeShape
 
 MOST_STROKES = 32
 MOST_POINTS = 5000
+LET_GO_S = 0.5
+"""How long a pinned stroke takes to fade once its scene is lost."""
 
 
 class WireIds:
@@ -46,9 +48,18 @@ class _Stroke:
     id: str
     author: Author
     fade_s: float
+    pinned: bool = False
+    pin: StrokePin | None = None
     points: list[Point] = field(default_factory=list)
     ended_s: float | None = None
+    _carried: Matrix | None = None
     _shape: StrokeShape | None = None
+
+    def carry(self, motion: Matrix) -> None:
+        """The scene lies so in the newest frame (channel.Motion, of the pin's anchor)."""
+        if self.pin is not None:
+            self._carried = product(motion, self.pin.matrix)
+            self._shape = None
 
     def add(self, points: tuple[Point, ...]) -> None:
         self.points.extend(points)
@@ -58,6 +69,12 @@ class _Stroke:
         self.ended_s = now_s
         self._shape = None
 
+    def let_go(self, now_s: float) -> None:
+        """It is not known any more where it belongs: no pin, and gone soon."""
+        left_s = self.fade_s if self.ended_s is None else self.ended_s + self.fade_s - now_s
+        self.pinned, self.pin, self.fade_s = False, None, max(0.0, min(LET_GO_S, left_s))
+        self.end(now_s)
+
     def gone(self, now_s: float) -> bool:
         return self.ended_s is not None and now_s >= self.ended_s + self.fade_s
 
@@ -65,8 +82,16 @@ class _Stroke:
         """The same object as long as nothing has changed: painters may compare by identity."""
         if self._shape is None:
             by, colour = self.author.name, self.author.colour
-            self._shape = StrokeShape(self.id, by, colour, tuple(self.points), self.ended_s, self.fade_s)
+            self._shape = StrokeShape(self.id, by, colour, tuple(self.points), self.ended_s, self.fade_s, self._carried)
         return self._shape
+
+
+def product(a: Matrix, b: Matrix) -> Matrix:
+    """Does `b` first."""
+    rows, columns = (a[0:3], a[3:6], a[6:9]), (b[0::3], b[1::3], b[2::3])
+    values = [sum(x * y for x, y in zip(row, column, strict=True)) for row in rows for column in columns]
+    m0, m1, m2, m3, m4, m5, m6, m7, m8 = (round(v / (values[8] or 1.0), 7) for v in values)
+    return m0, m1, m2, m3, m4, m5, m6, m7, m8
 
 
 class Strokes:
@@ -86,10 +111,33 @@ class Strokes:
         if self._drawn(author, event.id) is not None:
             raise Malformed(f"stroke {event.id} is being drawn already")
         wire = self._ids.give(author.id, event.id)
-        stroke = _Stroke(wire, author, self._fade_s)
+        stroke = _Stroke(wire, author, self._fade_s, event.pinned)
         stroke.add((event.at,))
         self._strokes[wire] = stroke
-        return StrokeBegin(id=wire, at=event.at, by=author.name, colour=author.colour)
+        return StrokeBegin(id=wire, at=event.at, pinned=event.pinned, by=author.name, colour=author.colour)
+
+    def pin(self, id_: str, anchor: int, matrix: Matrix) -> StrokePin | None:
+        """The tracker holds the stroke; what to tell."""
+        stroke = self._strokes.get(id_)
+        if stroke is None:
+            return None
+        stroke.pin = StrokePin(id=id_, anchor=anchor, matrix=matrix)
+        return stroke.pin
+
+    def scene(self, anchor: int, motion: Matrix | None, now_s: float) -> tuple[StrokeEnd, ...]:
+        """How the scene lies in the newest frame. What is pinned to another anchor is let go of: it fades quickly."""
+        lost = [s for s in self._strokes.values() if s.pin is not None and s.pin.anchor != anchor]
+        for stroke in lost:
+            stroke.let_go(now_s)
+        for stroke in self._strokes.values():
+            if motion is not None:
+                stroke.carry(motion)
+        return tuple(StrokeEnd(id=s.id, fade_s=s.fade_s) for s in lost)
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The ids of those that the tracker holds, or is to hold."""
+        return frozenset(s.id for s in self._strokes.values() if s.pinned)
 
     def extend(self, author: Author, event: StrokePoints) -> StrokePoints | None:
         """What to tell; None for a stroke that is not being drawn: its refusal was told when it began.
@@ -141,7 +189,7 @@ class Strokes:
     def pointers(self) -> tuple[PointerShape, ...]:
         return tuple(self._pointers.values())
 
-    def replay(self, now_s: float) -> tuple[StrokeBegin | StrokePoints | StrokeEnd, ...]:
+    def replay(self, now_s: float) -> tuple[Replayed, ...]:
         """What is on the picture, as if it were just being drawn; what is fading fades for the time it has left."""
         return tuple(event for stroke in self._strokes.values() for event in _replay(stroke, now_s))
 
@@ -151,11 +199,15 @@ class Strokes:
         return stroke if stroke is not None and stroke.ended_s is None else None
 
 
-def _replay(stroke: _Stroke, now_s: float) -> list[StrokeBegin | StrokePoints | StrokeEnd]:
+Replayed = StrokeBegin | StrokePoints | StrokePin | StrokeEnd
+
+
+def _replay(stroke: _Stroke, now_s: float) -> list[Replayed]:
     points: Points = tuple(stroke.points)
     by, colour = stroke.author.name, stroke.author.colour
-    events: list[StrokeBegin | StrokePoints | StrokeEnd] = [
-        StrokeBegin(id=stroke.id, at=points[0], by=by, colour=colour)
+    events: list[Replayed] = [
+        StrokeBegin(id=stroke.id, at=points[0], pinned=stroke.pinned, by=by, colour=colour),
+        *([stroke.pin] if stroke.pin else []),
     ]
     events += [StrokePoints(id=stroke.id, points=points[k : k + MAX_POINTS]) for k in range(1, len(points), MAX_POINTS)]
     if stroke.ended_s is not None:

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from kiosk.call.album import SAVE_SOON_S, Album
-from kiosk.call.author import Author
+from kiosk.call.author import KIOSK_ID, Author
 from kiosk.call.mark_board import MarkBoard
 from kiosk.call.snapshot import SnapshotState, messages
 from kiosk.call.strokes import Strokes
 from kiosk.call.timeline import Person, PosesAt, TimelineSink, What
-from kiosk.call.tracker import Report, Tracker
+from kiosk.call.tracker import Pin, Report, Tracker, Unpin
 from kiosk.config import CallSettings
 from kiosk.errors import DeviceTrouble, Full
 from kiosk.hw.ports import Picture, Still
@@ -26,11 +26,13 @@ from kiosk.session.record import Artifact
 from kiosk.wire import channel
 from kiosk.wire.channel import (
     Edit,
+    EditDelete,
     FromKiosk,
     FromParticipant,
     MarkCreate,
     MarkPose,
     MarkRemove,
+    Motion,
     Pointer,
     SnapshotClose,
     SnapshotTake,
@@ -43,15 +45,15 @@ from kiosk.wire.overlay import Overlay
 
 Told = FromKiosk | bytes
 Tell = Callable[[Told, Author | None], None]
-TellPoses = Callable[[float, tuple[MarkPose, ...]], None]
+TellPoses = Callable[[float, tuple[MarkPose, ...], Motion | None], None]
 
 
 class Tools:
     """The tools of one call.
 
-    tell: to every participant but the author given. tell_poses: capture time and poses of one frame. changed: the
-    display has something new to draw. artifact: a file is whole on disk, or has changed (same id). takes_a_snapshot:
-    whether the session's document has room for the files of one more.
+    tell: to every participant but the author given. tell_poses: capture time, poses and motion of one frame.
+    changed: the display has something new to draw. artifact: a file is whole on disk, or has changed (same id).
+    takes_a_snapshot: whether the session's document has room for the files of one more.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Tools:
         self._takes_a_snapshot = takes_a_snapshot
         self._now = now
         self._newest_s = 0.0
+        self._pinned: frozenset[str] = frozenset()
         self._strokes = Strokes(settings.fade_s)
         self._marks = MarkBoard()
         self._tracker = Tracker(self._tracked, self._tracker_failed)
@@ -127,6 +130,8 @@ class Tools:
         Raises:
             Trouble: Full, Malformed, WrongState or DeviceTrouble; then nothing has changed.
         """
+        if captured_s is None and author.id == KIOSK_ID and self._newest_s:
+            captured_s = self._newest_s  # what the display shows
         match event:
             case StrokeBegin() | StrokePoints() | StrokeEnd() | Pointer():
                 self._draw(author, event, captured_s)
@@ -135,11 +140,13 @@ class Tools:
             case SnapshotTake():
                 if not self._takes_a_snapshot():
                     raise Full("This session holds as many files as can be told; please begin a new one for more.")
-                await self._album.take(author)
+                await self._album.take(author, captured_s)
             case Edit():
                 self._album.edit(author, event)
             case Undo():
                 self._album.undo(author, event)
+            case EditDelete():
+                self._album.delete(event)
             case SnapshotClose():
                 self._album.close()
             case _:
@@ -151,13 +158,21 @@ class Tools:
         now_s = self._now()
         match event:
             case StrokeBegin():
-                self._say(self._strokes.begin(author, event, now_s), author, captured_s)
+                told = self._strokes.begin(author, event, now_s)
+                self._say(told, author, captured_s)
+                self._pin(told, captured_s)
             case StrokePoints():
                 self._extend(author, event, captured_s)
             case StrokeEnd():
                 self._end(author, event.id, captured_s)
             case Pointer():
-                self._say(self._strokes.point(author, event), author)
+                self._say(self._strokes.point(author, event), author, captured_s)
+
+    def _pin(self, stroke: StrokeBegin, captured_s: float | None) -> None:
+        """Where the tracker does not work the stroke lies still in the picture, as others do."""
+        if stroke.pinned and self._tracker.works:
+            self._pinned |= {stroke.id}
+            self._tracker.order(Pin(stroke.id, captured_s))
 
     def _extend(self, author: Author, event: StrokePoints, captured_s: float | None) -> None:
         try:
@@ -212,10 +227,25 @@ class Tools:
         news, poses = self._marks.report(report)
         for event in news:
             self._say(event, captured_s=report.captured_s)
-        if poses:
-            self._tell_poses(report.captured_s, poses)
-            self._write(PosesAt(poses), report.captured_s)
+        motion = self._carry(report)
+        if poses or motion:
+            self._tell_poses(report.captured_s, poses, motion)
+            self._write(PosesAt(poses, motion), report.captured_s)
         self._changed()
+
+    def _carry(self, report: Report) -> Motion | None:
+        """Pinned strokes follow the scene; what has faded need not be followed any more."""
+        for pinned in report.pinned:
+            told = self._strokes.pin(pinned.id, pinned.anchor, pinned.matrix)
+            if told is not None:
+                self._say(told, captured_s=report.captured_s)
+        if self._pinned:
+            for end in self._strokes.scene(report.anchor, report.motion, self._now()):
+                self._say(end, captured_s=report.captured_s)
+        gone, self._pinned = self._pinned - self._strokes.pinned, self._pinned & self._strokes.pinned
+        for id_ in sorted(gone):
+            self._tracker.order(Unpin(id_))
+        return None if report.motion is None else Motion(report.anchor, report.motion)
 
     def _tracker_failed(self) -> None:
         for gone in self._marks.clear("The tracker has failed."):

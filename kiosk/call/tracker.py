@@ -1,7 +1,7 @@
-"""All marks of a call, in a thread of their own.
+"""All marks of a call, and what is pinned to the scene, in a thread of their own.
 
 The loop hands over the newest picture and what is wanted, the thread hands back a `Report`; nothing else is shared.
-While there is no mark the thread does nothing but keep the ring of small grey frames.
+While there is neither the thread does nothing but keep the ring of small grey frames.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from kiosk.call.frames import GreyFrame, Ring
 from kiosk.call.marks import MarkTracker, NothingToHold, Seen
 from kiosk.call.poses import Points
 from kiosk.call.scene_motion import SceneMotion
+from kiosk.call.scene_pins import Pinned, ScenePins
 from kiosk.hw.ports import Picture
 from kiosk.mailbox import Slot
-from kiosk.wire.channel import MarkPose
+from kiosk.wire.channel import MarkPose, Matrix
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +49,36 @@ class Drop:
     id: str
 
 
-Order = Make | Drop
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Pin a stroke to the scene, as it lay in the frame captured at `captured_s` (None: the newest)."""
+
+    id: str
+    captured_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpin:
+    id: str
+
+
+Order = Make | Drop | Pin | Unpin
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Where the marks are in the frame captured at `captured_s`; `refused` could not be made: id and sentence."""
+    """Where the marks are in the frame captured at `captured_s`; `refused` could not be made: id and sentence.
+
+    anchor, motion: how the scene lies in this frame, for what is pinned to it (channel.Motion); motion is None where
+    that is not known, or nothing is pinned. pinned: those that are so from now on.
+    """
 
     captured_s: float
     poses: tuple[MarkPose, ...]
     refused: tuple[tuple[str, str], ...] = ()
+    anchor: int = 0
+    motion: Matrix | None = None
+    pinned: tuple[Pinned, ...] = ()
 
 
 class Tracker:
@@ -126,6 +147,7 @@ class Bench:
         self._ring = Ring()
         self._scene: SceneMotion | None = None
         self._marks: dict[str, MarkTracker] = {}
+        self._pins = ScenePins()
 
     def step(self, picture: Picture, orders: Iterable[Order] = ()) -> Report | None:
         """The report for this picture; None while there is nothing to report on."""
@@ -133,25 +155,44 @@ class Bench:
         self._ring.push(frame)
         seen = self._follow(frame)
         refused: list[tuple[str, str]] = []
+        pinned: list[Pinned] = []
         for order in orders:
-            self._carry_out(order, seen, refused)
-        if not self._marks:
+            if isinstance(order, Pin):
+                pinned += self._pin(order, frame)
+            else:
+                self._carry_out(order, seen, refused)
+        if not self._marks and not self._pins:
             self._scene = None
-        if not seen and not refused:
+            self._pins.stop()
+        if not seen and not refused and not self._pins:
             return None
         told = tuple(_told(mark, s, frame) for mark, s in seen.items() if mark in self._marks)
-        return Report(frame.captured_s, told, tuple(refused))
+        motion = self._pins.motion(frame) if self._pins else None
+        return Report(frame.captured_s, told, tuple(refused), self._pins.anchor, motion, tuple(pinned))
 
     def _follow(self, frame: GreyFrame) -> dict[str, Seen]:
         if self._scene is None:
             return {}
         motion = self._scene.step(frame)
+        self._pins.step(frame, motion)
         return {id_: mark.step(frame, motion) for id_, mark in self._marks.items()}
 
-    def _carry_out(self, order: Order, seen: dict[str, Seen], refused: list[tuple[str, str]]) -> None:
+    def _pin(self, order: Pin, frame: GreyFrame) -> list[Pinned]:
+        """Empty where the scene cannot be followed: the stroke stays where it is in the picture."""
+        if self._scene is None:
+            self._scene = SceneMotion()
+            self._scene.step(frame)
+        self._pins.ready(frame)
+        first, *later = self._ring.since(order.captured_s)
+        pinned = self._pins.pin(order.id, [first, *_thinned(later)])
+        return [pinned] if pinned else []
+
+    def _carry_out(self, order: Make | Drop | Unpin, seen: dict[str, Seen], refused: list[tuple[str, str]]) -> None:
         match order:
             case Drop(id_):
                 self._marks.pop(id_, None)
+            case Unpin(id_):
+                self._pins.drop(id_)
             case Make():
                 try:
                     seen[order.id] = self._make(order)

@@ -19,6 +19,9 @@ Point = tuple[Coordinate, Coordinate]
 RtpTime = Annotated[int, Meta(ge=0, lt=2**32)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$")]
 MarkState = Literal["tracked", "unsure", "lost"]
+EditTool = Literal["pen", "arrow", "box", "text", "step"]
+Matrix = tuple[float, float, float, float, float, float, float, float, float]
+"""A homography by rows: maps (x, y, 1), points in 0..1 of a frame, to another frame's."""
 
 MAX_POINTS = 200
 """Points of one message; a stroke is streamed in many."""
@@ -32,16 +35,22 @@ class _Event(Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=
 
 
 class StrokeBegin(_Event, tag="stroke-begin", frozen=True, kw_only=True):
+    """The pen is down. pinned: the scene's motion carries the stroke along (StrokePin, Poses.motion)."""
+
     id: Id
     at: Point
     t: RtpTime | None = None
+    pinned: bool = False
     by: Text = ""
     colour: Colour = "#ffffff"
 
 
 class StrokePoints(_Event, tag="stroke-points", frozen=True, kw_only=True):
+    """The stroke goes on. Of a pinned one, points are given where they would lie in the frame it began on."""
+
     id: Id
     points: Annotated[tuple[Point, ...], Meta(max_length=MAX_POINTS)]
+    t: RtpTime | None = None
 
 
 class StrokeEnd(_Event, tag="stroke-end", frozen=True, kw_only=True):
@@ -49,31 +58,45 @@ class StrokeEnd(_Event, tag="stroke-end", frozen=True, kw_only=True):
 
     id: Id
     fade_s: float = 4.0
+    t: RtpTime | None = None
 
 
 class Pointer(_Event, tag="pointer", frozen=True, kw_only=True):
     """A pointer without a trace; `at` None takes it away."""
 
     at: Point | None = None
+    t: RtpTime | None = None
     by: Text = ""
     colour: Colour = "#ffffff"
 
 
 class Edit(_Event, tag="edit", frozen=True, kw_only=True):
-    """One pen line on the snapshot that is open. The kiosk orders them and fills in `by` and `colour`."""
+    """One edit of the snapshot that is open. The kiosk orders them and fills in `by`, `colour` and `n`.
+
+    points: of a pen line all of them; of an arrow tail and tip; of a box two opposite corners; of a text the left end
+    of its first line's top; of a numbered step its middle. n: the step's number. An edit that comes again (after a lost
+    link) counts once; telling it to everybody acknowledges it.
+    """
 
     id: Id
     snapshot: Id
     points: Annotated[tuple[Point, ...], Meta(min_length=1, max_length=1000)]
+    tool: EditTool = "pen"
+    text: Annotated[str, Meta(max_length=80)] = ""
+    n: Annotated[int, Meta(ge=0)] = 0
     by: Text = ""
     colour: Colour = "#ffffff"
 
 
 class Undo(_Event, tag="undo", frozen=True, kw_only=True):
-    """From a participant: take back my newest edit. From the kiosk: `id` is gone."""
+    """From a participant: take back my newest edit. From the kiosk: `id` is gone ("": there was nothing to take back).
+
+    op: names this wish: one that comes again is answered again and carried out once.
+    """
 
     snapshot: Id
     id: str = ""
+    op: Annotated[str, Meta(pattern=r"^[a-z0-9-]{0,40}$")] = ""
 
 
 class SnapshotClose(_Event, tag="snapshot-close", frozen=True, kw_only=True):
@@ -110,7 +133,16 @@ class MarkRemove(_Event, tag="mark-remove", frozen=True, kw_only=True):
     id: Id
 
 
+class EditDelete(_Event, tag="edit-delete", frozen=True, kw_only=True):
+    """Take this edit away, whoever made it; the kiosk answers everybody with Undo, for one that is gone already too."""
+
+    snapshot: Id
+    id: Id
+
+
 class SnapshotTake(_Event, tag="snapshot-take", frozen=True, kw_only=True):
+    """A photograph now. `t` names the picture that was seen: where the snapshot stands in the recorded timeline."""
+
     t: RtpTime | None = None
 
 
@@ -146,6 +178,15 @@ class Hello(_Event, tag="hello", frozen=True, kw_only=True):
     colour: Colour
     session: Id
     call: Id
+
+
+class StrokePin(_Event, tag="stroke-pin", frozen=True, kw_only=True):
+    """A pinned stroke is held: in a frame whose Poses.motion has the same `anchor`, it lies where that motion puts what
+    `matrix` makes of its points. Where the scene was lost the stroke ends and fades quickly."""
+
+    id: Id
+    anchor: int
+    matrix: Matrix
 
 
 class Mark(_Event, tag="mark", frozen=True, kw_only=True):
@@ -241,6 +282,7 @@ FromParticipant = (
     | Heartbeat
     | MarkCreate
     | MarkRemove
+    | EditDelete
     | SnapshotTake
     | Mute
     | CameraOn
@@ -257,6 +299,7 @@ FromKiosk = (
     | SnapshotClose
     | Heartbeat
     | Hello
+    | StrokePin
     | Mark
     | MarkGone
     | SnapshotOpen
@@ -278,8 +321,19 @@ class MarkPose(Struct, frozen=True):
     state: MarkState
 
 
-class Poses(Struct, frozen=True):
-    """On `poses`, once for each tracked frame. Coordinates may lie outside 0..1 where a mark has left the picture."""
+class Motion(Struct, frozen=True):
+    """How the scene lies in this frame: from the coordinates of the frame that `anchor` stands for to this one's."""
+
+    anchor: int
+    matrix: Matrix
+
+
+class Poses(Struct, frozen=True, omit_defaults=True):
+    """On `poses`, once for each tracked frame. Coordinates may lie outside 0..1 where a mark has left the picture.
+
+    motion: while strokes are pinned to the scene.
+    """
 
     t: RtpTime
     marks: tuple[MarkPose, ...]
+    motion: Motion | None = None

@@ -127,11 +127,14 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
 
 FROM_PARTICIPANT: tuple[channel.FromParticipant, ...] = (
     channel.StrokeBegin(id="p-1", at=(0.25, 0.5), t=SECOND),
-    channel.StrokePoints(id="p-1", points=((0.26, 0.5), (0.27, 0.51))),
-    channel.StrokeEnd(id="p-1"),
-    channel.Pointer(at=(0.5, 0.5)),
+    channel.StrokeBegin(id="p-2", at=(0.25, 0.5), t=SECOND, pinned=True),
+    channel.StrokePoints(id="p-1", points=((0.26, 0.5), (0.27, 0.51)), t=SECOND),
+    channel.StrokeEnd(id="p-1", t=SECOND),
+    channel.Pointer(at=(0.5, 0.5), t=SECOND),
     channel.Edit(id="e-1", snapshot="shot-1", points=((0.1, 0.1), (0.2, 0.2))),
-    channel.Undo(snapshot="shot-1"),
+    channel.Edit(id="e-2", snapshot="shot-1", tool="text", points=((0.3, 0.1),), text="Turn this"),
+    channel.Undo(snapshot="shot-1", op="u-1"),
+    channel.EditDelete(snapshot="shot-1", id="e-1"),
     channel.SnapshotClose(),
     channel.Heartbeat(n=12, sent_ms=12_000.0, echo_ms=345_000.0, held_ms=412.5),
     channel.MarkCreate(id="m-1", t=SECOND, at=(0.4, 0.6), label="valve"),
@@ -148,7 +151,9 @@ FROM_KIOSK: tuple[channel.FromKiosk, ...] = (
     channel.StrokeEnd(id="p-1", fade_s=4.0),
     channel.Pointer(at=(0.5, 0.5), by="Anna Berg", colour="#ffb000"),
     channel.Edit(id="e-1", snapshot="shot-1", points=((0.1, 0.1), (0.2, 0.2)), by="Anna Berg", colour="#ffb000"),
-    channel.Undo(snapshot="shot-1", id="e-1"),
+    channel.Edit(id="e-3", snapshot="shot-1", tool="step", points=((0.3, 0.6),), n=2, by="Anna Berg", colour="#ffb000"),
+    channel.StrokePin(id="p-2", anchor=1, matrix=(1.0, 0.0, -0.01, 0.0, 1.0, 0.02, 0.0, 0.0, 1.0)),
+    channel.Undo(snapshot="shot-1", id="e-1", op="u-1"),
     channel.SnapshotClose(),
     channel.Heartbeat(n=12, sent_ms=345_000.0, echo_ms=12_000.0, held_ms=20.0),
     channel.Hello(you="anna", colour="#ffb000", session=SESSION, call="c-1234"),
@@ -174,5 +179,7 @@ FROM_KIOSK: tuple[channel.FromKiosk, ...] = (
 )
 
 POSES = channel.Poses(
-    SECOND, (channel.MarkPose("m-1", ((0.4, 0.4), (0.5, 0.4), (0.5, 0.5), (0.4, 0.5)), 0.93, "tracked"),)
+    SECOND,
+    (channel.MarkPose("m-1", ((0.4, 0.4), (0.5, 0.4), (0.5, 0.5), (0.4, 0.5)), 0.93, "tracked"),),
+    channel.Motion(1, (1.0, 0.0, 0.012, 0.0, 1.0, -0.004, 0.0, 0.0, 1.0)),
 )

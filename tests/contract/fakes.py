@@ -206,7 +206,7 @@ class FakeSpeaker(_Opened):
 class FakeTools(_Opened):
     """Passes strokes on, refuses marks, keeps what came."""
 
-    def __init__(self, tell: Callable[[Any, Author | None], None], tell_poses: Callable[[float, Any], None]) -> None:
+    def __init__(self, tell: Callable[[Any, Author | None], None], tell_poses: Callable[..., None]) -> None:
         self.tell, self.tell_poses = tell, tell_poses
         self.heard: list[tuple[Author, Any, float | None]] = []
         self.people: list[str] = []

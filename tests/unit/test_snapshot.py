@@ -17,7 +17,7 @@ from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import Still
 from kiosk.session.record import Artifact, ArtifactKind
 from kiosk.wire import codec
-from kiosk.wire.channel import Edit, FromKiosk, SnapshotOpen
+from kiosk.wire.channel import Edit, EditTool, FromKiosk, SnapshotOpen
 
 WIDTH, HEIGHT = 400, 300
 SVG = "{http://www.w3.org/2000/svg}"
@@ -85,6 +85,41 @@ def test_the_flattened_picture_shows_the_line_where_it_was_drawn_and_nothing_els
     assert red > 150 > max(blue, green)
     away = np.abs(after[:100].astype(int) - before[:100].astype(int))
     assert away.mean() < 6
+
+
+def made(tool: EditTool, *points: tuple[float, float], text: str = "", n: int = 0) -> Edit:
+    return Edit(id="e-1", snapshot="snap-1", tool=tool, points=points, text=text, n=n, by="Anna", colour="#ff0000")
+
+
+ALL_TOOLS = (
+    made("pen", (0.1, 0.1), (0.2, 0.3), (0.3, 0.1)),
+    made("arrow", (0.2, 0.8), (0.4, 0.5)),
+    made("box", (0.5, 0.2), (0.9, 0.4)),
+    made("text", (0.5, 0.6), text="Größe <prüfen> & drehen"),
+    made("step", (0.7, 0.85), n=3),
+)
+
+
+@pytest.mark.parametrize("edit_made", ALL_TOOLS, ids=lambda e: str(e.tool))
+def test_every_tool_is_in_the_layers_and_in_the_flattened_picture_where_it_was_drawn(edit_made: Edit) -> None:
+    state = opened(edit_made)
+    (group,) = ElementTree.fromstring(snapshot.to_svg(state)).findall(f"{SVG}g")
+    assert group.get("data-tool") == edit_made.tool
+    if edit_made.text:
+        assert [t.text for t in group.findall(f"{SVG}text")] == [edit_made.text]
+    plain, flat = snapshot.flatten(opened()), snapshot.flatten(state)
+    assert plain is not None
+    assert flat is not None
+    before, after = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) for jpeg in (plain, flat))
+    assert before is not None
+    assert after is not None
+    rows, columns = np.nonzero(np.abs(after.astype(int) - before).max(axis=2) > 60)
+    x, y = edit_made.points[0][0] * WIDTH, edit_made.points[0][1] * HEIGHT
+    assert np.hypot(columns - x, rows - y).min() < 12
+    low, high = np.min(edit_made.points, axis=0), np.max(edit_made.points, axis=0)
+    reach = 25 if edit_made.tool != "text" else WIDTH
+    assert columns.min() >= low[0] * WIDTH - 25
+    assert columns.max() <= high[0] * WIDTH + reach
 
 
 def test_a_single_point_is_a_dot() -> None:

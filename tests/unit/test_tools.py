@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -20,22 +21,26 @@ from kiosk.hw.ports import Picture, Still
 from kiosk.session.record import Artifact
 from kiosk.wire.channel import (
     Edit,
+    EditDelete,
     Heartbeat,
     Mark,
     MarkCreate,
     MarkGone,
     MarkPose,
     MarkRemove,
+    Motion,
     Pointer,
     SnapshotClose,
     SnapshotOpen,
     SnapshotTake,
     StrokeBegin,
     StrokeEnd,
+    StrokePin,
     StrokePoints,
     Trouble,
     Undo,
 )
+from kiosk.wire.overlay import carried
 
 T = TypeVar("T")
 
@@ -51,6 +56,7 @@ class Room:
         self.now_s = 1000.0
         self.told: list[tuple[Told, Author | None]] = []
         self.poses: list[tuple[float, tuple[MarkPose, ...]]] = []
+        self.motions: list[tuple[float, Motion | None]] = []
         self.artifacts: dict[str, Artifact] = {}
         self.timeline: list[tuple[float, What]] = []
         self.camera_fails = False
@@ -91,8 +97,9 @@ class Room:
     def _tell(self, event: Told, but: Author | None) -> None:
         self.told.append((event, but))
 
-    def _tell_poses(self, captured_s: float, poses: tuple[MarkPose, ...]) -> None:
+    def _tell_poses(self, captured_s: float, poses: tuple[MarkPose, ...], motion: Motion | None) -> None:
         self.poses.append((captured_s, poses))
+        self.motions.append((captured_s, motion))
 
     def _artifact(self, artifact: Artifact) -> None:
         self.artifacts[artifact.name] = artifact
@@ -173,9 +180,10 @@ async def test_what_is_drawn_goes_to_the_timeline_at_the_frame_its_author_saw(ro
     room.tools.join(ANNA)
     await room.tools.handle(ANNA, begin(), 999.7)
     await room.tools.handle(ANNA, Pointer(at=(0.1, 0.1)), 999.8)
-    (joined_s, joined), (stroke_s, stroke) = room.timeline
+    (joined_s, joined), (stroke_s, stroke), (pointer_s, pointer) = room.timeline
     assert (joined_s, joined) == (1000.0, Person("Anna", ANNA.colour, "joined"))
     assert (stroke_s, type(stroke)) == (999.7, StrokeBegin)
+    assert (pointer_s, type(pointer)) == (999.8, Pointer)
 
 
 async def test_what_is_not_for_the_tools_is_ignored(room: Room) -> None:
@@ -302,6 +310,112 @@ async def test_undo_takes_back_ones_own_newest_and_nobody_elses(room: Room) -> N
     assert [u.id for u in room.of(Undo)] == ["e-2", "e-1"]
     assert room.tools.snapshot is not None
     assert [e.id for e in room.tools.snapshot.edits] == ["e-3"]
+
+
+async def test_an_undo_that_comes_again_is_carried_out_once_and_answered_twice(room: Room) -> None:
+    id_ = await opened(room)
+    for own in ("e-1", "e-2"):
+        await room.tools.handle(ANNA, line(own, id_), None)
+    for _ in range(2):
+        await room.tools.handle(ANNA, Undo(snapshot=id_, op="u-1"), None)
+    assert [(u.id, u.op) for u in room.of(Undo)] == [("e-2", "u-1")] * 2
+    assert room.tools.snapshot is not None
+    assert [e.id for e in room.tools.snapshot.edits] == ["e-1"]
+
+
+async def test_anybody_takes_an_edit_away_and_one_that_is_sent_again_does_not_come_back(room: Room) -> None:
+    id_ = await opened(room)
+    await room.tools.handle(ANNA, line("e-1", id_), None)
+    for _ in range(2):
+        await room.tools.handle(BEN, EditDelete(snapshot=id_, id="e-1"), None)
+    await room.tools.handle(ANNA, line("e-1", id_), None)  # its acknowledgement was lost
+    assert [u.id for u in room.of(Undo)] == ["e-1"] * 3
+    assert room.tools.snapshot is not None
+    assert room.tools.snapshot.edits == ()
+
+
+async def test_who_comes_back_under_another_peer_has_the_own_edits_still(room: Room) -> None:
+    id_ = await opened(room)
+    before, after = (Author(peer, "Anna", ANNA.colour, "person-anna") for peer in ("peer-1", "peer-2"))
+    await room.tools.handle(before, line("e-1", id_), None)
+    await room.tools.handle(after, line("e-1", id_), None)
+    await room.tools.handle(after, Undo(snapshot=id_), None)
+    assert len(room.of(Edit)) == 2
+    assert room.of(Undo) == [Undo(snapshot=id_, id="e-1")]
+
+
+async def test_steps_are_numbered_by_the_kiosk_and_a_number_that_was_said_stays(room: Room) -> None:
+    id_ = await opened(room)
+    for author, own in ((ANNA, "e-1"), (BEN, "e-2"), (ANNA, "e-3")):
+        step = Edit(id=own, snapshot=id_, tool="step", points=((0.5, 0.5),), n=7)
+        await room.tools.handle(author, step, None)
+    await room.tools.handle(ANNA, EditDelete(snapshot=id_, id="e-2"), None)
+    assert [e.n for e in room.of(Edit)] == [1, 2, 3]
+    assert room.tools.snapshot is not None
+    assert [e.n for e in room.tools.snapshot.edits] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Edit(id="e-1", snapshot="s-1", tool="arrow", points=((0.1, 0.1),)),
+        Edit(id="e-1", snapshot="s-1", tool="box", points=((0.1, 0.1),) * 3),
+        Edit(id="e-1", snapshot="s-1", tool="text", points=((0.1, 0.1),), text=" \n\u0007"),
+    ],
+)
+async def test_an_edit_without_what_its_tool_needs_is_refused(room: Room, wrong: Edit) -> None:
+    id_ = await opened(room)
+    with pytest.raises(Malformed):
+        await room.tools.handle(ANNA, msgspec.structs.replace(wrong, snapshot=id_), None)
+    assert room.tools.snapshot is not None
+    assert room.tools.snapshot.edits == ()
+
+
+async def test_a_snapshot_stands_in_the_timeline_at_the_picture_that_was_seen(room: Room) -> None:
+    await room.tools.handle(ANNA, SnapshotTake(t=1), 999.5)
+    assert [at for at, what in room.timeline if isinstance(what, SnapshotOpen)] == [999.5]
+
+
+# --- pinned strokes
+
+
+def moved(matrix: tuple[float, ...], point: tuple[float, float]) -> tuple[float, float]:
+    (place,) = carried((point,), tuple(matrix))  # type: ignore[arg-type]  # nine numbers
+    return place
+
+
+async def test_a_pinned_stroke_is_carried_by_the_scene_from_the_frame_its_author_saw(room: Room) -> None:
+    for k in range(4):
+        room.tools.feed(pattern(1.0 + k / 30, dx=8 * k))
+        await asyncio.sleep(0.05)
+    await room.tools.handle(ANNA, StrokeBegin(id="s-1", at=(0.5, 0.5), pinned=True), 1.0)
+    room.tools.feed(pattern(1.0 + 4 / 30, dx=32))
+    (pin,) = await room.until(StrokePin)
+    room.tools.feed(pattern(1.0 + 5 / 30, dx=40))
+    while not any(at == 1.0 + 5 / 30 for at, _ in room.motions):
+        await asyncio.sleep(0.01)
+    motion = next(motion for at, motion in room.motions if at == 1.0 + 5 / 30)
+    assert motion is not None
+    assert motion.anchor == pin.anchor
+    place = moved(motion.matrix, moved(pin.matrix, (0.5, 0.5)))
+    assert place == pytest.approx((0.5 + 40 / 1280, 0.5), abs=0.002)
+    (shape,) = room.tools.overlay(room.now_s).strokes
+    assert carried(shape.points, shape.carried)[0] == pytest.approx(place, abs=1e-4)
+    assert [type(e) for e in room.tools.greet()] == [StrokeBegin, StrokePin]
+
+
+async def test_a_pinned_stroke_is_let_go_of_when_the_scene_is_lost_and_its_author_is_told(room: Room) -> None:
+    room.tools.feed(pattern(1.0))
+    await room.tools.handle(ANNA, StrokeBegin(id="s-1", at=(0.5, 0.5), pinned=True), 1.0)
+    room.tools.feed(pattern(1.03))
+    await room.until(StrokePin)
+    dark = np.full((720, 1280), 10, np.uint8)
+    for k in range(20):
+        room.tools.feed(Picture(dark, dark[:360, :640], dark[:360, :640], 1.1 + k / 20))
+        await asyncio.sleep(0.02)
+    (end,) = await room.until(StrokeEnd)
+    assert end.fade_s <= 0.5
+    assert all(but is None for event, but in room.told if isinstance(event, StrokeEnd))
 
 
 async def test_either_side_goes_back_to_live_and_late_edits_are_refused(room: Room) -> None:
