@@ -617,3 +617,28 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.ahead_s
+
+
+async def test_what_a_participant_saw_becomes_the_delay_that_he_and_the_session_are_told(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Heartbeat) and len(ann.frames) > 10)
+        stage.call.tell_poses(stage.pictures[-10].captured_s, ())
+        await until(lambda: ann.poses)
+        beat, now_ms = ann.told(channel.Heartbeat)[-1], 1000 * time.monotonic()
+        ann.say(channel.Heartbeat(n=1, sent_ms=now_ms + 5e6, echo_ms=beat.sent_ms, held_ms=now_ms - beat.sent_ms))
+        ann.say(channel.Seen(frames=((ann.poses[-1].t, now_ms + 5e6),), freezes=1, frozen_s=0.25))
+        await until(lambda: [q for q in ann.told(channel.Quality) if q.delay_ms is not None])
+        quality = ann.told(channel.Quality)[-1]
+        assert (quality.step, quality.width, quality.height, quality.fps) == ("full", 320, 192, 30)
+    figures = stage.told(inputs.CallSummary)[-1].figures
+    assert 0 <= figures["glass_to_glass_ms"] < 10_000
+    assert figures["freezes"] == 1
+    assert figures["at_full_s"] > 0
+
+
+async def test_who_says_nothing_of_what_he_saw_leaves_no_delay_in_the_summary(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann", channels=False) as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5)
+    assert "glass_to_glass_ms" not in stage.told(inputs.CallSummary)[-1].figures
