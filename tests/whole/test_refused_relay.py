@@ -11,7 +11,7 @@ from tests.contract.turn_site import coturn
 from tests.whole.in_call import InCall, in_a_call, until
 from tests.whole.rig import chromium
 
-pytestmark = [pytest.mark.whole, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.whole, pytest.mark.timeout(180)]
 
 
 async def test_a_relay_that_refuses_us_is_named_at_the_page_and_in_the_kiosks_health(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ async def test_a_relay_that_refuses_us_is_named_at_the_page_and_in_the_kiosks_he
             await page.goto(await call.system.sign_in_link("anna"))
             await page.goto(f"{call.system.site.desk_url}/sessions/{call.session}")
             await page.locator("#join").click()
-            await page.get_by_text("lehnt die Zugangsdaten ab").wait_for(timeout=60_000)
+            await page.get_by_text("lehnt die Zugangsdaten ab").wait_for(timeout=100_000)
             assert "refuses our credential" in await until(lambda: relay(call), "the kiosk's health")
 
 
