@@ -68,10 +68,9 @@ const connections = new Map();
 async function answer(peer, sdp) {
   const connection = new RTCPeerConnection();
   connections.set(peer, connection);
-  const sender = connection.addTrack(track, new MediaStream([track]));
-  await connection.setRemoteDescription({ type: "offer", sdp });
+  connection.addTrack(track, new MediaStream([track]));
+  await connection.setRemoteDescription({ type: "offer", sdp: options.bitrate_bps ? limited(sdp) : sdp });
   await connection.setLocalDescription(await connection.createAnswer());
-  if (options.bitrate_bps) await limit(sender, options.bitrate_bps);
   if (connection.iceGatheringState !== "complete") {
     await new Promise((done) => {
       connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && done();
@@ -80,11 +79,9 @@ async function answer(peer, sdp) {
   return connection.localDescription.sdp;
 }
 
-/** Also raises what the estimate begins with, so that a short run is at its rate. */
-async function limit(sender, bps) {
-  const parameters = sender.getParameters();
-  for (const encoding of parameters.encodings) encoding.maxBitrate = bps;
-  await sender.setParameters(parameters);
+/** As if the receiver wanted no more (RFC 8866, section 5.8): setParameters does not work in this binding. */
+function limited(sdp) {
+  return sdp.replace(/(m=video.*\r\nc=.*\r\n)/, `$1b=AS:${Math.round(options.bitrate_bps / 1000)}\r\n`);
 }
 
 const doing = {
