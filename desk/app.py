@@ -102,7 +102,7 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     guests = CodeUser(store, uploads, kiosks, seals, url)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
     follower.stored.append(guests.invite)
-    uploads.followers.append(follower.tell_session_again)
+    uploads.followers.append(follower.tell_session)
     page_maker = Pages(members, ice)
     return Desk(
         config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from desk.config import Member
 from desk.kiosks import Kiosks, tell_if_possible
+from desk.lost import was_lost
 from desk.store import Store
-from kiosk.errors import NotAssigned, Unreachable
+from kiosk.errors import KioskLost, NotAssigned, Unreachable
 from kiosk.session import inputs
 from kiosk.session.record import Actor, Session
 from kiosk.session.states import Role
@@ -82,10 +83,13 @@ class Commands:
 
         Raises:
             NotAssigned: the person is not assigned to the session, and it takes that.
+            KioskLost: the kiosk does not have the session any more.
             Unreachable: the kiosk did not answer in time; it may still have done it.
         """
         if session is not None:
             judge(person, session, what)
+            if was_lost(session):
+                return await self._of_lost(person, session, what)
         command = Command(
             id=secrets.token_hex(16),
             actor=actor_of(person),
@@ -99,6 +103,14 @@ class Commands:
         if answer.ok and answer.session:
             await self._caught_up(answer)
         return answer
+
+    async def _of_lost(self, person: Member, session: Session, what: inputs.Command) -> Answer:
+        """It is over already; nothing else can be done to it."""
+        done = isinstance(what, inputs.Close | inputs.Cancel)
+        await self._store.audit(person.id, type(what).__name__, session.id, "done" if done else KioskLost.code)
+        if not done:
+            raise KioskLost("the kiosk has lost this session: it cannot go on, please begin a new one")
+        return Answer(secrets.token_hex(16), ok=True, session=session.id, rev=session.rev, state=session.state)
 
     def answered(self, kiosk: str, answer: Answer) -> None:
         """From the follower. Only the kiosk that was asked can answer."""

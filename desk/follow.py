@@ -19,6 +19,7 @@ from desk.calls import Calls
 from desk.commands import Commands
 from desk.kiosks import Kiosks, tell_if_possible
 from desk.live import Hub, Listener
+from desk.lost import was_lost
 from desk.store import Store, Told, people_of
 from desk.uploads import ArtifactView, Uploads
 from kiosk.errors import Malformed, StoreTrouble
@@ -126,6 +127,18 @@ class Follower:
             await self._tell_kiosk(topic.kiosk)
         if presence.online:
             self._calls.kiosk_back(topic.kiosk)
+        if presence.held is not None:
+            await self._held(topic.kiosk, presence)
+
+    async def _held(self, kiosk: str, presence: Presence) -> None:
+        """Sessions may be lost by it, or found again; files of lost ones are asked for where their spool still is."""
+        for session_id in await self._store.take_held(kiosk, presence):
+            session = await self._store.session(session_id)
+            if session and was_lost(session):
+                log.warning("session %s: kiosk %s has lost it", session_id, kiosk)
+            await self.tell_session(session_id)
+        for session in await self._store.lost_with_files(kiosk):
+            await self._uploads.ask_for(session)
 
     async def _about(self, topic: Topic, payload: bytes) -> None:
         await self._store.take_about(topic.kiosk, decode(payload, About))
@@ -154,7 +167,7 @@ class Follower:
         if outcome is Told.DOUBTED:
             log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)
         if outcome in (Told.NEW, Told.DOUBTED):
-            await self.tell_session(told)
+            await self.tell_session(told.id)
         await tell_if_possible(
             self._kiosks.receipt(told.kiosk, Stored(session=told.id, epoch=told.epoch, rev=told.rev))
         )
@@ -165,13 +178,8 @@ class Follower:
 
     # --- whom it concerns ---------------------------------------------------------------------------------------------
 
-    async def tell_session(self, session: Session) -> None:
-        """To the open pages of those who may see it, and to whoever waits for this revision."""
-        async with self._telling:
-            await self._tell_session(session)
-
-    async def tell_session_again(self, session_id: str) -> None:
-        """One of its files is here now."""
+    async def tell_session(self, session_id: str) -> None:
+        """As it is here now: to the open pages of those who may see it, and to whoever waits for this revision."""
         async with self._telling:
             session = await self._store.session(session_id)
             if session:

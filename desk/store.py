@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from desk.consents import FINE, ConsentCheck, check
+from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
 from desk.tables import ArtifactRow, AuditRow, Base, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
@@ -94,6 +95,19 @@ class Store:
                 row.changed_s = self._now()
             return changed
 
+    async def take_held(self, kiosk: str, told: Presence) -> list[str]:
+        """The ids of sessions that are lost by what the kiosk says it holds, or found again (desk.lost)."""
+        async with self._begin() as db:
+            if told.held is None or _is_late(await _kiosk(db, kiosk), told):
+                return []
+            await db.flush()
+            return await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
+
+    async def lost_with_files(self, kiosk: str) -> list[Session]:
+        """Sessions that this kiosk has lost, of which files may still lie in its spool."""
+        async with self._read() as db:
+            return await lost_with_files(db, kiosk)
+
     async def take_about(self, kiosk: str, told: About) -> None:
         async with self._begin() as db:
             row = await _kiosk(db, kiosk)
@@ -124,7 +138,7 @@ class Store:
         """Projects a document that its own kiosk told; only a higher revision, or a new epoch, changes anything."""
         async with self._begin() as db:
             row = await db.get(SessionRow, told.id, with_for_update=True)
-            before = _document(row) if row else None
+            before = document(row) if row else None
             if row is None:
                 row = SessionRow(id=told.id, kiosk=told.kiosk, old_epochs="", created_s=_created_s(told, self._now()))
                 db.add(row)
@@ -139,6 +153,7 @@ class Store:
                 row.old_epochs = _remember(row.old_epochs, row.epoch)
             self._fill(row, told)
             await db.flush()
+            await look(db, row, told, self._now())
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
             db.add_all(SessionPersonRow(session=told.id, person=p) for p in sorted(people_of(told)))
             return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
@@ -150,7 +165,7 @@ class Store:
     async def session(self, session_id: str) -> Session | None:
         async with self._read() as db:
             row = await db.get(SessionRow, session_id)
-            return _document(row) if row else None
+            return (await shown(db, [row]))[0] if row else None
 
     async def consent_check(self, session_id: str) -> ConsentCheck:
         async with self._read() as db:
@@ -169,7 +184,7 @@ class Store:
         if kiosk:
             query = query.where(SessionRow.kiosk == kiosk)
         async with self._read() as db:
-            return [_document(row) for row in await db.scalars(query)]
+            return await shown(db, list(await db.scalars(query)))
 
     async def earlier(self, session: Session, limit: int) -> list[Session]:
         """What the same device had before, newest first."""
@@ -184,7 +199,7 @@ class Store:
                 .order_by(SessionRow.created_s.desc(), SessionRow.id)
                 .limit(limit)
             )
-            return [_document(earlier) for earlier in await db.scalars(query)]
+            return await shown(db, list(await db.scalars(query)))
 
     # --- files --------------------------------------------------------------------------------------------------------
 
@@ -306,10 +321,6 @@ def _created_s(session: Session, now_s: float) -> float:
         return datetime.fromisoformat(session.created_at).timestamp()
     except ValueError:
         return now_s
-
-
-def _document(row: SessionRow) -> Session:
-    return msgspec.json.decode(row.document, type=Session)
 
 
 def _found(row: ConsentRow | None) -> ConsentCheck:

@@ -39,10 +39,34 @@ class SessionRow(Base):
     rev: Mapped[int]
     old_epochs: Mapped[str] = mapped_column(Text, default="")
     state: Mapped[str] = mapped_column(String(20), index=True)
+    """As it is shown: of a lost session not the one in the document."""
     document: Mapped[bytes] = mapped_column(LargeBinary)
     created_s: Mapped[float] = mapped_column(index=True)
     """When it was created: by the kiosk's clock where that could be trusted, else when the desk first heard of it."""
     updated_s: Mapped[float]
+
+
+class HeldRow(Base):
+    """Which sessions a kiosk holds, as it last said; no row: it never did."""
+
+    __tablename__ = "held_sessions"
+
+    kiosk: Mapped[str] = mapped_column(ForeignKey("kiosks.id", ondelete="CASCADE"), primary_key=True)
+    boot: Mapped[str] = mapped_column(IdText)
+    n: Mapped[int]
+    """Of two words of one boot the one with the higher number is the newer."""
+    ids: Mapped[str] = mapped_column(Text)
+    """Space separated."""
+
+
+class LostRow(Base):
+    """A session that its kiosk has lost; gone when the kiosk has it after all."""
+
+    __tablename__ = "lost_sessions"
+
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
+    at_s: Mapped[float]
+    """When the desk noticed."""
 
 
 class SessionPersonRow(Base):

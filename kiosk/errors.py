@@ -13,6 +13,7 @@ people. Codes are part of the wire contract: never renamed, only added.
     │   ├── NotAllowed         this role may not do this
     │   ├── NotAssigned        this person is not assigned to the session
     │   ├── NoSuchSession      the kiosk holds no such session
+    │   ├── KioskLost          it did, and has lost it: what the desk has is all there is
     │   ├── Busy               another session is in progress at this kiosk
     │   ├── RequestsOff        the provider lets code users ask for nothing here
     │   ├── RecordingOff       the provider does not allow recordings here
@@ -73,6 +74,10 @@ class NotAssigned(Refused):
 
 class NoSuchSession(Refused):
     code = "no_such_session"
+
+
+class KioskLost(Refused):
+    code = "kiosk_lost"
 
 
 class Busy(Refused):

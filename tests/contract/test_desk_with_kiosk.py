@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,14 @@ PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2000
 class RealKiosk:
     """Book, link and courier as kiosk/app.py joins them, without camera and display."""
 
-    def __init__(self, book: Book, client: Client, site: Site, folder: Path) -> None:
+    def __init__(self, book: Book, client: Client, site: Site, folder: Path, boot: str) -> None:
         self.book = book
         self.picture = folder / "snapshot-1.jpg"
         self.link = Link(
             client,
             book,
             kiosk=KIOSK,
-            boot="boot-1",
+            boot=boot,
             about=About(DEVICE, "1.0", "simulated"),
             seen=self._seen,
             stored=self._stored,
@@ -75,10 +76,11 @@ async def real_kiosk(site: Site) -> AsyncIterator[RealKiosk]:
     book = await Book.open(site.folder / "book.json", KIOSK, DEVICE, PROVIDER)
     password = (site.folder / "broker" / f"{KIOSK}.password").read_text()
     filters = (topics.kiosk_filter(KIOSK),)
-    will = presence_will(KIOSK, "boot-1")
+    boot = f"boot-{secrets.token_hex(4)}"
+    will = presence_will(KIOSK, boot)
     settings = Settings("127.0.0.1", site.port, KIOSK, filters, username=KIOSK, password=password, will=will)
     async with Client(settings) as client:
-        kiosk = RealKiosk(book, client, site, site.folder)
+        kiosk = RealKiosk(book, client, site, site.folder, boot)
         kiosk.picture.write_bytes(PICTURE)
         running = asyncio.create_task(kiosk.run())
         yield kiosk
@@ -157,8 +159,10 @@ async def test_with_a_full_disk_requests_go_out_and_what_a_power_cut_then_loses_
                     await asyncio.sleep(0.01)
             assert (await wish(anna, on_disk, kind="confirm")).status_code == 200
             assert await state_of(anna, on_disk) == "CONFIRMED"
+            assert await state_of(anna, lost) == "CANCELLED"
             answer = await wish(anna, lost, kind="start")
-            assert (answer.status_code, answer.json()["code"]) == (409, "no_such_session")
+            assert (answer.status_code, answer.json()["code"]) == (409, "kiosk_lost")
+            assert (await wish(anna, lost, kind="cancel")).json()["ok"], "it is over already"
 
 
 def no_space(_storage: CrashSafeStorage, _data: object) -> None:

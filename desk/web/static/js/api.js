@@ -9,6 +9,7 @@ function textOf(code) {
     case "not_allowed": return t("You may not do this.");
     case "not_assigned": return t("Only assigned staff can do this. A moderator can assign you.");
     case "no_such_session": return t("This session no longer exists.");
+    case "kiosk_lost": return t("The kiosk has lost this session. For another call, begin a new one.");
     case "busy": return t("Another session is in progress at this machine. Finish it first.");
     case "recording_off": return t("The provider does not allow recordings at this machine.");
     case "no_consent": return t("The person at the machine has not agreed to being recorded.");

@@ -16,7 +16,7 @@ const EVENTS = /** @type {Record<string, string>} */ ({
 /** Causes that the kiosk gives by name. @param {string} cause */
 function causeText(cause) {
   const known = /** @type {Record<string, string>} */ ({
-    review_over: t("The time for review is over"), link_lost: t("The connection was lost for good"), kiosk_lost: t("The kiosk is gone"), restart: t("The kiosk was restarted"),
+    review_over: t("The time for review is over"), link_lost: t("The connection was lost for good"), kiosk_lost: t("The kiosk has lost this session"), restart: t("The kiosk was restarted"),
     kiosk_stopped: t("The kiosk was switched off"), code_user: t("at the machine"),
   });
   return known[cause] ?? cause;

@@ -115,10 +115,18 @@ function situation(s) {
       return { title: t("The call is over"), text: closesText(s),
         buttons: [off, button(t("Close"), () => act("close"), { id: "close", icon: "check" }), button(t("Call again"), () => act("reopen"), { id: "reopen", kind: "primary", icon: "reload" })] };
     case "CLOSED":
+      if (s.history.at(-1)?.cause === "kiosk_lost") return lost();
       return { title: t("This session is closed"), text: t("For another call, reopen it: everything it has stays with it."), buttons: [again] };
     case "CANCELLED":
+      if (s.history.at(-1)?.cause === "kiosk_lost") return lost();
       return { title: t("This session was called off"), text: s.history.at(-1)?.cause ?? "", buttons: [again] };
   }
+}
+
+/** Over, and not to be reopened: the kiosk does not know it any more. */
+function lost() {
+  return { title: t("The kiosk has lost this session"),
+    text: t("Its storage was damaged, or the power went while the storage took nothing. What had arrived here is kept. For another call, begin a new session."), buttons: [] };
 }
 
 /** @param {Session} s @param {string} who @param {HTMLElement} off */
