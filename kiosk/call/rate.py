@@ -31,6 +31,8 @@ MOST_OVERHEAD, MOST_WITH_COPIES = 1.25, 2.2
 LOSS_SPAN_S = 1.0
 LOSS_ALONE_BPS = 200_000
 """Loss without any queue takes the rate no further down: it would not become less."""
+LOOK_SHARE, LOOK_S, NOT_OURS_S = 0.6, 2.0, 30.0
+"""Below that rate it is tried once whether less is lost where less is sent."""
 HOPELESS_BPS, HOPEFUL_BPS = 110_000, 200_000
 HOPELESS_AFTER_S, HOPEFUL_AFTER_S = 4.0, 3.0
 AGAIN_AFTER_S, AGAIN_MOST_S = 10.0, 120.0
@@ -68,6 +70,8 @@ class LinkRate:
         self._risen_s = now_s
         self._fell_s = float("-inf")
         self._loss = 0.0
+        self._looks_since_s: float | None = None
+        self._not_ours_until_s = float("-inf")
         self._counted, self._calm = _Loss(now_s), _Loss(now_s)
         self._noise, self._noises = 0.0, 0
         self._round_trip_s = 0.0
@@ -111,7 +115,7 @@ class LinkRate:
             self._delay = DelayRate(self._target, now_s)
         delay = self._delay
         delay.bps = self._target
-        delay.arrived(fates, now_s, self._least, self._most)
+        delay.arrived(fates, now_s, self._least, self._most, self._loss)
         self._round_trip_s = delay.round_trip_s
         self._set(delay.bps)
         for loss in self._counted.add(fates, now_s):
@@ -150,10 +154,31 @@ class LinkRate:
 
     def _lost(self, loss: float, now_s: float) -> None:
         self._loss = 0.7 * self._loss + 0.3 * loss
-        if loss > BAD_LOSS and now_s - self._fell_s > max(0.3, self._round_trip_s):
+        if loss <= BAD_LOSS:
+            self._looks_since_s = None
+        elif now_s - self._fell_s > max(0.3, self._round_trip_s):
             self._fell_s = now_s
-            least = LOSS_ALONE_BPS if self._delay and not self._delay.congested else 0
-            self._set(max(self._target * (1 - 0.5 * loss), min(self._target, least)))
+            self._set(self._after_loss(loss, now_s))
+
+    def _after_loss(self, loss: float, now_s: float) -> float:
+        fallen = self._target * (1 - 0.5 * loss)
+        if self._delay is None or self._delay.congested:
+            return fallen
+        if self._target > LOSS_ALONE_BPS:
+            return max(fallen, LOSS_ALONE_BPS) if now_s > self._not_ours_until_s else self._target
+        return self._look_whose_it_is(now_s)
+
+    def _look_whose_it_is(self, now_s: float) -> float:
+        """Loss, and no queue to be seen: either one that was full from the beginning, which sending far less shows, or
+        it is not ours."""
+        if self._looks_since_s is None and now_s > self._not_ours_until_s:
+            self._looks_since_s = now_s
+            acknowledged = self._delay.seen.acknowledged_bps if self._delay else None
+            return LOOK_SHARE * (acknowledged or self._target)
+        if self._looks_since_s is not None and now_s - self._looks_since_s > LOOK_S:
+            self._looks_since_s, self._not_ours_until_s = None, now_s + NOT_OURS_S
+            return float(LOSS_ALONE_BPS)
+        return self._target
 
     def _keep_below_remb(self) -> None:
         if self._remb is not None and self._delay is None:

@@ -21,6 +21,7 @@ REPORT_S = 0.1
 ENCODER_LAG_S = 0.15
 PACKET = 1100
 SOUND_BPS = 40_000
+SPIKE_S = 0.1
 
 
 @dataclass
@@ -34,13 +35,19 @@ class Sample:
 
 @dataclass
 class Simulation:
-    """`run` goes on from where it stopped. Samples are taken at each report that arrives."""
+    """`run` goes on from where it stopped. Samples are taken at each report that arrives.
+
+    jitter_s: packets come later by up to that. spikes: the share of tenths of a second in which all packets are late
+    together, as on a busy radio channel. Their order is kept.
+    """
 
     link: Link
     rate: LinkRate
     keyframe_bits: int = 250_000
     unsteady: float = 0.3
     clock_offset_s: float = 5000.0
+    jitter_s: float = 0.0
+    spikes: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     now_s: float = 0.0
 
@@ -59,7 +66,7 @@ class Simulation:
         self._delay_s = 0.0
         self._sent = self._lost = 0
         self._pumping = False
-        self._stalled_until_s = 0.0
+        self._stalled_until_s = self._last_s = 0.0
         self._at(0.0, self._frame)
         self._at(0.01, self._sound)
         self._at(REPORT_S, self._report)
@@ -81,7 +88,11 @@ class Simulation:
         self._stalled_until_s = self.now_s + seconds
 
     def _take(self, number: int) -> None:
-        self._arrived[number] = max(self.now_s, self._stalled_until_s)
+        tenth = int(self.now_s * 10)
+        late_s = self.jitter_s * chance(7, number)
+        if chance(8, tenth) < self.spikes:
+            late_s += SPIKE_S * chance(9, tenth)
+        self._last_s = self._arrived[number] = max(self.now_s + late_s, self._stalled_until_s, self._last_s)
 
     def _frame(self) -> None:
         follow = FRAME_S / ENCODER_LAG_S

@@ -107,6 +107,48 @@ def test_a_machine_that_stalls_now_and_then_keeps_its_rate() -> None:
     assert simulation.samples[-1].target_bps > 2_000_000
 
 
+@pytest.mark.parametrize("jitter_s", [0.005, 0.02, 0.05])
+def test_jitter_is_no_queue(jitter_s: float) -> None:
+    simulation = simulated(LINKS["clean"])
+    simulation.jitter_s = jitter_s
+    simulation.run(6)
+    found = targets(simulation.run(25))
+    assert median(found) > 2_500_000
+    assert min(found) > 1_800_000
+
+
+def test_a_busy_radio_channel_costs_no_rate() -> None:
+    simulation = simulated(LINKS["clean"])
+    simulation.jitter_s, simulation.spikes = 0.005, 0.1
+    simulation.run(6)
+    assert min(targets(simulation.run(25))) > 2_000_000
+
+
+def test_loss_of_a_queue_too_short_to_be_felt_is_taken_for_what_it_is() -> None:
+    link = narrow(1_000_000, round_trip_s=0.05, queue_s=0.02)
+    _, samples = after_start(link, 20, begin_s=6)
+    assert median(targets(samples)) < 950_000
+    assert samples[-1].lost - samples[0].lost < 100
+
+
+def test_a_queue_that_was_full_from_the_beginning_is_found_by_sending_less() -> None:
+    link = narrow(160_000, round_trip_s=0.05)
+    _, samples = after_start(link, 25, begin_s=15)
+    assert median(delays_ms(samples, link)) < 120
+    assert 80_000 < median(targets(samples)) < 160_000
+
+
+def test_much_loss_of_the_air_does_not_take_the_rate_below_what_a_picture_needs() -> None:
+    _, samples = after_start(Link("bad", "bad", loss=0.3, round_trip_s=0.05), 40, begin_s=20)
+    assert median(targets(samples)) >= 190_000
+
+
+def test_an_outage_is_over_when_it_is_over() -> None:
+    simulation = simulated(Link("out", "out", 0.0, 0.05, steps=((0, 2_500_000), (10, 500), (15, 2_500_000))))
+    simulation.run(20)
+    assert min(targets(simulation.run(25))) > 1_800_000
+
+
 def test_a_link_below_any_picture_is_hopeless_and_is_tried_again_later() -> None:
     simulation = simulated(narrow(60_000))
     simulation.run(11)
