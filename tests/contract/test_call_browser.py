@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from kiosk.call.voice import MAX_DELAY
 from kiosk.hw.ports import Picture
 from kiosk.session import inputs
 from kiosk.session.record import Person, Recording
@@ -152,6 +153,27 @@ async def test_a_browser_sees_hears_draws_and_is_seen_and_heard(page: Page, tmp_
     assert played["width"] == 320
     assert played["frames"] > 20
     assert played["duration"] > 1
+
+
+async def test_a_browser_that_is_muted_sends_next_to_nothing_and_is_heard_again_at_once(
+    page: Page, tmp_path: Path
+) -> None:
+    """usedtx=1 in the answer is what a browser goes by."""
+    async with a_call(tmp_path) as stage:
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        await until(lambda: len(stage.speaker.played) > 50 and strength(stage.speaker.last_second, 1000) > 1000)
+        voice = stage.call._participants["peer-eve"].sound.voice
+        sound = "pc.getSenders().find(s => s.track?.kind === 'audio')"
+        await page.evaluate(f"{sound}.track.enabled = false")
+        await until(lambda: not stage.speaker.last_second.any())
+        count = f"{sound}.getStats().then(r => [...r.values()].find(s => s.type === 'outbound-rtp').packetsSent)"
+        sent = await page.evaluate(count)
+        await page.evaluate("new Promise(done => setTimeout(done, 2000))")
+        assert await page.evaluate(count) - sent < 40  # 100 without DTX
+        await page.evaluate(f"{sound}.track.enabled = true")
+        await until(lambda: strength(stage.speaker.last_second, 1000) > 1000)
+        assert voice.delay <= MAX_DELAY
 
 
 async def test_marks_stay_on_their_element_when_the_picture_changes_its_size(page: Page, tmp_path: Path) -> None:
