@@ -14,15 +14,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kiosk.book.book import Book
+from kiosk.call import channels
 from kiosk.call.author import code_user
 from kiosk.call.call import Call, Tell, TellPoses
+from kiosk.call.layers import shape_of
 from kiosk.call.photograph import to_picture
 from kiosk.call.snapshot import SnapshotState
 from kiosk.call.timeline import Timeline
 from kiosk.call.tools import Tools
 from kiosk.config import CallSettings
-from kiosk.errors import DeviceTrouble, NotAssigned, Refused, Trouble, Unreachable, WrongState
+from kiosk.errors import DeviceTrouble, NotAssigned, Refused, StoreTrouble, Trouble, Unreachable, WrongState
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Camera, Microphone, Picture, Speaker
 from kiosk.link.link import Signal
@@ -74,6 +78,7 @@ class Calls:
         self._live = False
         self._session_id = ""
         self._started_s = 0.0
+        self._waits_for_book = False
         self._photograph: tuple[str, Picture] | None = None
         self._developing: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
@@ -126,7 +131,7 @@ class Calls:
             if self._developing is None or self._developing.done():
                 self._developing = asyncio.create_task(self._develop(snapshot), name="snapshot for the display")
             return None
-        return SnapshotView(snapshot.id, self._photograph[1], tuple((e.points, e.colour) for e in snapshot.edits))
+        return SnapshotView(snapshot.id, self._photograph[1], tuple(shape_of(e) for e in snapshot.edits))
 
     async def _develop(self, snapshot: SnapshotState) -> None:
         self._photograph = (snapshot.id, await asyncio.to_thread(to_picture, snapshot.still))
@@ -230,7 +235,7 @@ class Calls:
             return self._tools
 
         return Call(
-            session=session,
+            session=replace(session, recording=replace(session.recording, asked=False)),  # begins with `_record`
             call_id=call_id,
             camera=self._equipment.camera,
             microphone=self._equipment.microphone,
@@ -259,14 +264,29 @@ class Calls:
             self._board.works("relay")
 
     def _begin(self, call: Call, session: Session) -> None:
-        self._call, self._started_s = call, time.monotonic()
-        self._record(session)
+        self._call, self._started_s, self._waits_for_book = call, time.monotonic(), False
+        self._record(self._book.sessions.get(session.id, session))
         self._opened.set()
         self._changed()
 
+    def book_changed(self) -> None:
+        """The book takes to its disk what it did not, or the other way round (`Book.trouble`)."""
+        session = self._book.sessions.get(self._session_id)
+        if session is not None:
+            self._record(session)
+
     def _record(self, session: Session) -> None:
-        if self._call:
-            self._call.record(session.recording.wanted, session.recording.asked, session.withdrawals)
+        """No recording begins while the book is not on disk: a power cut would leave it without the consent."""
+        if self._call is None:
+            return
+        wanted = session.recording.wanted
+        waits = wanted and bool(self._book.trouble) and not self._call.recording
+        if waits and not self._waits_for_book:
+            self._call.tell(
+                channels.of(StoreTrouble(f"no recording begins while the disk takes nothing: {self._book.trouble}"))
+            )
+        self._waits_for_book = waits
+        self._call.record(wanted and not waits, session.recording.asked, session.withdrawals)
 
     async def _tell_book(self, session_id: str, source: AsyncIterator[do.Input]) -> None:
         async for what in source:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Protocol
 
 from kiosk.book.book import Book
+from kiosk.call.author import KIOSK_COLOUR
 from kiosk.calls import Calls
 from kiosk.config import Config
 from kiosk.errors import Refused, Trouble
@@ -25,9 +28,10 @@ from kiosk.session import inputs as do
 from kiosk.session.record import CODE_USER, Consent, Rating, Session
 from kiosk.session.states import OPEN, State
 from kiosk.ui.front import react
-from kiosk.ui.local import Chosen, Draw, Front, Intent, Tick
-from kiosk.ui.view import View
+from kiosk.ui.local import Chosen, Draw, FingerTool, Front, Intent, Tick
+from kiosk.ui.view import CallView, View
 from kiosk.wire.channel import Edit, SnapshotClose, SnapshotTake, StrokeBegin, StrokeEnd, StrokePoints, Undo
+from kiosk.wire.overlay import EditShape
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,10 @@ DISMISS_S = 60.0
 
 DISCARDED_S = 6.0
 TICK_S = 0.25
+MOST_PEN_POINTS = 900
+"""Of one line on a snapshot; a longer one goes on with every second point of those so far."""
+TAP_SHARE = 0.015
+"""Of the picture; a shorter arrow or box is a tap, and nothing."""
 
 OFFLINE_S = 5.0
 """A blip of the network is not worth a banner."""
@@ -93,6 +101,7 @@ class Stage:
         self._online_s = now()
         self._stroke = ""
         self._edit: list[tuple[float, float]] = []
+        self._edit_tool: FingerTool = "pen"
 
     def code_user_present(self) -> bool:
         return self._now() - self._input_s < PRESENT_S
@@ -283,12 +292,19 @@ class Stage:
                 self._stroke = ""
 
     async def _draw_on_snapshot(self, snapshot: str, pen: Draw) -> None:
+        at = (pen.x, pen.y)
         if pen.phase == "begin":
-            self._edit = []
-        self._edit.append((pen.x, pen.y))
-        if pen.phase == "end" and snapshot:
-            points, self._edit = tuple(self._edit), []
-            await self._calls.tool(Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=points))
+            self._edit, self._edit_tool = [at], pen.tool
+        elif self._edit_tool != "pen":
+            self._edit = [self._edit[0], at]
+        else:
+            self._edit = [*(self._edit[::2] if len(self._edit) > MOST_PEN_POINTS else self._edit), at]
+        if pen.phase != "end":
+            return
+        points, self._edit = tuple(self._edit), []
+        if snapshot and (self._edit_tool == "pen" or math.dist(points[0], points[-1]) > TAP_SHARE):
+            edit = Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=points, tool=self._edit_tool)
+            await self._calls.tool(edit)
 
     def _consent(self, given: bool, *, in_call: bool) -> Consent:
         view = self._view()
@@ -320,7 +336,7 @@ class Stage:
             sent=session is not None and self._is_sent(session),
             flow=self._flow,
             flow_discarded=self._discarded_s is not None,
-            call=self._calls.view(session),
+            call=self._with_own_edit(self._calls.view(session)),
             troubles=self._troubles(),
             article=self._article,
             qr=self._public_link(session) if session and session.state not in OPEN else "",
@@ -331,6 +347,13 @@ class Stage:
         failing = self._board.failing()
         codes = {**TROUBLES, "book": "not_kept" if self._book.trouble else "begun_anew"}
         return tuple(dict.fromkeys(code for part, code in codes.items() if part in failing))
+
+    def _with_own_edit(self, call: CallView | None) -> CallView | None:
+        """What the finger draws on a snapshot is seen while it is drawn."""
+        if call is None or call.snapshot is None or not self._edit:
+            return call
+        own = EditShape(self._edit_tool, KIOSK_COLOUR, tuple(self._edit))
+        return replace(call, snapshot=replace(call.snapshot, edits=(*call.snapshot.edits, own)))
 
     def _lamp_state(self, session: Session | None) -> LampState:
         if self._calls.camera_is_live:

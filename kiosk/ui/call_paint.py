@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
-from kiosk.ui.canvas import Box, Path, path
+from kiosk.ui.canvas import Box, path
 from kiosk.ui.fit import Fit
-from kiosk.ui.layout import Measures, arrange, inset, measures, picture_area, picture_fit
+from kiosk.ui.layout import Measures, arrange, inset, live_inset, measures, picture_area, picture_fit
 from kiosk.ui.pages import TONES, banner
 from kiosk.ui.screen import Screen
 from kiosk.ui.view import CallView
 from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, words
-from kiosk.wire.overlay import MarkShape, PointerShape, Points, StrokeShape
+from kiosk.wire.overlay import (
+    DARK,
+    MARK_PENS,
+    POINTER_SHARE,
+    STEP_SHARE,
+    TEXT_ASCENT,
+    TEXT_SHARE,
+    EditShape,
+    MarkShape,
+    PointerShape,
+    Points,
+    StrokeShape,
+    carried,
+    dashes,
+    edge_arrow,
+    edit_lines,
+    ink_on,
+    middle,
+    pen_px,
+    rim_px,
+    smooth,
+)
 
-_PIECE = 12
+_PIECE = 36
 """Points of a stroke that are one item: while it is drawn only its last piece is painted anew."""
-
-PixelPoints = tuple[tuple[float, float], ...]
 
 
 def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, staff: tuple[int, int] | None) -> Items:
@@ -28,6 +48,8 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     items = _drawn(view, picture_fit(size, frame), m, now_s)
     area, at = picture_area(size), arrange(shown, size)
     items.append(Box(Rect(0, area.h, size[0], size[1] - area.h), theme.GROUND))
+    if view.snapshot:
+        items.append(Box(live_inset(size, view.frame), theme.CLEAR, 0, m.px(3), theme.INK))
     right = size[0] - m.px(theme.GAP)
     if staff:
         place = inset(size, staff)
@@ -81,77 +103,100 @@ def _card(shown: Screen, area: Rect, m: Measures) -> Items:
     return items
 
 
-# --- on the picture ---------------------------------------------------------------------------------------------------
+# --- on the picture: as kiosk/wire/overlay.py describes it ------------------------------------------------------------
 
 
 def _drawn(view: CallView, place: Fit, m: Measures, now_s: float) -> Items:
     """Fading strokes first: what is painted later covers them whole."""
     items: Items = []
     if view.snapshot:
-        for points, rgb in view.snapshot.edits:
-            items += _line(points, rgb, 1.0, place, m)
+        for edit in view.snapshot.edits:
+            items += _edit(edit, place)
         return items
     for stroke in sorted(view.overlay.strokes, key=lambda s: s.opacity(now_s)):
-        items += _stroke(stroke, place, m, now_s)
+        items += _stroke(stroke, place, now_s)
     for mark in view.overlay.marks:
         items += _mark(mark, place, m)
     for pointer in view.overlay.pointers:
-        items += _pointer(pointer, place, m)
+        items += _pointer(pointer, place)
     return items
 
 
-def _stroke(stroke: StrokeShape, place: Fit, m: Measures, now_s: float) -> Items:
+def _stroke(stroke: StrokeShape, place: Fit, now_s: float) -> Items:
     opacity = round(stroke.opacity(now_s) * 16) / 16  # in steps: 16 repaints for a fading, not one at every frame
-    return _line(stroke.points, stroke.colour, opacity, place, m) if opacity > 0 else []
+    if opacity <= 0:
+        return []
+    points = carried(stroke.points, stroke.carried)
+    return _lines((_curve(tuple(place.to_display(*p) for p in points)),), stroke.colour, opacity, place)
 
 
-def _line(points: Points, rgb: str, opacity: float, place: Fit, m: Measures) -> Items:
-    px = tuple(place.to_display(*p) for p in points)
-    ink, width, halo = theme.colour(rgb, opacity), m.px(7), m.px(2)
-    pieces = [px[i : i + _PIECE + 1] for i in range(0, max(1, len(px) - 1), _PIECE) if px]
-    dark = (0, 0, 0, ink[3])  # the dark border of all pieces lies under the line of all pieces
-    return [*(path(p, width + 2 * halo, dark, 0) for p in pieces), *(path(p, width, ink, 0) for p in pieces)]
+_curve = lru_cache(64)(smooth)
+"""Most strokes are as they were a frame ago."""
+
+
+def _lines(lines_: tuple[Points, ...], rgb: str, opacity: float, place: Fit) -> Items:
+    """The dark rim of all lines lies under the colour of all lines."""
+    pen = pen_px(place.rect.w)
+    dark, ink = theme.colour(DARK, opacity), theme.colour(rgb, opacity)
+    pieces = [px[i : i + _PIECE + 1] for px in lines_ for i in range(0, max(1, len(px) - 1), _PIECE) if px]
+    rim = max(1, round(rim_px(pen)))
+    return [*(path(p, rim, dark, 0) for p in pieces), *(path(p, max(1, round(pen)), ink, 0) for p in pieces)]
+
+
+def _edit(edit: EditShape, place: Fit) -> Items:
+    r = place.rect
+    lines_ = edit_lines(edit, r.w, r.h)
+    if lines_:
+        return _lines(tuple(tuple((r.x + x, r.y + y) for x, y in px) for px in lines_), edit.colour, 1.0, place)
+    return _letters(edit, place) if edit.tool == "text" else _step(edit, place)
+
+
+def _letters(edit: EditShape, place: Fit) -> Items:
+    """In the author's colour with a dark rim: the same letters moved a little, under them."""
+    x, y = (round(v) for v in place.to_display(*edit.points[0]))
+    px = max(8, round(TEXT_SHARE * place.rect.w))
+    rim = max(1, round((rim_px(pen_px(place.rect.w)) - pen_px(place.rect.w)) / 2))
+    around = [(dx * rim, dy * rim) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy]
+    dark = [words(edit.text, x + dx, y + dy, "bold", px, theme.colour(DARK)) for dx, dy in around]
+    return [*dark, words(edit.text, x, y, "bold", px, theme.colour(edit.colour))]
+
+
+def _step(edit: EditShape, place: Fit) -> Items:
+    (x, y), r, px = (
+        place.to_display(*edit.points[0]),
+        STEP_SHARE * place.rect.w,
+        max(8, round(TEXT_SHARE * place.rect.w)),
+    )
+    rim = max(1, round((rim_px(pen_px(place.rect.w)) - pen_px(place.rect.w)) / 2))
+    said, top = str(edit.n), y + 0.355 * px - TEXT_ASCENT * px
+    number = words(
+        said, round(x - text.width_of(said, "bold", px) / 2), round(top), "bold", px, theme.colour(ink_on(edit.colour))
+    )
+    return [path(((x, y),), round(2 * r), theme.colour(edit.colour), rim), number]
 
 
 def _mark(mark: MarkShape, place: Fit, m: Measures) -> Items:
     quad = tuple(place.to_display(*p) for p in mark.quad)
-    ink, width = theme.colour(mark.colour), m.px(5)
-    cx, cy = sum(p[0] for p in quad) / len(quad), sum(p[1] for p in quad) / len(quad)
+    ink, pen = theme.colour(mark.colour), MARK_PENS * pen_px(place.rect.w)
     if mark.state == "lost":
-        return _lost(mark, place, (cx, cy), m)
-    items: Items = [path(quad, width, ink, m.px(2), True)] if mark.state == "tracked" else _dashes(quad, ink, m)
-    left, bottom = min(p[0] for p in quad), max(p[1] for p in quad)
+        return _lost(mark, place, m)
+    width, halo = max(1, round(pen)), max(1, round((rim_px(pen) - pen) / 2))
+    if mark.state == "tracked":
+        items: Items = [path(quad, width, ink, halo, True)]
+    else:
+        items = [path(dash, width, ink, halo) for dash in dashes(quad, pen)]
+    left, top = min(p[0] for p in quad), min(p[1] for p in quad)
     label = f"{mark.label} ?" if mark.state == "unsure" and mark.label else mark.label or mark.by
-    return items + _tag(label, int(left), int(bottom) + m.px(8), mark.colour, place, m)
+    return items + _tag(label, int(left), int(top) - m.px(44), mark.colour, place, m)
 
 
-def _dashes(quad: PixelPoints, ink: theme.Colour, m: Measures) -> Items:
-    """A dashed outline: where the element is supposed to be."""
-    items: list[Path] = []
-    for (x, y), (x2, y2) in zip(quad, (*quad[1:], quad[0]), strict=True):
-        n = max(1, round(math.hypot(x2 - x, y2 - y) / m.px(30)))
-        for i in range(n):
-            a, b = (i + 0.2) / n, (i + 0.75) / n
-            ends = ((x + (x2 - x) * a, y + (y2 - y) * a), (x + (x2 - x) * b, y + (y2 - y) * b))
-            items.append(path(ends, m.px(5), ink, m.px(2)))
-    return list(items)
-
-
-def _lost(mark: MarkShape, place: Fit, at: tuple[float, float], m: Measures) -> Items:
+def _lost(mark: MarkShape, place: Fit, m: Measures) -> Items:
     """An arrow at the picture's edge that points to where the element was last."""
-    r, ink = place.rect, theme.colour(mark.colour)
-    middle = (r.x + r.w / 2, r.y + r.h / 2)
-    dx, dy = at[0] - middle[0], at[1] - middle[1]
-    if math.hypot(dx, dy) < 1:
-        dx, dy = 0.0, -1.0
-    inside = m.px(40)
-    scale = min((r.w / 2 - inside) / max(abs(dx), 1e-6), (r.h / 2 - inside) / max(abs(dy), 1e-6))
-    tip = (middle[0] + dx * scale, middle[1] + dy * scale)
-    turn, long = math.atan2(dy, dx), m.px(30)
-    wings = tuple(
-        (tip[0] - long * math.cos(turn + side), tip[1] - long * math.sin(turn + side)) for side in (0.6, -0.6)
-    )
-    arrow = path((wings[0], tip, wings[1]), m.px(7), ink, m.px(3))
+    r, ink, pen = place.rect, theme.colour(mark.colour), pen_px(place.rect.w)
+    x, y = middle(mark.quad)
+    wings = tuple((r.x + wx, r.y + wy) for wx, wy in edge_arrow((x * r.w, y * r.h), r.w, r.h))
+    arrow = path(wings, max(1, round(pen)), ink, max(1, round((rim_px(pen) - pen) / 2)))
+    tip = wings[1]
     label = f"{mark.label or mark.by} ?"
     return [arrow, *_tag(label, int(tip[0]) - m.px(20), int(tip[1]) + m.px(34), mark.colour, place, m)]
 
@@ -170,9 +215,10 @@ def _tag(said: str, x: int, y: int, rgb: str, place: Fit, m: Measures) -> Items:
     return [Box(Rect(x, y, w, h), fill, m.px(8)), words(said, x + m.px(10), y + m.px(3), "bold", px, ink)]
 
 
-def _pointer(pointer: PointerShape, place: Fit, m: Measures) -> Items:
+def _pointer(pointer: PointerShape, place: Fit) -> Items:
     """A dot in a ring: where somebody points now."""
     x, y = place.to_display(*pointer.at)
-    ink, r = theme.colour(pointer.colour), m.px(20)
+    ink, r, pen = theme.colour(pointer.colour), POINTER_SHARE * place.rect.w, MARK_PENS * pen_px(place.rect.w)
+    width, halo = max(1, round(pen)), max(1, round((rim_px(pen) - pen) / 2))
     round_ = tuple((x + r * math.cos(a / 12 * math.pi), y + r * math.sin(a / 12 * math.pi)) for a in range(24))
-    return [path(round_, m.px(4), ink, m.px(2), True), path(((x, y),), m.px(12), ink, m.px(2))]
+    return [path(round_, width, ink, halo, True), path(((x, y),), max(2, round(r * 2 / 3)), ink, halo)]

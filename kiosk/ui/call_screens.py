@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from kiosk.session.record import Session
 from kiosk.ui.consent import consent_lines
+from kiosk.ui.local import FingerTool
 from kiosk.ui.screen import Chip, Choice, Screen
 from kiosk.ui.texts import Say, later
 from kiosk.ui.view import CallView, View
@@ -17,6 +18,7 @@ QUALITIES = {
     "fair": later("Fair connection"),
     "poor": later("Poor connection"),
 }
+TOOLS: dict[FingerTool, str] = {"pen": later("Pen"), "arrow": later("Arrow"), "box": later("Box")}
 STEPS = {
     "smaller": later("Weak connection: smaller picture"),
     "small": later("Weak connection: small, jerky picture"),
@@ -33,7 +35,7 @@ def part_of(call: CallView | None) -> str:
     return f"snapshot {call.snapshot.id}" if call.snapshot else "live"
 
 
-def running(view: View, session: Session, say: Say) -> Screen:
+def running(view: View, session: Session, say: Say, tool: FingerTool = "pen") -> Screen:
     call = view.call
     hang_up = Choice("hang-up", say("Hang up"), "danger", icon="hang-up")
     if call is None:
@@ -47,6 +49,7 @@ def running(view: View, session: Session, say: Say) -> Screen:
         first: tuple[Choice, ...] = (
             Choice("live", say("Live picture"), "primary", icon="camera"),
             Choice("undo", say("Undo"), icon="undo"),
+            Choice("finger-tool", say(TOOLS[tool]), icon=tool, focusable=False),
         )
         shown = replace(shown, name="snapshot", mode="snapshot")
     else:

@@ -14,7 +14,8 @@ from kiosk.hw.ports import Pixels, Rect
 from kiosk.ui import icons, text
 from kiosk.ui.fit import overlap, union
 from kiosk.ui.text import Weight
-from kiosk.ui.theme import CLEAR, Colour
+from kiosk.ui.theme import CLEAR, Colour, colour
+from kiosk.wire.overlay import DARK
 
 _SHIFT = 4  # cv2's fixed point: 1/16 px
 _MOST_RECTS = 12
@@ -112,7 +113,7 @@ class Path:
     def draw(self, view: Pixels, x: int, y: int) -> None:
         points = np.round((np.array(self.points) - (x, y)) * (1 << _SHIFT)).astype(np.int32)
         # drawn as it is, alpha too: the dark border lies under all edges of the line, so no fringe can be seen
-        both = (((0, 0, 0, self.ink[3]), self.width + 2 * self.halo), (self.ink, self.width))
+        both = ((colour(DARK, self.ink[3] / 255), self.width + 2 * self.halo), (self.ink, self.width))
         for ink, width in both if self.halo else both[1:]:
             if len(points) == 1:
                 cv2.circle(view, points[0], width << _SHIFT - 1, ink, -1, cv2.LINE_AA, _SHIFT)

@@ -13,7 +13,7 @@ from kiosk.hw.ports import Press, Touch
 from kiosk.ui.fit import contains
 from kiosk.ui.keys import MOST_LETTERS
 from kiosk.ui.layout import choice_at, picture_fit
-from kiosk.ui.local import Chosen, Draw, Front, Grip, Intent, Tick
+from kiosk.ui.local import FINGER_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.screens import CONFIRMED_FIRST, key_of, screen
 from kiosk.ui.view import View
@@ -104,6 +104,8 @@ def _chosen_here(front: Front, choice: Choice) -> Front | None:  # noqa: PLR0911
     match choice.id:
         case "page":
             return replace(front, page=front.page + 1, focus=0)
+        case "finger-tool":
+            return replace(front, tool=FINGER_TOOLS[(FINGER_TOOLS.index(front.tool) + 1) % len(FINGER_TOOLS)])
         case "keep":
             return replace(front, confirm="", focus=0)
         case "browse-end":
@@ -158,17 +160,17 @@ def _down(front: Front, view: View, touch: Touch) -> Step:
     if shown.mode == "page" or shown.title or not contains(place.rect, *at):
         return front, ()
     x, y = place.to_frame(*at)
-    return replace(front, grip=Grip(touch.finger, shown.key, None, x, y)), (Draw("begin", x, y),)
+    return replace(front, grip=Grip(touch.finger, shown.key, None, x, y)), (Draw("begin", x, y, front.tool),)
 
 
 def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
     """A line goes on until the finger is lifted, or until another screen is shown."""
     if grip.screen != front.screen:
-        return replace(front, grip=None), (Draw("end", grip.x, grip.y),)
+        return replace(front, grip=None), (Draw("end", grip.x, grip.y, front.tool),)
     x, y = picture_fit(front.size, _frame(view)).to_frame(*_px(front, touch))
     if touch.phase == "up":
-        return replace(front, grip=None), (Draw("end", x, y),)
-    return replace(front, grip=replace(grip, x=x, y=y)), (Draw("point", x, y),)
+        return replace(front, grip=None), (Draw("end", x, y, front.tool),)
+    return replace(front, grip=replace(grip, x=x, y=y)), (Draw("point", x, y, front.tool),)
 
 
 def _px(front: Front, touch: Touch) -> tuple[float, float]:

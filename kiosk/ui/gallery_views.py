@@ -15,7 +15,7 @@ from kiosk.session.states import Event, Role, State
 from kiosk.ui.local import Front
 from kiosk.ui.screens import key_of
 from kiosk.ui.view import CallView, SnapshotView, View
-from kiosk.wire.overlay import MarkShape, Overlay, PointerShape, StrokeShape
+from kiosk.wire.overlay import EditShape, MarkShape, Overlay, PointerShape, StrokeShape
 
 Sample = tuple[str, View, Front]
 
@@ -185,7 +185,14 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
     running = replace(base, session=session(language, State.RUNNING))
     call = CallView((("Anna Schmidt", YELLOW), ("Ben", PINK)), overlay(), started_s=0.0, quality="good", step="full")
     full = replace(call, staff_camera=True, recording="on", quality="poor", on_stills=("Ben",))
-    edits = ((((0.2, 0.2), (0.3, 0.5), (0.5, 0.5)), YELLOW), (((0.6, 0.2), (0.8, 0.4)), GREEN))
+    edits = (
+        EditShape("pen", YELLOW, ((0.2, 0.2), (0.3, 0.5), (0.5, 0.5))),
+        EditShape("arrow", GREEN, ((0.6, 0.2), (0.8, 0.4))),
+        EditShape("box", PINK, ((0.25, 0.55), (0.45, 0.75))),
+        EditShape("text", GREEN, ((0.5, 0.62),), "Größe prüfen" if language == "de" else "Check size"),
+        EditShape("step", YELLOW, ((0.25, 0.55),), n=1),
+        EditShape("step", YELLOW, ((0.8, 0.4),), n=12),
+    )
     yield "connecting", running, front
     yield "call", replace(running, call=call), replace(front, by_touch=True)
     yield "call-full", replace(running, call=full), front

@@ -254,6 +254,15 @@ def _pen(p: Pen) -> None:
     p.line((0.58, 0.22), (0.78, 0.42), w=0.05, ink=0)
 
 
+def _arrow(p: Pen) -> None:
+    p.line((0.14, 0.86), (0.82, 0.18), w=0.11)
+    p.line((0.42, 0.16), (0.84, 0.16), (0.84, 0.58), w=0.11)
+
+
+def _box(p: Pen) -> None:
+    p.line((0.12, 0.20), (0.88, 0.20), (0.88, 0.80), (0.12, 0.80), w=0.10, closed=True)
+
+
 ICONS: dict[str, Callable[[Pen], None]] = {
     "camera-plus": _camera_plus,
     "camera": _camera,
@@ -287,4 +296,6 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "erase": _erase,
     "shift": _shift,
     "pen": _pen,
+    "arrow": _arrow,
+    "box": _box,
 }

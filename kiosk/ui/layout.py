@@ -104,6 +104,14 @@ def inset(size: Size, frame: Size) -> Rect:
     return Rect(box.x + box.w - place.w, box.y, place.w, place.h)
 
 
+def live_inset(size: Size, frame: Size) -> Rect:
+    """Where the live picture goes on, small, beside a snapshot: bottom right."""
+    m, area = measures(size), picture_area(size)
+    w = round(size[0] * (0.3 if m.portrait else 0.17))
+    place = fit(frame, Rect(0, 0, w, round(w * 0.75))).rect
+    return Rect(size[0] - place.w - m.px(GAP), area.h - place.h - m.px(GAP), place.w, place.h)
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,10 @@ from typing import Literal
 
 from kiosk.hw.ports import ButtonName
 
+FingerTool = Literal["pen", "arrow", "box"]
+FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box")
+"""What a finger can draw on a snapshot; there is no keyboard in a call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -28,11 +32,15 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame."""
+    """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame.
+
+    tool: on a snapshot; on the live picture there is the pen alone.
+    """
 
     phase: Literal["begin", "point", "end"]
     x: float
     y: float
+    tool: FingerTool = "pen"
 
 
 Intent = Chosen | Draw
@@ -74,6 +82,7 @@ class Front:
     held_since_s: float = 0.0
     held_on: str = ""
     grip: Grip | None = None
+    tool: FingerTool = "pen"
 
     def on(self, screen: str) -> Front:
         """As it is on `screen`: fresh where that is another one than before."""

@@ -8,7 +8,7 @@ from kiosk.hw.ports import Layer, Picture, Pixels, Rect
 from kiosk.ui import theme
 from kiosk.ui.call_paint import call
 from kiosk.ui.canvas import Canvas
-from kiosk.ui.layout import inset, picture_fit
+from kiosk.ui.layout import inset, live_inset, picture_fit
 from kiosk.ui.local import Front
 from kiosk.ui.pages import page
 from kiosk.ui.screen import Screen
@@ -64,6 +64,8 @@ def layers(view: View, size: Size, live: Picture | None, staff: Picture | None) 
         return ()
     big = call_.snapshot.picture if call_.snapshot else live
     shown = [Layer(big, picture_fit(size, big.size).rect)] if big else []
+    if call_.snapshot and live:
+        shown.append(Layer(live, live_inset(size, call_.frame)))
     if staff and call_.staff_camera:
         shown.append(Layer(staff, inset(size, staff.size)))
     return tuple(shown)

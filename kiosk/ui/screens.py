@@ -27,7 +27,7 @@ TROUBLES = {
     "no_network": later("No network. Requests are sent as soon as it is back."),
     "no_sound": later("Microphone or speaker does not answer."),
     "disk_full": later("The storage is full. Recording is not possible."),
-    "not_kept": later("The storage takes nothing. Requests are still sent."),
+    "not_kept": later("The storage takes nothing. Requests are still sent, no recording begins."),
     "begun_anew": later("The storage was damaged. Earlier sessions are not shown here any more."),
     "no_time": later("The time is not known yet."),
     "updating": later("The software is being updated. Please do not switch off."),
@@ -79,7 +79,7 @@ def screen(view: View, front: Front) -> Screen:
 def _body(view: View, front: Front, say: Say) -> Screen:  # noqa: PLR0911 - a line per kind of screen
     session = view.session
     if session and session.state is State.RUNNING:
-        return call_screens.running(view, session, say)
+        return call_screens.running(view, session, say, front.tool)
     if session and session.state in OPEN:
         return session_screens.before_the_call(view, session, say)
     if view.flow:

@@ -9,7 +9,7 @@ from kiosk.hw.ports import Picture
 from kiosk.session.flow import Flow
 from kiosk.session.provider import Provider
 from kiosk.session.record import Session
-from kiosk.wire.overlay import Overlay, Points
+from kiosk.wire.overlay import EditShape, Overlay
 
 NOTHING_DRAWN = Overlay()
 
@@ -18,11 +18,11 @@ RecordingState = Literal["off", "asked", "on"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotView:
-    """The snapshot that is open. `edits` are pen lines over it: (points in 0..1 of the picture, "#rrggbb")."""
+    """The snapshot that is open, and the edits over it (points in 0..1 of the picture)."""
 
     id: str
     picture: Picture
-    edits: tuple[tuple[Points, str], ...] = ()
+    edits: tuple[EditShape, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from kiosk.wire.channel import EditTool, MarkState, Matrix
 
 Points = tuple[tuple[float, float], ...]
 
-PEN_SHARE = 0.005
+PEN_SHARE = 0.006
 """A line's width as a share of the picture's; at least LEAST_PEN_PX."""
 LEAST_PEN_PX = 3.0
 RIM_SHARE = 0.35
@@ -30,6 +30,9 @@ TEXT_ASCENT = 0.93
 """From the top of a text to the line it stands on, as a share of its height."""
 STEP_SHARE = 0.019
 """Radius of a numbered step."""
+MARK_PENS = 0.8
+"""The outline of a mark, in pens; a dashed one has a dash and a gap each DASH_PENS."""
+DASH_PENS = 6.0
 POINTER_SHARE = 0.014
 """Radius of the pointer's ring; its dot has a third of that."""
 _CURVE_STEPS = 6
@@ -164,3 +167,31 @@ def arrow(tail: tuple[float, float], tip: tuple[float, float], pen: float) -> tu
         (tip[0] - long * math.cos(turn + side), tip[1] - long * math.sin(turn + side)) for side in (0.55, -0.55)
     )
     return (tail, tip), (left, tip, right)
+
+
+def dashes(quad: Points, pen: float) -> tuple[Points, ...]:
+    """The outline of a mark that is unsure, as short lines; px."""
+    lines: list[Points] = []
+    for (x, y), (x2, y2) in zip(quad, (*quad[1:], quad[0]), strict=True):
+        n = max(1, math.floor(math.hypot(x2 - x, y2 - y) / (DASH_PENS * pen) + 0.5))
+        for k in range(n):
+            a, b = (k + 0.2) / n, (k + 0.75) / n
+            lines.append(((x + (x2 - x) * a, y + (y2 - y) * a), (x + (x2 - x) * b, y + (y2 - y) * b)))
+    return tuple(lines)
+
+
+def edge_arrow(at: tuple[float, float], width_px: float, height_px: float) -> Points:
+    """Wing, tip and wing of an arrow at the picture's edge that points to `at`, where an element was last; px."""
+    pen = pen_px(width_px)
+    dx, dy = at[0] - width_px / 2, at[1] - height_px / 2
+    if math.hypot(dx, dy) < 1:
+        dx, dy = 0.0, -1.0
+    inside, long = 6 * pen, 5 * pen
+    scale = min((width_px / 2 - inside) / max(abs(dx), 1e-6), (height_px / 2 - inside) / max(abs(dy), 1e-6))
+    x, y, turn = width_px / 2 + dx * scale, height_px / 2 + dy * scale, math.atan2(dy, dx)
+    left, right = ((x - long * math.cos(turn + side), y - long * math.sin(turn + side)) for side in (0.6, -0.6))
+    return left, (x, y), right
+
+
+def middle(quad: Points) -> tuple[float, float]:
+    return sum(x for x, _ in quad) / len(quad), sum(y for _, y in quad) / len(quad)

@@ -227,6 +227,16 @@ def test_a_drag_on_a_snapshot_draws_in_its_own_coordinates() -> None:
     assert rounded(drag(kiosk, (64, 64)))[0] == ("begin", 0.25, 0.5)
 
 
+def test_the_fingers_tool_on_a_snapshot_is_changed_by_a_tap_and_comes_with_what_is_drawn() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
+    tools = []
+    for _ in range(4):
+        tools.append({d.tool for d in drag(kiosk, (64, 64)) if isinstance(d, Draw)})
+        assert kiosk.tap("finger-tool") == ()
+    assert tools == [{"pen"}, {"arrow"}, {"box"}, {"pen"}]
+
+
 def test_nothing_is_drawn_beside_the_picture_nor_while_a_question_is_open() -> None:
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView())

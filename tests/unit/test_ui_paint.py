@@ -22,7 +22,7 @@ from kiosk.ui.paint import Painter, layers, next_tick_s
 from kiosk.ui.screens import TROUBLES, screen
 from kiosk.ui.texts import speaker
 from kiosk.ui.view import CallView, SnapshotView, View
-from kiosk.wire.overlay import MarkShape, Overlay, Points, StrokeShape
+from kiosk.wire.overlay import MarkShape, Overlay, Points, StrokeShape, pen_px
 
 LIVE = sample_picture(1280, 720, 10)
 PURE_GREEN = "#00ff00"
@@ -50,7 +50,7 @@ def test_a_stroke_is_painted_where_it_was_meant(size: tuple[int, int], frame: tu
     rows, columns = np.nonzero(green(painted.overlay))
     x, y = fit(frame, painted.layers[0].rect).to_display(0.5, 0.55)
     left = fit(frame, painted.layers[0].rect).to_display(0.4, 0.55)[0]
-    pen = 7 * theme.scale_of(size) / 2
+    pen = pen_px(painted.layers[0].rect.w) / 2
     assert abs(rows.mean() - y) <= 2
     assert abs((columns.min() + columns.max()) / 2 - x) <= 2
     assert abs(columns.min() - (left - pen)) <= 2
@@ -150,7 +150,8 @@ def test_pictures_are_shown_in_a_running_call_only() -> None:
 def test_an_open_snapshot_stands_in_place_of_the_live_picture() -> None:
     still = sample_picture(640, 480, 90)
     shown = layers(in_call(CallView(snapshot=SnapshotView("sn-1", still))), (1024, 600), LIVE, None)
-    assert [layer.picture for layer in shown] == [still]
+    assert [layer.picture for layer in shown] == [still, LIVE], "and the live picture goes on, small"
+    assert shown[1].rect.w < shown[0].rect.w / 3
 
 
 def test_only_what_moves_needs_time() -> None:
