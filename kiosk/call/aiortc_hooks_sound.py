@@ -20,6 +20,7 @@ CAMERA_PACKETS = 512
 ASK_EACH = 30
 """Packets between two requests for a keyframe: some tenths of a second."""
 _IDR, _SPS = 5, 7
+_VP8_START = b"\x9d\x01\x2a"
 
 
 def divert_sound(receiver: RTCRtpReceiver, take: Callable[[int, bytes], None]) -> None:
@@ -99,7 +100,10 @@ class _SoundDiverted:
 
 
 def _is_keyframe(data: bytes) -> bool:
-    """Of H.264 in Annex B: whether it holds an IDR slice or the parameters that stand before one."""
+    """Of H.264 in Annex B: whether it holds an IDR slice or the parameters that stand before one. Of VP8: its frame tag
+    and start code (RFC 6386, section 9.1)."""
+    if data[3:6] == _VP8_START:
+        return not data[0] & 1
     at = data.find(b"\0\0\1")
     while at >= 0 and at + 3 < len(data):
         if data[at + 3] & 0x1F in (_IDR, _SPS):

@@ -84,6 +84,13 @@ def test_an_opened_gate_asks_for_a_keyframe_and_begins_with_it(gate: CameraGate)
     assert not any(asks for asks, _ in begun[1:])
 
 
+def test_a_camera_of_vp8_begins_with_a_keyframe_too(gate: CameraGate) -> None:
+    key, delta = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\xe0\x01picture", b"\x11\x02\x00picture"
+    gate.open(True)
+    frames = [gate.add(packet(n, data))[1] for n, data in enumerate((delta, delta, key, delta, delta))]
+    assert [frame.data if frame else None for frame in frames] == [None, None, None, key, delta]
+
+
 def test_a_gate_opened_again_does_not_go_on_where_it_was(gate: CameraGate) -> None:
     gate.open(True)
     for n, data in enumerate((IDR, DELTA, DELTA)):
