@@ -194,6 +194,7 @@ class Kiosk:
             self._board.fails("book", why)
         else:
             self._board.works("book")
+        self._calls.book_changed()
 
     async def _tell_health(self) -> None:
         """Each minute and at each change."""

@@ -14,18 +14,20 @@ import numpy as np
 import pytest
 
 from kiosk.book.book import Book
+from kiosk.book.storage import CrashSafeStorage
 from kiosk.calls import Calls, Equipment
 from kiosk.config import CallSettings
+from kiosk.errors import StoreTrouble
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Still
 from kiosk.mailbox import Queue
 from kiosk.session import inputs as do
-from kiosk.session.record import CODE_USER, Consent
+from kiosk.session.record import CODE_USER, SYSTEM, Consent
 from kiosk.session.states import State
 from kiosk.upload.spool import Spool
 from kiosk.wire.channel import SnapshotTake
 from tests.contract.fakes import FakeCamera, FakeMicrophone, FakeSpeaker
-from tests.unit.test_book import ANNA, open_book, staff
+from tests.unit.test_book import ANNA, BEN, open_book, staff
 
 YES = Consent(True, "2026-11-22T10:00:00Z", "May we?", "en", "creation_flow")
 
@@ -87,6 +89,66 @@ async def test_a_call_runs_on_a_read_only_disk_and_records_nothing(
     with contextlib.suppress(asyncio.CancelledError):
         await task
     await book.close()
+
+
+async def test_no_recording_begins_while_the_consent_is_not_on_disk_and_then_it_begins_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = await open_book(tmp_path)
+    calls = Calls(
+        book=book,
+        equipment=Equipment(FakeCamera(), FakeMicrophone(), FakeSpeaker()),
+        settings=CallSettings(loopback=True),
+        spool=Spool(tmp_path / "spool"),
+        board=Board(lambda: None),
+        on_picture=lambda _: None,
+        on_staff_picture=lambda _: None,
+        changed=lambda: None,
+    )
+    book.disk_changed = calls.book_changed
+
+    async def answer(_session: str, _body: object) -> None:
+        """Nobody has asked."""
+
+    def recorded() -> list[Path]:
+        return list((tmp_path / "spool").rglob("recording-*"))
+
+    task = asyncio.create_task(calls.run(answer, Queue(1)))
+    with monkeypatch.context() as broken:
+        broken.setattr(CrashSafeStorage, "write", takes_nothing)
+        session = await running(book)  # with consent from the creation flow
+        await book.put(session, do.AskRecording(), staff(ANNA))
+        await until(lambda: calls.view(book.sessions[session]))
+        assert book.sessions[session].recording.wanted
+        for person in (ANNA, BEN):  # each news of the session is a chance to begin
+            await book.put(session, do.Seen(person), SYSTEM)
+            await asyncio.sleep(0)
+        call = calls._call
+        assert call is not None
+        assert (call.recording, recorded(), book.sessions[session].recording.running) == (False, [], False)
+    await book.put(session, do.Joined(BEN), SYSTEM)
+    assert not book.trouble
+    await until(lambda: book.sessions[session].recording.running)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CrashSafeStorage, "write", takes_nothing)
+        await book.put(session, do.Seen(ANNA), SYSTEM)
+        assert book.sessions[session].recording.running, "its consent is on disk"
+        await book.put(session, do.StopRecording(), staff(ANNA))
+        await until(lambda: not book.sessions[session].recording.running)
+        await book.put(session, do.AskRecording(), staff(ANNA))
+        await asyncio.sleep(0)
+        assert not call.recording
+    await book.put(session, do.End(), CODE_USER)
+    await calls.over()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await book.close()
+
+
+def takes_nothing(*_args: object) -> None:
+    raise StoreTrouble("the disk takes nothing")
 
 
 def read_only(*_args: object, **_more: object) -> None:
