@@ -19,7 +19,7 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -198,24 +198,34 @@ class Mp4:
 
 
 def mend(path: Path) -> None:
-    """Cuts off what a power cut left half written at the end: boxes are whole up to the last complete `mdat`.
+    """Cuts off what a power cut left half written at the end: boxes are whole up to the last complete `mdat`. All of
+    it, where there is none: no player opens that.
 
     Raises OSError.
     """
     with path.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         at = whole = 0
+        film = False
         while at + 8 <= end:
             file.seek(at)
             size, kind = struct.unpack("!I4s", file.read(8))
             at += size
-            if size < 8 or at > end:
+            if size < 8 or at > end or (kind == b"mdat" and _is_unwritten(file, at)):
                 break
-            if kind != b"moof":  # worth nothing without the data that follows it
+            film = film or kind == b"mdat"
+            if film and kind != b"moof":  # worth nothing without the data that follows it
                 whole = at
         if whole < end:
             file.truncate(whole)
             os.fsync(file.fileno())
+
+
+def _is_unwritten(file: BinaryIO, end: int) -> bool:
+    """Whether zeros lie before `end`, where a file system gave the file its length before its content. No slice of
+    H.264 ends with them (7.4.1), nor does a frame of sound with so many."""
+    file.seek(end - 8)
+    return file.read(8) == bytes(8)
 
 
 @contextlib.contextmanager

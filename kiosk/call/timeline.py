@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from kiosk.call.held_lines import HeldLines
 from kiosk.call.lines import Line, Person, PictureStep, PosesAt, What
+from kiosk.disk import sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
 
@@ -132,9 +133,11 @@ async def _finished(work: asyncio.Future[None]) -> None:
 def _open(path: Path) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
+        file = path.open("ab")
+        sync_folder(path.parent)  # else its lines may be on disk, and its name not
     except OSError as error:
         raise StoreTrouble(f"The timeline cannot be written: {error.strerror}.") from error
+    return file
 
 
 def _append(file: BinaryIO, lines: list[bytes]) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import pytest
 
+SECTOR = 512
+
 How = Literal["killed", "journal", "any"]
 """Of names that were not synced: all are there (only the process died), those before some instant, or any of them."""
 
@@ -160,9 +162,19 @@ class Disk:
                 case Dirty(f) if f == file:
                     dirty = True
         if not dirty:
-            return content
+            return content + self._begun(file, after, content, luck)
         coming = next((s.content for s in self.steps[after:] if isinstance(s, Synced) and s.file == file), b"")
         return torn(coming, luck, content)
+
+    def _begun(self, file: int, after: int, content: bytes, luck: random.Random) -> bytes:
+        """What may be found of the piece that is being added to a file that only grows."""
+        for step in self.steps[after:]:
+            match step:
+                case Dirty(f) if f == file:
+                    return b""
+                case Synced(f, data) if f == file:
+                    return added(data[len(content) :], luck) if data.startswith(content) else b""
+        return b""
 
 
 def torn(data: bytes, luck: random.Random, before: bytes = b"") -> bytes:
@@ -170,6 +182,15 @@ def torn(data: bytes, luck: random.Random, before: bytes = b"") -> bytes:
     cut = luck.randint(0, len(data))
     kinds = (data[:cut], b"", bytes(len(data)), data[:cut] + bytes(len(data) - cut), data, before)
     return luck.choice(kinds)
+
+
+def added(data: bytes, luck: random.Random) -> bytes:
+    """What may be found of a piece that was being added: as much as was written, or zeros by whole sectors."""
+    sectors = (len(data) // SECTOR) * SECTOR
+    cut = min(luck.randint(0, len(data)) // SECTOR * SECTOR, max(0, sectors - SECTOR))
+    return luck.choice(
+        (data[: luck.randint(0, len(data))], b"", bytes(len(data)), data[:cut] + bytes(len(data) - cut), data)
+    )
 
 
 @contextmanager
