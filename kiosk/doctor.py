@@ -13,6 +13,7 @@ import numpy as np
 
 from kiosk.app import client_settings
 from kiosk.config import Config
+from kiosk.echo import AUDIBLE_DB, echo_db
 from kiosk.errors import DeviceTrouble, Trouble, Unreachable
 from kiosk.hw.build import Parts, build
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Rect
@@ -37,6 +38,7 @@ async def examine(config: Config) -> list[Finding]:
         "camera": lambda: _camera(parts),
         "microphone": lambda: _microphone(parts),
         "speaker": lambda: _speaker(parts),
+        "echo": lambda: _echo(parts, config),
         "buttons": lambda: _buttons(parts),
         "disk": lambda: _disk(config),
         "broker": lambda: _broker(config),
@@ -89,6 +91,20 @@ async def _speaker(parts: Parts) -> str:
             speaker.play(block)
             await asyncio.sleep(0.02)
     return "played a tone"
+
+
+async def _echo(parts: Parts, config: Config) -> str:
+    """Of real sound only, and where a canceller is said to be."""
+    if config.call.echo != "pipewire":
+        return {"duck": "half-duplex: people speak in turns", "none": "nothing cancels it, as set"}[config.call.echo]
+    if not (config.hardware.microphone.startswith("alsa:") and config.hardware.speaker.startswith("alsa:")):
+        return "none: microphone and speaker have nothing to do with each other"
+    async with parts.microphone as microphone, parts.speaker as speaker:
+        louder_db = await echo_db(microphone, speaker)
+    if louder_db > AUDIBLE_DB:
+        said = f"the speaker is heard in the microphone, {louder_db:.0f} dB above the room: PipeWire does not cancel it"
+        raise DeviceTrouble(f'{said} (image-build/pipewire), or set call.echo to "duck"')
+    return f"cancelled: {louder_db:.0f} dB above the room"
 
 
 async def _buttons(parts: Parts) -> str:

@@ -78,7 +78,7 @@ async def test_the_doctor_finds_each_part_of_a_running_site_well(tmp_path: Path)
         await system.kill("kiosk")  # the doctor wants its hardware and its place at the broker
         said = await asyncio.to_thread(run, "kiosk", "doctor", "--config", str(system.site.kiosk_toml))
     assert said.returncode == 0, said.stdout + said.stderr
-    for part in ("display", "camera", "microphone", "speaker", "buttons", "disk", "broker", "desk"):
+    for part in ("display", "camera", "microphone", "speaker", "echo", "buttons", "disk", "broker", "desk"):
         assert part in said.stdout
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kiosk.call.ducking import level_dbfs
+from kiosk.echo import AUDIBLE_DB, echo_db
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.alsa import AlsaSink, AlsaSource
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
@@ -112,6 +113,20 @@ def test_the_speaker_holds_no_more_than_its_buffer() -> None:
         left_s.append(sink.left_s())
     sink.close()
     assert 0 < max(left_s) < 0.15
+
+
+@pytest.mark.usefixtures("room")
+@pytest.mark.parametrize(
+    ("microphone", "speaker", "heard"),
+    [
+        ("default", "default", False),
+        ("pipewire:NODE=room-microphone", "pipewire:NODE=room-speaker", True),
+    ],
+)
+async def test_an_installer_is_told_whether_the_echo_is_cancelled(microphone: str, speaker: str, heard: bool) -> None:
+    async with ThreadMicrophone(AlsaSource(microphone)) as ear, ThreadSpeaker(AlsaSink(speaker)) as mouth:
+        louder_db = await echo_db(ear, mouth)
+    assert (louder_db > AUDIBLE_DB) is heard
 
 
 @pytest.mark.usefixtures("room")
