@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 
 SPARE_BYTES = 32 * 1024 * 1024
-"""So much stays free for the book, session data and manifests. Pictures stop before that, recordings long before
-(KEPT_FREE in call/recorder.py, looked at now and then); for them this is the last line."""
+"""So much stays free for the book, session data and manifests: pictures stop before that."""
+RECORDINGS_LEAVE = 256 * 1024 * 1024
+"""So much recordings leave free, at each fragment: room for pictures, and for what others write to the disk."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -49,11 +50,11 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def demand_spare(place: Path | int, size: int = 0) -> None:
+def demand_spare(place: Path | int, size: int = 0, leave: int = SPARE_BYTES) -> None:
     """Refuses `size` bytes more on the disk of `place` (a path or an open file), as a full disk would.
 
-    For what may be done without: the last SPARE_BYTES are not for it.
+    For what may be done without: the last `leave` bytes are not for it.
     """
     there = os.statvfs(place)
-    if there.f_bavail * there.f_frsize < SPARE_BYTES + size:
+    if there.f_bavail * there.f_frsize < leave + size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

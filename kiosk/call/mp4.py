@@ -27,7 +27,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from kiosk.call.in_step import InStep
-from kiosk.disk import demand_spare, make_folder, sync_folder
+from kiosk.disk import RECORDINGS_LEAVE, demand_spare, make_folder, sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.hw.ports import SAMPLE_RATE_HZ, AccessUnit, Samples
 
@@ -58,6 +58,7 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)  # the disk may have taken none when the call began
+        demand_spare(path.parent, leave=RECORDINGS_LEAVE)
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self._gathered = bytearray()
@@ -85,7 +86,9 @@ class _File:
         data, self._gathered = self._gathered, bytearray()
         view = memoryview(data)
         try:
-            demand_spare(self._file.fileno(), len(data))  # a recording never takes the room that the book needs
+            demand_spare(
+                self._file.fileno(), len(data), RECORDINGS_LEAVE
+            )  # a recording never takes the room that the book needs
             while view:
                 view = view[self._file.write(view) :]
             if not self._hurry:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import shutil
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +24,6 @@ GATHER_S = 0.2
 BEGIN_S = 0.02
 BREATH_EACH, BREATH_S = 50, 0.002
 """So many frames and blocks of what came before, and so long a pause: the call goes on beside it."""
-KEPT_FREE = 256 * 1024 * 1024
-"""Bytes that recordings leave on the disk: the session itself must still be written when a recording fills it."""
-FREE_LOOKED_AT_EACH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +56,9 @@ class Recorder:
     def __init__(
         self,
         path: Path,
-        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
         before: deque[Item] | None = None,
     ) -> None:
         self._path = path
-        self._free = free
         self._before = before or deque()
         self._queue: queue.Queue[Item] = queue.Queue(MAX_WAITING)
         self._wants_keyframe = not self._before
@@ -136,12 +129,13 @@ class Recorder:
 
     def _write_before(self) -> None:
         """Without waiting for the disk at each fragment: a slow card would need longer than the queue lasts."""
+        items = 0
         while self._before and not self._discarded:
-            self._look_at_disk()
             self._write(self._before.popleft())
             if self._file is not None:
                 self._file.hurry(bool(self._before))
-            if self._items % BREATH_EACH == 0:
+            items += 1
+            if items % BREATH_EACH == 0:
                 self._stopped.wait(BREATH_S)
 
     def _write(self, item: Item) -> None:
@@ -153,7 +147,6 @@ class Recorder:
             self._file.sound(item.samples, item.at_s)
 
     def _next(self) -> Item | None:
-        self._look_at_disk()
         while True:
             stopped = self._stopped.is_set()  # before the look: what was handed over until then is in the queue
             with contextlib.suppress(queue.Empty):
@@ -167,16 +160,3 @@ class Recorder:
         if isinstance(item, AccessUnit):
             self._file = Mp4(self._path, item)
             self._began.put(item.captured_s)
-
-    _items = 0
-
-    def _look_at_disk(self) -> None:
-        self._items += 1
-        if self._items % FREE_LOOKED_AT_EACH != 1:
-            return
-        try:
-            free = self._free(self._path.parent)
-        except OSError as error:
-            raise StoreTrouble(f"the disk cannot be looked at: {error.strerror}") from error
-        if free < KEPT_FREE:
-            raise StoreTrouble("the disk is full: the recording was stopped")

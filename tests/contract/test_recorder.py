@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -20,8 +21,9 @@ import numpy as np
 import pytest
 
 from kiosk.call.mp4 import Mp4, mend
-from kiosk.call.recorder import KEPT_FREE, MAX_WAITING, Block, Item, Recorder, Written
+from kiosk.call.recorder import MAX_WAITING, Block, Item, Recorder, Written
 from kiosk.call.recording import leftovers
+from kiosk.disk import RECORDINGS_LEAVE
 from kiosk.errors import StoreTrouble
 from kiosk.hw.encoder import X264Encoder
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, AccessUnit
@@ -172,8 +174,14 @@ async def test_what_was_handed_over_is_written_before_it_ends(tmp_path: Path) ->
     assert len(pictures(path)) == 2 * FPS
 
 
-async def test_a_disk_without_room_is_not_written_to(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "recording-1.mp4", free=lambda folder: KEPT_FREE - 1)
+def leave_free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _place: SimpleNamespace(f_bavail=size, f_frsize=1))
+
+
+async def test_a_disk_without_room_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_free(monkeypatch, RECORDINGS_LEAVE - 1)
+    recorder = Recorder(tmp_path / "recording-1.mp4")
+    recorder.video(next(film(1)))
     written = await recorder.ended()
     assert written.bytes == 0
     assert isinstance(written.trouble, StoreTrouble)
@@ -198,12 +206,34 @@ async def test_a_disk_that_fills_up_ends_the_recording_and_what_is_there_plays(t
     assert len(pictures(path)) >= FPS
 
 
-async def test_a_disk_that_hangs_costs_frames_up_to_a_keyframe_and_never_memory(tmp_path: Path) -> None:
-    def hang(folder: Path) -> int:
-        time.sleep(0.5)
-        return KEPT_FREE * 2
+async def test_a_recording_ends_where_the_room_for_everything_else_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "recording-1.mp4"
+    recorder = Recorder(path)
+    units = list(film(4))
+    for unit in units[: 2 * FPS]:
+        recorder.video(unit)
+    while not path.exists() or b"moof" not in path.read_bytes():
+        await asyncio.sleep(0.01)
+    leave_free(monkeypatch, RECORDINGS_LEAVE + 100)
+    for unit in units[2 * FPS :]:
+        recorder.video(unit)
+    written = await recorder.ended()
+    assert isinstance(written.trouble, StoreTrouble)
+    assert written.bytes == path.stat().st_size
+    assert len(pictures(path)) >= FPS
 
-    recorder = Recorder(tmp_path / "recording-1.mp4", free=hang)
+
+async def test_a_disk_that_hangs_costs_frames_up_to_a_keyframe_and_never_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(_place: object) -> object:
+        time.sleep(0.5)
+        return SimpleNamespace(f_bavail=2 * RECORDINGS_LEAVE, f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", hang)
+    recorder = Recorder(tmp_path / "recording-1.mp4")
     units = list(film(1))
     wanted = [not recorder.video(unit) for _ in range(20) for unit in units]
     assert recorder.dropped > 0
@@ -301,9 +331,12 @@ async def test_discarded_it_lets_go_of_what_came_before(tmp_path: Path) -> None:
     assert len(before) == 0
 
 
-async def test_with_no_room_on_the_disk_what_came_before_is_let_go_of(tmp_path: Path) -> None:
+async def test_with_no_room_on_the_disk_what_came_before_is_let_go_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_free(monkeypatch, RECORDINGS_LEAVE - 1)
     before = deque(called(1))
-    recorder = Recorder(tmp_path / "recording-1.mp4", free=lambda folder: KEPT_FREE - 1, before=before)
+    recorder = Recorder(tmp_path / "recording-1.mp4", before=before)
     assert isinstance((await recorder.ended()).trouble, StoreTrouble)
     assert len(before) == 0
     assert list(tmp_path.iterdir()) == []

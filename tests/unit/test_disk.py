@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from kiosk import disk
-from kiosk.call.mp4 import _File
 from kiosk.call.snapshot import write_whole
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import ArtifactKind
@@ -27,15 +26,6 @@ def test_a_picture_is_refused_before_the_last_room_is_used_up(tmp_path: Path) ->
     with pytest.raises(StoreTrouble, match="No space left"):
         write_whole(tmp_path / "snapshot-1.jpg", b"picture")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.usefixtures("nearly_full")
-def test_a_recording_stops_before_the_last_room_is_used_up(tmp_path: Path) -> None:
-    file = _File(tmp_path / "recording-1.mp4")
-    file.write(b"fragment")
-    with pytest.raises(OSError, match="No space left"):
-        file.sync()
-    assert file.close()[0] == 0
 
 
 @pytest.mark.usefixtures("nearly_full")
