@@ -81,7 +81,7 @@ def an_artifact(content: bytes, artifact_id: str = "a-1", **more: Any) -> Artifa
     return Artifact(**{**values, **more})
 
 
-async def until(true: Callable[[], Any], limit_s: float = 10.0) -> Any:
+async def until(true: Callable[[], Any], limit_s: float = 30.0) -> Any:
     """What `true()` gives as soon as it is true."""
     async with asyncio.timeout(limit_s):
         while not (found := true()):

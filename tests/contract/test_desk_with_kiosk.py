@@ -120,7 +120,7 @@ async def test_the_story_of_one_session(site: Site) -> None:
         assert await state_of(anna, session) == "CONFIRMED"
         assert (await wish(anna, session, kind="start")).json()["ok"]
         await kiosk.book.put(session, do.Start(), CODE_USER)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await state_of(anna, session) != "RUNNING":
                 await asyncio.sleep(0.01)
 
@@ -154,7 +154,7 @@ async def test_with_a_full_disk_requests_go_out_and_what_a_power_cut_then_loses_
                 assert (await wish(anna, lost, kind="confirm")).status_code == 200
         async with real_kiosk(site) as kiosk:
             assert {s.id: s.state for s in kiosk.book.sessions.values()} == {on_disk: State.REQUESTED}
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await state_of(anna, on_disk) != "REQUESTED":
                     await asyncio.sleep(0.01)
             assert (await wish(anna, on_disk, kind="confirm")).status_code == 200

@@ -201,10 +201,10 @@ async def test_the_desk_goes_on_whatever_kiosks_tell(tmp_path: Path, caplog: pyt
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is made for x86-64 Linux only")
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(0)  # the process below has its own
 def test_a_fuzzer_that_watches_which_code_runs_finds_no_crash() -> None:
     seconds = os.environ.get("FUZZ_SECONDS", "30")
     command = [sys.executable, "-m", "tests.contract.fuzzing", f"-max_total_time={seconds}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=float(seconds) + 60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=float(seconds) + 300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "DONE" in done.stderr, "it ran to its end"

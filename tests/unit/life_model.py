@@ -28,7 +28,7 @@ TABLE = {(line.split()[0], line.split()[1]): (line.split()[2], line.split()[3:])
 IN_PROGRESS = ("REQUESTED", "CONFIRMED", "RUNNING")
 
 STAFF_OR_MODERATOR = (do.Assign, do.Unassign, do.LinkTicket, do.UnlinkTicket, do.SetVisibility)
-KIOSK_ITSELF = (do.RecordingRuns, do.Joined, do.CallSummary, do.AddArtifact, do.Uploaded, do.Seen)
+KIOSK_ITSELF = (do.RecordingRuns, do.Joined, do.CallSummary, do.AddArtifact, do.Uploaded, do.Lost, do.Seen)
 
 
 class No(Exception):
@@ -53,7 +53,7 @@ class Facts:
     consent: bool | None = None
     running: bool = False
     calls: tuple[tuple[str, ...], ...] = ()  # who joined each
-    files: dict[str, bool] = field(default_factory=dict)  # artifact -> uploaded
+    files: dict[str, str] = field(default_factory=dict)  # artifact -> waits, uploaded, or why it is lost
     stars: int = 0
 
 
@@ -74,7 +74,7 @@ def facts_of(s: Session) -> Facts:
         consent=s.recording.consent.given if s.recording.consent else None,
         running=s.recording.running,
         calls=tuple(tuple(p.id for p in c.participants) for c in s.calls),
-        files={a.id: a.uploaded for a in s.artifacts},
+        files={a.id: "uploaded" if a.uploaded else a.lost or "waits" for a in s.artifacts},
         stars=s.rating.stars if s.rating else 0,
     )
 
@@ -217,16 +217,25 @@ class Model:
                 need(f.state == "RUNNING")
                 here = f.calls[-1] if person.id in f.calls[-1] else (*f.calls[-1], person.id)
                 return replace(f, calls=(*f.calls[:-1], here))
-            case do.AddArtifact(artifact):
-                return replace(f, files={**f.files, artifact.id: artifact.uploaded})
-            case do.Uploaded(artifact_id, sha256):
-                right = artifact_id in f.files and sha256 == sum_of(artifact_id)
-                return replace(f, files={**f.files, artifact_id: True}) if right else f
+            case do.AddArtifact() | do.Uploaded() | do.Lost():
+                return replace(f, files={**f.files, **_file_news(f.files, what)})
             case do.Seen(person):
                 return f if person.id in f.seen else replace(f, seen=(*f.seen, person.id))
             case do.CallSummary():
                 return f  # of a call that the session does not have
         raise AssertionError(what)
+
+
+def _file_news(files: dict[str, str], what: do.AddArtifact | do.Uploaded | do.Lost) -> dict[str, str]:
+    """Only of the very file that is named; one that the desk has is never lost."""
+    if isinstance(what, do.AddArtifact):
+        return {what.artifact.id: "waits"}
+    known = files.get(what.artifact_id)
+    if known is None or what.sha256 != sum_of(what.artifact_id):
+        return {}
+    if isinstance(what, do.Uploaded):
+        return {what.artifact_id: "uploaded"}
+    return {what.artifact_id: what.reason} if known == "waits" else {}
 
 
 def need(condition: object) -> None:

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -36,6 +37,8 @@ KINDS: list[type[errors.Refused]] = errors.Refused.__subclasses__()
 CODES = {kind.code for kind in KINDS}
 MEMORY = Path("/dev/shm")
 """Where there is such a thing the file lies there: what fsync promises is tested elsewhere, here it only takes time."""
+
+REASONS: tuple[Literal["missing", "damaged", "unreadable"], ...] = ("missing", "damaged", "unreadable")
 
 people = st.sampled_from(PEOPLE)
 tickets = st.sampled_from(("T-1", "T-2", "T-3")).map(Ticket)
@@ -70,6 +73,7 @@ own: st.SearchStrategy[do.Input] = (
     | st.just(do.CallSummary("c-unknown", {"rtt_ms": 3.0}))
     | st.builds(do.AddArtifact, artifacts)
     | st.builds(do.Uploaded, artifact_ids, st.sampled_from(("1" * 64, "2" * 64)))
+    | st.builds(do.Lost, artifact_ids, st.sampled_from(("1" * 64, "2" * 64)), st.sampled_from(REASONS))
     | st.builds(do.Seen, people)
     | st.builds(do.Rate, st.integers(1, 5).map(Rating))
     | st.just(do.GiveUp("no_answer"))
@@ -332,6 +336,7 @@ def later_or_same(now: Session, told: Session) -> bool:
 
 
 TestLife = Life.TestCase
+TestLife.pytestmark = pytest.mark.timeout(300)  # type: ignore[attr-defined]  # hypothesis runs it as one test
 TestLife.settings = settings(
     max_examples=int(os.environ.get("LIFE_EXAMPLES", "200")),
     stateful_step_count=60,
