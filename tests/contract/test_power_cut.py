@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.book_life import Life, check, live
-from tests.contract.power_cut import How
+from kiosk.disk import sync_folder, write_through
+from kiosk.session import inputs as do
+from kiosk.session.record import CODE_USER
+from tests.contract.book_life import BOOK, Life, check, live, open_book
+from tests.contract.power_cut import How, recorded
 
 INPUTS = 200
 RANDOM_CUTS = 600
@@ -40,3 +43,33 @@ async def cut(life: Life, tmp_path: Path, after: int, how: How, luck: random.Ran
     except Exception as error:
         error.add_note(f"cut off after step {after} of {len(life.disk.steps)} ({how}); see {folder}")
         raise
+
+
+@pytest.mark.parametrize("how", ["killed", "journal"])
+async def test_while_a_damaged_book_is_set_aside_the_power_may_go_at_any_instant(tmp_path: Path, how: How) -> None:
+    root = tmp_path / "life"
+    root.mkdir()
+    zeros = bytes(300)
+    with recorded(root) as disk:
+        book = await open_book(root)
+        before = await book.put(None, do.Request(), CODE_USER)
+        await book.close()
+        for name in (BOOK, f"{BOOK}.previous"):
+            write_through(root / name, zeros)
+        sync_folder(root)
+        damaged = len(disk.steps)
+        book = await open_book(root)
+        request = await book.put(None, do.Request(), CODE_USER)
+        told = len(disk.steps)
+        await book.close()
+    for after in range(damaged, len(disk.steps) + 1):
+        folder = tmp_path / f"{how}-{after}"
+        folder.mkdir()
+        disk.leave(after, folder, how, random.Random(after))
+        again = await open_book(folder)
+        assert again.begun_anew, "a restart says it as well"
+        assert again.epoch != before.epoch
+        assert set(again.sessions) <= {request.id}
+        assert after < told or again.sessions
+        assert any(p.read_bytes() == zeros for p in folder.glob(f"{BOOK}*damaged*")), "kept"
+        await again.close()
