@@ -28,6 +28,10 @@ def run(config: ConfigFile = HERE) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # pages look whether we can be reached with a WebSocket that we refuse (web/static/js/pulse.js)
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "WebSocket" not in str(record.msg) and "upgrade" not in str(record.msg)
+    )
     settings, reasons = _load(config), list[str]()
     try:
         asyncio.run(run_desk(settings, lambda url: typer.echo(f"desk ready at {url}")))

@@ -51,6 +51,8 @@ export class Call extends EventTarget {
     this.cameraTrack = null;
     this.location = this.etag = "";
     this.over = false;
+    /** Our own network may be gone: nothing is sent into it before the desk can be reached again. */
+    this.cutOff = false;
     /** @type {(() => void) | null} */
     this.broken = null;
     this.lastBytes = { at: 0, bytes: 0, lost: 0, received: 0 };
@@ -88,10 +90,11 @@ export class Call extends EventTarget {
       } catch (error) {
         if (this.isFatal(error)) return this.end(error);
         if (error instanceof Broken) this.tellRelay();
+        if (error instanceof ApiError && error.status === 0) this.cutOff = true;
         await pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] * (0.7 + 0.6 * Math.random()));
       }
       this.drop();
-      await untilReached(() => this.over);
+      if (this.cutOff) this.cutOff = !(await untilReached(() => this.over));
     }
     this.end(null);
   }
@@ -209,10 +212,11 @@ export class Call extends EventTarget {
   async revives(pulse, given) {
     this.become("reconnecting");
     const lives = async () => await pulse.silence() < SILENCE_MS;
-    await untilReached(async () => given() || pulse.isOver || lives());
+    this.cutOff = !(await untilReached(async () => given() || pulse.isOver || lives()));
     if (given() || pulse.isOver) return false;
     await pause(LOOK_MS); // the first bytes may be a moment behind the desk's answer
     if (!(await lives())) return false;
+    this.cutOff = false;
     this.become("on");
     return true;
   }

@@ -4,8 +4,11 @@
 
 /** Nothing at all for so long, no heartbeat and no byte of picture or sound: something is wrong. */
 export const SILENCE_MS = 2000;
-const REACH_MS = 1500;
-const AGAIN_MS = 250;
+/** Two tries of TCP; after some, three: browsers hold WebSockets back that have failed too often. */
+const REACH_MS = 2500;
+const PATIENT_MS = 4500;
+const PATIENT_AFTER = 8;
+const AGAIN_MS = 500;
 
 export class Pulse {
   /** @param {RTCPeerConnection} connection @param {Channels} channels */
@@ -31,21 +34,33 @@ export class Pulse {
   }
 }
 
-/** Whether the desk answers, within REACH_MS. */
-async function reached() {
-  try {
-    return (await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(REACH_MS) })).status < 500;
-  } catch {
-    return false;
-  }
+/**
+ * Whether the way to the desk's machine is open. By a WebSocket, which is refused there, but that is an answer: each has a connection attempt of
+ * its own, where requests that come to nothing leave theirs behind for the next ones, and after 30 s that repeats its SYN each half minute only.
+ * @param {number} limitMs
+ */
+function reached(limitMs) {
+  return /** @type {Promise<boolean>} */ (new Promise((resolve) => {
+    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/healthz`);
+    /** @param {boolean} answer */
+    const end = (answer) => {
+      clearTimeout(timer);
+      socket.onopen = socket.onerror = null;
+      socket.close();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end(false), limitMs);
+    socket.onopen = socket.onerror = () => end(true);
+  }));
 }
 
-/** Resolves as soon as the desk answers, or `enough()` is true. @param {() => boolean | Promise<boolean>} enough */
+/** Resolves as soon as the desk can be reached (true), or `enough()`. @param {() => boolean | Promise<boolean>} enough @returns {Promise<boolean>} */
 export async function untilReached(enough) {
-  while (!(await enough())) {
-    if (await reached()) return;
-    await pause(AGAIN_MS);
+  for (let tries = 0; !(await enough()); tries++) {
+    if (navigator.onLine === false) await pause(AGAIN_MS);
+    else if (await reached(tries < PATIENT_AFTER ? REACH_MS : PATIENT_MS)) return true;
   }
+  return false;
 }
 
 /** Ends early where the network comes back or changes. @param {number} ms */
