@@ -1,11 +1,12 @@
 """What participants hear as Opus packets: each distinct mix is encoded once.
 
 All who say nothing hear the same, and share an encoder; whoever speaks has one of his own until he has been silent for
-a while. A change of encoder in mid-sound is not heard: the new one begins with a packet that needs none before it.
+a while. A change of encoder in mid-sound is not heard: the new one has been told what sounded before.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from kiosk.call.ducking import level_dbfs
@@ -14,6 +15,8 @@ from kiosk.hw.ports import Samples
 
 LINGER = 100
 """Blocks (2 s) that somebody keeps his own encoder after his last word."""
+TOLD = 10
+"""Blocks of the past that a new encoder is told: without, its first packets are heard to be another's."""
 SILENT_DBFS = -60.0
 SILENT_AFTER = 10
 """Blocks. A machine that hums is what staff want to hear; only a room as quiet as this is silence."""
@@ -26,6 +29,7 @@ class SoundOut:
         """Raises DeviceTrouble: there is no Opus library."""
         self._shared = _Stream()
         self._own: dict[str, _Own] = {}
+        self._before: deque[Samples] = deque(maxlen=TOLD)
 
     def packets(
         self, heard: Mapping[str, Samples], shared: Samples, loss: Mapping[str, float]
@@ -38,6 +42,7 @@ class SoundOut:
         self._own = {peer: own for peer, own in self._own.items() if peer in heard}
         for peer, block in heard.items():
             self._keep_own(peer, speaks=block is not shared)
+        self._before.append(shared)
         own = {peer: self._own[peer].stream for peer in heard if peer in self._own}
         of_all = self._shared.encode(shared, max((loss.get(p, 0.0) for p in heard if p not in own), default=0.0))
         return {
@@ -49,6 +54,8 @@ class SoundOut:
         own = self._own.get(peer)
         if speaks and own is None:
             own = self._own[peer] = _Own(_Stream())
+            for block in self._before:
+                own.stream.encode(block, 0.0)
         if own is None:
             return
         own.blocks_left = LINGER if speaks else own.blocks_left - 1
