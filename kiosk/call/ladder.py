@@ -1,17 +1,18 @@
 """Which size and rate of pictures a bitrate is good for, stepped down at once and up with patience. Pure.
 
-A thin rate spread over many pixels is mush: from some point on, fewer of them show more. Measured with x264 ultrafast
-on the moving scene (benchmarks/ladder.py; dB of luma against what the camera saw, shown at the camera's size):
+A thin rate spread over many pixels is mush: from some point on, fewer of them show more. Measured with our x264 on the
+moving scene (benchmarks/ladder.py; dB of luma against what the camera saw, shown at the camera's size):
 
     kbit/s     720p30   540p30   360p15
-    2500        29.2     28.5     28.1
-    1000        26.1     26.1     26.7
-    650         24.5     25.0     25.8
-    500         23.4     24.3     25.2
-    300         18.3     22.2     24.0
-    200         16.2     18.3     23.1
+    2500        37.2     33.8     31.4
+    1000        33.5     32.0     30.5
+    650         31.2     30.8     29.8
+    500         28.7     29.8     29.3
+    300         19.9     27.0     28.2
+    200         17.0     19.7     27.2
+    100         15.2     16.5     23.4
 
-Below 0.018 bits a pixel x264 is at its coarsest quantiser and the picture falls apart; half the pictures a second are
+Below 0.016 bits a pixel x264 is at its coarsest quantiser and the picture falls apart; half the pictures a second are
 only worth it near there, since moving pictures are what a call is for.
 """
 
@@ -25,7 +26,7 @@ from kiosk.hw.ports import Encoding
 Step = Literal["full", "smaller", "small", "stills"]
 """stills: a sharp picture a second, for those whose link carries no video (stills.py)."""
 
-LEAST_BPP = 0.02
+LEAST_BPP = 0.025
 
 UP_AFTER_S = 4.0
 """So long there must be room for the next rung: a rate that has just recovered often falls again."""
@@ -52,8 +53,8 @@ class Rung:
 
 
 RUNGS = (
-    Rung("full", 1.0, 1.0, leave_bpp=0.028, take_bpp=0.045),  # 720p30: 0.77 and 1.24 Mbit/s
-    Rung("smaller", 0.75, 1.0, leave_bpp=0.021, take_bpp=0.040, dip_s=1.0),  # 540p30: 0.33 and 0.62 Mbit/s
+    Rung("full", 1.0, 1.0, leave_bpp=0.021, take_bpp=0.033),  # 720p30: 0.58 and 0.91 Mbit/s
+    Rung("smaller", 0.75, 1.0, leave_bpp=0.0165, take_bpp=0.033, dip_s=1.0),  # 540p30: 0.26 and 0.51 Mbit/s
     Rung("small", 0.5, 0.5, leave_bpp=0.0, take_bpp=0.0),  # 360p15
 )
 

@@ -80,9 +80,9 @@ class Stage:
 
 
 async def test_the_encoder_follows_the_worst_link_that_carries_video() -> None:
-    stage = Stage(Link(), Link(replace(GOOD, target_bps=600_000)), Link(HOPELESS), Link(None))
+    stage = Stage(Link(), Link(replace(GOOD, target_bps=500_000)), Link(HOPELESS), Link(None))
     stage.call.look()
-    assert stage.asked == Encoding(960, 540, 30, 600_000)
+    assert stage.asked == Encoding(960, 540, 30, 500_000)
     assert stage.call.step == "smaller"
 
 
@@ -215,7 +215,7 @@ async def test_below_what_the_last_rung_needs_the_encoder_does_not_go() -> None:
     stage = Stage(Link(replace(GOOD, target_bps=20_000)))
     stage.call.look()
     stage.seconds(1)
-    assert stage.asked == Encoding(640, 360, 15, 69_120)
+    assert stage.asked == Encoding(640, 360, 15, 86_400)
 
 
 async def test_a_link_that_comes_back_finds_the_rung_that_it_left_and_a_newcomer_the_top() -> None:

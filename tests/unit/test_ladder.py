@@ -35,10 +35,10 @@ def changes(seen: list[Step]) -> int:
     ("bps", "asked"),
     [
         (2_500_000, Encoding(1280, 720, 30, 2_500_000)),
-        (800_000, Encoding(1280, 720, 30, 800_000)),
-        (600_000, Encoding(960, 540, 30, 600_000)),
-        (340_000, Encoding(960, 540, 30, 340_000)),
-        (300_000, Encoding(640, 360, 15, 300_000)),
+        (600_000, Encoding(1280, 720, 30, 600_000)),
+        (500_000, Encoding(960, 540, 30, 500_000)),
+        (270_000, Encoding(960, 540, 30, 270_000)),
+        (250_000, Encoding(640, 360, 15, 250_000)),
         (20_000, Encoding(640, 360, 15, 20_000)),
     ],
 )
@@ -52,9 +52,9 @@ def test_each_rate_has_its_rung_within_a_second(bps: int, asked: Encoding) -> No
 
 def test_a_dip_costs_sharpness_for_a_moment_and_no_pictures() -> None:
     ladder = a_ladder()
-    ladder.advance(250_000, 0.0)
-    ladder.advance(600_000, 0.8)
-    ladder.advance(250_000, 1.2)
+    ladder.advance(240_000, 0.0)
+    ladder.advance(500_000, 0.8)
+    ladder.advance(240_000, 1.2)
     assert ladder.advance(400_000, 2.1) == Encoding(960, 540, 30, 400_000)
 
 
@@ -78,16 +78,16 @@ def test_it_goes_up_only_after_seconds_of_room_one_rung_at_a_time() -> None:
 
 def test_room_that_does_not_last_is_no_room() -> None:
     ladder = a_ladder()
-    ladder.advance(700_000, 0.0)
+    ladder.advance(500_000, 0.0)
     seen = steps(ladder, lambda at_s: 600_000 if at_s % 3 < 0.2 else 2_500_000, 60.0)
     assert set(seen) == {"smaller"}
 
 
 def test_between_leaving_a_rung_and_taking_it_up_nothing_changes() -> None:
     ladder = a_ladder()
-    wave = lambda at_s: 1_000_000 + 200_000 * math.sin(at_s)  # noqa: E731 - a formula
+    wave = lambda at_s: 750_000 + 130_000 * math.sin(at_s)  # noqa: E731 - a formula
     assert changes(steps(ladder, wave, 120.0)) == 0
-    ladder.advance(700_000, 120.0)
+    ladder.advance(500_000, 120.0)
     assert changes(steps(ladder, wave, 120.0, begin_s=120.1)) == 0
 
 
@@ -95,14 +95,14 @@ def test_a_link_that_takes_the_rung_away_again_and_again_is_tried_ever_more_rare
     ladder = a_ladder()
 
     def breaks_down_when_full(_: float) -> float:
-        return 700_000 if ladder.step == "full" else 1_400_000
+        return 500_000 if ladder.step == "full" else 1_400_000
 
     seen = steps(ladder, breaks_down_when_full, 300.0)
     assert changes(seen) <= 14  # 4 + 8 + 16 + 32 + 64 + 64 ... seconds between the tries
     ladder.advance(1_400_000, 400.0)
     late = steps(ladder, lambda _: 1_400_000, 100.0, begin_s=400.1)
     assert late[-1] == "full"
-    ladder.advance(700_000, 520.0)
+    ladder.advance(500_000, 520.0)
     assert steps(ladder, lambda _: 1_400_000, 4.5, begin_s=520.1)[-1] == "full"  # patient no longer: it held
 
 
