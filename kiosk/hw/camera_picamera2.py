@@ -2,7 +2,7 @@
 
 Both streams keep their size while it is open, since changing it stops the sensor: what Camera.set_encoding asks for is
 the encoder's to do. X264Encoder scales the smaller stream down. A Pi 4's hardware encoder takes its size when it is
-started and a bitrate in coarse steps; in X264Encoder's place it follows the bitrate, and each access unit says its size.
+started and a bitrate in coarse steps; in X264Encoder's place it follows the bitrate, and each unit says its size.
 
 Not run on a board yet: its contract run comes with the issue about the real hardware, and so does that encoder.
 picamera2 comes with the board's system and is imported when it is opened.

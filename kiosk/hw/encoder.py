@@ -39,9 +39,9 @@ the link. A fresh one (with its keyframe) sends 40 at most. So one is made where
 the running one has come to, which is the wanted rate with this lag."""
 
 _FINER = "subme=1:no-deblock=0"
-"""What ultrafast leaves out and should not: motion finer than a pixel, and the filter between blocks. A camera in a hand
-moves by fractions of a pixel: +5.7 dB at the same bitrate, or the same picture at 40 % of it, for 5.4 ms instead of 3.5
-a frame (720p30, moving scene; against libwebrtc's VP8 at 1.3 Mbit/s it was 5.5 dB behind without)."""
+"""What ultrafast leaves out and should not: motion finer than a pixel, and the filter between blocks. A camera in a
+hand moves by fractions of a pixel: +5.7 dB at the same bitrate, or the same picture at 40 % of it, for 5.4 ms instead
+of 3.5 a frame (720p30, moving scene; without, it was 5.5 dB behind libwebrtc's VP8 at 1.3 Mbit/s)."""
 
 _EARLY = 0.25
 """Of a picture's time: a camera's clock and ours do not agree to the millisecond."""
@@ -76,8 +76,8 @@ class Encoder(Protocol):
 
 
 class X264Encoder:
-    """Constrained baseline, ultrafast but for two things (_FINER), zerolatency, one slice thread: 5.4 ms at 720p, and no
-    frame of delay.
+    """Constrained baseline, ultrafast but for two things (_FINER), zerolatency, one slice thread: 5.4 ms at 720p, and
+    no frame of delay.
 
     Smaller sizes are scaled down from the camera's (0.5 ms) and begin with a keyframe, as does a rate that falls by
     more than 30 %; any other changed rate is followed without one. Two things cannot be changed in a running x264
