@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 import av
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kiosk.call import channels
 from kiosk.call.author import Author, free_colour
@@ -337,7 +338,8 @@ class Call:
         try:
             await self.tools.handle(participant.author, event, frame_s)
         except Trouble as error:
-            participant.channels.tell(channels.of(error))
+            about = getattr(event, "op", "") or getattr(event, "id", "")
+            participant.channels.tell(replace(channels.of(error), about=about))
         except Exception:  # named place: a call can do without its tools
             log.exception("tools: %s failed", type(event).__name__)
             participant.channels.tell(channels.trouble("tools", "that did not work"))

@@ -45,7 +45,7 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     """Everything over the live picture or the snapshot. `staff`: size of the staff's picture where it is shown."""
     m = measures(size)
     frame = view.snapshot.picture.size if view.snapshot else view.frame
-    items = _drawn(view, picture_fit(size, frame), m, now_s)
+    items = drawn(view, picture_fit(size, frame), m, now_s)
     area, at = picture_area(size), arrange(shown, size)
     items.append(Box(Rect(0, area.h, size[0], size[1] - area.h), theme.GROUND))
     if view.snapshot:
@@ -106,7 +106,7 @@ def _card(shown: Screen, area: Rect, m: Measures) -> Items:
 # --- on the picture: as kiosk/wire/overlay.py describes it ------------------------------------------------------------
 
 
-def _drawn(view: CallView, place: Fit, m: Measures, now_s: float) -> Items:
+def drawn(view: CallView, place: Fit, m: Measures, now_s: float) -> Items:
     """Fading strokes first: what is painted later covers them whole."""
     items: Items = []
     if view.snapshot:
@@ -139,8 +139,7 @@ def _lines(lines_: tuple[Points, ...], rgb: str, opacity: float, place: Fit) -> 
     pen = pen_px(place.rect.w)
     dark, ink = theme.colour(DARK, opacity), theme.colour(rgb, opacity)
     pieces = [px[i : i + _PIECE + 1] for px in lines_ for i in range(0, max(1, len(px) - 1), _PIECE) if px]
-    rim = max(1, round(rim_px(pen)))
-    return [*(path(p, rim, dark, 0) for p in pieces), *(path(p, max(1, round(pen)), ink, 0) for p in pieces)]
+    return [*(path(p, rim_px(pen), dark, 0) for p in pieces), *(path(p, pen, ink, 0) for p in pieces)]
 
 
 def _edit(edit: EditShape, place: Fit) -> Items:
@@ -172,7 +171,7 @@ def _step(edit: EditShape, place: Fit) -> Items:
     number = words(
         said, round(x - text.width_of(said, "bold", px) / 2), round(top), "bold", px, theme.colour(ink_on(edit.colour))
     )
-    return [path(((x, y),), round(2 * r), theme.colour(edit.colour), rim), number]
+    return [path(((x, y),), 2 * r, theme.colour(edit.colour), rim), number]
 
 
 def _mark(mark: MarkShape, place: Fit, m: Measures) -> Items:
@@ -180,11 +179,11 @@ def _mark(mark: MarkShape, place: Fit, m: Measures) -> Items:
     ink, pen = theme.colour(mark.colour), MARK_PENS * pen_px(place.rect.w)
     if mark.state == "lost":
         return _lost(mark, place, m)
-    width, halo = max(1, round(pen)), max(1, round((rim_px(pen) - pen) / 2))
+    halo = (rim_px(pen) - pen) / 2
     if mark.state == "tracked":
-        items: Items = [path(quad, width, ink, halo, True)]
+        items: Items = [path(quad, pen, ink, halo, True)]
     else:
-        items = [path(dash, width, ink, halo) for dash in dashes(quad, pen)]
+        items = [path(dash, pen, ink, halo) for dash in dashes(quad, pen)]
     left, top = min(p[0] for p in quad), min(p[1] for p in quad)
     label = f"{mark.label} ?" if mark.state == "unsure" and mark.label else mark.label or mark.by
     return items + _tag(label, int(left), int(top) - m.px(44), mark.colour, place, m)
@@ -195,9 +194,9 @@ def _lost(mark: MarkShape, place: Fit, m: Measures) -> Items:
     r, ink, pen = place.rect, theme.colour(mark.colour), pen_px(place.rect.w)
     x, y = middle(mark.quad)
     wings = tuple((r.x + wx, r.y + wy) for wx, wy in edge_arrow((x * r.w, y * r.h), r.w, r.h))
-    arrow = path(wings, max(1, round(pen)), ink, max(1, round((rim_px(pen) - pen) / 2)))
+    arrow = path(wings, pen, ink, (rim_px(pen) - pen) / 2)
     tip = wings[1]
-    label = f"{mark.label or mark.by} ?"
+    label = f"{mark.label or mark.by} ?" if mark.label or mark.by else ""
     return [arrow, *_tag(label, int(tip[0]) - m.px(20), int(tip[1]) + m.px(34), mark.colour, place, m)]
 
 
@@ -219,6 +218,6 @@ def _pointer(pointer: PointerShape, place: Fit) -> Items:
     """A dot in a ring: where somebody points now."""
     x, y = place.to_display(*pointer.at)
     ink, r, pen = theme.colour(pointer.colour), POINTER_SHARE * place.rect.w, MARK_PENS * pen_px(place.rect.w)
-    width, halo = max(1, round(pen)), max(1, round((rim_px(pen) - pen) / 2))
+    halo = (rim_px(pen) - pen) / 2
     round_ = tuple((x + r * math.cos(a / 12 * math.pi), y + r * math.sin(a / 12 * math.pi)) for a in range(24))
-    return [path(round_, width, ink, halo, True), path(((x, y),), max(2, round(r * 2 / 3)), ink, halo)]
+    return [path(round_, pen, ink, halo, True), path(((x, y),), r * 2 / 3, ink, halo)]

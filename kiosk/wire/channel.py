@@ -265,10 +265,14 @@ class SoundTold(_Event, tag="sound", frozen=True, kw_only=True):
 
 
 class Trouble(_Event, tag="trouble", frozen=True, kw_only=True):
-    """Something was refused or went wrong: the code of an error and a sentence."""
+    """Something was refused or went wrong: the code of an error and a sentence.
+
+    about: the id of what was refused (of an undo its `op`), where it has one.
+    """
 
     code: Text
     text: Text
+    about: Text = ""
 
 
 FromParticipant = (

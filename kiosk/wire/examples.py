@@ -175,7 +175,7 @@ FROM_KIOSK: tuple[channel.FromKiosk, ...] = (
     channel.People(people=(("Anna Berg", "#ffb000"), ("Ben Okoye", "#00b0ff"))),
     channel.DeviceTold(name="camera", works=False),
     channel.SoundTold(muted=True, silent=("Ben Okoye",)),
-    channel.Trouble(code="full", text="there are too many marks"),
+    channel.Trouble(code="full", text="there are too many marks", about="m-1"),
 )
 
 POSES = channel.Poses(

@@ -30,7 +30,7 @@ TEXT_ASCENT = 0.93
 """From the top of a text to the line it stands on, as a share of its height."""
 STEP_SHARE = 0.019
 """Radius of a numbered step."""
-MARK_PENS = 0.8
+MARK_PENS = 1.0
 """The outline of a mark, in pens; a dashed one has a dash and a gap each DASH_PENS."""
 DASH_PENS = 6.0
 POINTER_SHARE = 0.014

@@ -64,6 +64,8 @@ class StubCall:
     def __init__(self, name: str, session: str, call: str) -> None:
         self.received: list[Any] = []
         self.silent = False
+        self.deaf = False
+        """Edits arrive and are not acknowledged, as when the link is lost at that moment."""
         self.camera_frames = 0
         self.quality: dict[str, Any] = {
             "bitrate_bps": 1_800_000,
@@ -154,6 +156,7 @@ class StubCall:
             "snapshot-take": lambda _: self.snapshot(self._name),
             "snapshot-close": self.say,
             "edit": self._edit,
+            "edit-delete": self._delete,
             "undo": self._undo,
         }
         if plain["kind"] in handlers:
@@ -191,9 +194,16 @@ class StubCall:
             self._channels["events"].send(id_.encode().ljust(16) + index.to_bytes(4, "big") + piece)
 
     def _edit(self, told: dict[str, Any]) -> None:
+        if self.deaf:
+            return
         self._edits.append(told["id"])
-        self.say({**told, "by": self._name, "colour": COLOUR})
+        n = {"n": len(self._edits)} if told.get("tool") == "step" else {}
+        self.say({**told, **n, "by": self._name, "colour": COLOUR})
 
     def _undo(self, told: dict[str, Any]) -> None:
-        if self._edits:
-            self.say({"kind": "undo", "snapshot": told["snapshot"], "id": self._edits.pop()})
+        gone = self._edits.pop() if self._edits else ""
+        self.say({**told, "id": gone})
+
+    def _delete(self, told: dict[str, Any]) -> None:
+        self._edits = [e for e in self._edits if e != told["id"]]
+        self.say({"kind": "undo", "snapshot": told["snapshot"], "id": told["id"]})

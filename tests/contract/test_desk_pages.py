@@ -439,9 +439,12 @@ def in_call(desk: StubDesk, open_page: Callable[..., Page], width: int = 1280, h
 
 
 def place(page: Page, u: float, v: float) -> tuple[float, float]:
-    """Where the point (u, v) of the unmirrored frame is on the screen."""
-    box = page.locator("#overlay").bounding_box()
-    fit = page.evaluate("window.desk.tools.fit()")
+    """Where the point (u, v) of the picture, as it is seen, is on the screen."""
+    of, canvas = (
+        ("snapshot", "#snapshot-overlay") if page.locator("#snapshot-view").is_visible() else ("tools", "#overlay")
+    )
+    box = page.locator(canvas).bounding_box()
+    fit = page.evaluate(f"window.desk.{of}.fit()")
     assert box
     return box["x"] + fit["x"] + u * fit["width"], box["y"] + fit["y"] + v * fit["height"]
 
@@ -707,11 +710,32 @@ def test_geometry_maps_points_both_ways(desk: StubDesk, open_page: Callable[...,
     assert geometry("g.rtpAfter(5, 2 ** 32 - 5)") == 10
     kept = "[{t: 2 ** 32 - 3000, marks: []}, {t: 0, marks: []}, {t: 3000, marks: []}]"
     assert geometry(f"g.posesFor({kept}, 0).t") == 0
-    assert geometry(f"g.posesFor({kept}, 2 ** 32 - 2000).t") == 2**32 - 3000
+    assert geometry(f"g.posesFor({kept}, 2 ** 32 - 2000).t") == 2**32 - 2000  # between both
+    assert geometry(f"g.posesFor({kept}, 2 ** 32 - 4000).t") == 2**32 - 3000  # the nearest
     assert geometry(f"g.posesFor({kept}, 900000).t") == 3000  # no frame near: the newest
     assert geometry("g.posesFor([], 1)") is None
-    arrow = geometry(f"g.edgeArrow([500, 70], {fit}, 10)")
-    assert arrow == {"at": [200, 70], "angle": 0}
+    matrix = "[1, 0.1, 0.2, -0.1, 0.9, 0.1, 0.05, -0.1, 1]"
+    there = geometry(f"g.carried([[0.3, 0.6]], {matrix})")
+    assert geometry(f"g.carried({there}, g.inverse({matrix}))[0]") == pytest.approx([0.3, 0.6])
+    twice = geometry(f"g.carried({there}, {matrix})")
+    assert geometry(f"g.carried([[0.3, 0.6]], g.product({matrix}, {matrix}))") == [pytest.approx(twice[0])]
+
+
+def test_poses_are_drawn_between_those_of_the_frames_before_and_after(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = open_page("/devices")
+    found = page.evaluate(
+        """import('/static/js/geometry.js').then((g) => {
+          const quad = (x) => [[x, 0], [x + 0.1, 0], [x + 0.1, 0.1], [x, 0.1]];
+          const motion = (x) => ({ anchor: 1, matrix: [1, 0, x, 0, 1, 0, 0, 0, 1] });
+          const mark = (x) => ({ id: 'm', quad: quad(x), confidence: 1, state: 'tracked' });
+          const kept = [0.2, 0.3].map((x, k) => ({ t: 6000 * k, marks: [mark(x)], motion: motion(x) }));
+          const { marks, motion: { matrix } } = g.posesFor(kept, 3000);
+          return [marks[0].quad[0][0], matrix[2]];
+        })"""
+    )
+    assert found == pytest.approx([0.25, 0.25])
 
 
 # --- how good the picture is --------------------------------------------------------------------------------------

@@ -320,7 +320,8 @@ class Story:
         """A point of the visible picture in px of the tab."""
         box = await self.stage.desk.locator(canvas).bounding_box()
         assert box
-        fit = await self.stage.desk.evaluate("window.desk.tools.fit()")
+        of = "snapshot" if canvas == "#snapshot-overlay" else "tools"
+        fit = await self.stage.desk.evaluate(f"window.desk.{of}.fit()")
         return box["x"] + fit["x"] + point[0] * fit["width"], box["y"] + fit["y"] + point[1] * fit["height"]
 
     async def pen_down_in_page(self, canvas: str, points: Sequence[Point]) -> None:

@@ -1,7 +1,8 @@
 """The simulated kiosk's front, "as it stands at the machine", for a browser on this very machine.
 
 A small server on loopback: the page in front/, a websocket each visitor (panel_visitor.py), and for tests
-`/state.json` (lamp, speaker level, camera, display) and `/display.png` (what the display shows).
+`/state.json` (lamp, speaker level, camera, display) and `/display.png` (what the display shows; with x, y, w and h a
+part of it).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Protocol, Self, cast
 
 import cv2
 import msgspec
+import numpy as np
 from aiohttp import web
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw.ports import Pixels, Touch
+from kiosk.hw.ports import Pixels, Rect, Touch
 from kiosk.hw.sim.panel_visitor import State, Visitor
 from kiosk.hw.sim.pins import SimPins
 from kiosk.hw.sim.sound import SILENCE_DBFS
@@ -145,7 +147,7 @@ class Panel:
         return web.Response(body=msgspec.json.encode(self.state()), content_type="application/json")
 
     async def _display_png(self, request: web.Request) -> web.Response:
-        return web.Response(body=await asyncio.to_thread(_png, self.display), content_type="image/png")
+        return web.Response(body=await asyncio.to_thread(_png, self.display, _part(request)), content_type="image/png")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         """Whoever may talk here may press the buttons: pages of this server only."""
@@ -197,7 +199,24 @@ def _language(accepted: str) -> str:
     return "en"
 
 
-def _png(display: LiveDisplay) -> bytes:
-    ok, data = cv2.imencode(".png", display.grab(), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+def _part(request: web.Request) -> Rect | None:
+    """`?x=…&y=…&w=…&h=…`: only that part of the display, px; it is there the sooner."""
+    if "w" not in request.query:
+        return None
+    try:
+        x, y, w, h = (int(request.query[name]) for name in "xywh")
+    except (KeyError, ValueError):
+        raise web.HTTPBadRequest(text="x, y, w and h in whole px") from None
+    return Rect(x, y, w, h)
+
+
+def _png(display: LiveDisplay, part: Rect | None) -> bytes:
+    """Raises HTTPBadRequest: nothing of `part` is on the display."""
+    picture = display.grab()
+    if part is not None:
+        picture = picture[max(0, part.y) : max(0, part.y + part.h), max(0, part.x) : max(0, part.x + part.w)]
+    if not picture.size:
+        raise web.HTTPBadRequest(text="not on the display")
+    ok, data = cv2.imencode(".png", np.ascontiguousarray(picture), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert ok
     return data.tobytes()

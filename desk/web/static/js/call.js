@@ -223,7 +223,7 @@ export class Call extends EventTarget {
 
   /** @param {Channels} channels */
   follow(channels) {
-    const kinds = ["hello", "stroke-begin", "stroke-points", "stroke-end", "pointer", "edit", "undo", "snapshot-open", "snapshot-close", "mark", "mark-gone",
+    const kinds = ["hello", "stroke-begin", "stroke-points", "stroke-end", "stroke-pin", "pointer", "edit", "undo", "snapshot-open", "snapshot-close", "mark", "mark-gone",
       "recording", "quality", "people", "device", "sound", "trouble"];
     for (const kind of kinds) channels.addEventListener(kind, (event) => this.tell("message", /** @type {CustomEvent} */ (event).detail));
     channels.addEventListener("picture", (event) => this.tell("picture", /** @type {CustomEvent} */ (event).detail));

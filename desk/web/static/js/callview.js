@@ -1,7 +1,7 @@
 // The call as it stands in the page: joins, shows, and binds every tool of the toolbar to a key and a button.
 //
 // For tests: `#call[data-state]` idle | connecting | on | reconnecting | ended; `body.in-call`; `#call-video`, `#call-audio`, `#own-camera`;
-// `#tool-pen`, `#tool-mark`, `#tool-pointer`, `#tool-snapshot`, `#tool-mirror`, `#toggle-mic`, `#toggle-camera`, `#toggle-recording`,
+// `#tool-pen`, `#tool-mark`, `#tool-pointer`, `#tool-snapshot`, `#tool-mirror`, `#tool-turn`, `#tool-pin`, `#toggle-mic`, `#toggle-camera`, `#toggle-recording`,
 // `#full-screen`, `#hang-up` (aria-pressed); `#recording-sign[data-state]` off | asked | on; `#quality[data-quality]`;
 // `#call-people li`. `window.desk = {call, tools, snapshot}` while a call is on.
 
@@ -16,7 +16,7 @@ import { Tools } from "./tools.js";
 /** @typedef {import("./format.js").Session} Session */
 
 const TOOLS = /** @type {const} */ (["pen", "mark", "pointer"]);
-const KEYS = /** @type {Record<string, string>} */ ({ p: "tool-pen", m: "tool-mark", l: "tool-pointer", s: "tool-snapshot", x: "tool-mirror", a: "toggle-mic",
+const KEYS = /** @type {Record<string, string>} */ ({ p: "tool-pen", m: "tool-mark", l: "tool-pointer", s: "tool-snapshot", x: "tool-mirror", t: "tool-turn", n: "tool-pin", a: "toggle-mic",
   v: "toggle-camera", r: "toggle-recording", f: "full-screen", i: "quality", H: "hang-up" });
 
 export class CallView {
@@ -67,6 +67,8 @@ export class CallView {
     for (const tool of TOOLS) byId(`tool-${tool}`).setAttribute("aria-pressed", String(tool === "pen"));
     this.tools.choose("pen");
     this.tools.mirror(false);
+    this.tools.turnTo(0);
+    byId("tool-pin").setAttribute("aria-pressed", "false");
     byId("tool-mirror").setAttribute("aria-pressed", "false");
     this.showMic();
     call.run();
@@ -83,6 +85,8 @@ export class CallView {
     for (const tool of TOOLS) on(`tool-${tool}`, () => this.choose(tool));
     on("tool-snapshot", () => this.snapshot?.shoot());
     on("tool-mirror", () => this.mirror());
+    on("tool-turn", () => this.turn());
+    on("tool-pin", () => this.pin());
     on("toggle-mic", () => this.call?.setMic(!this.call.micOn).catch(complain));
     on("toggle-camera", () => this.setCamera(!this.call?.cameraTrack));
     on("toggle-recording", () => this.toggleRecording());
@@ -120,6 +124,21 @@ export class CallView {
     this.tools.mirror(!this.tools.mirrored);
     this.snapshot?.paint();
     byId("tool-mirror").setAttribute("aria-pressed", String(this.tools.mirrored));
+  }
+
+  /** By a quarter, clockwise. */
+  turn() {
+    if (!this.tools) return;
+    this.tools.turnTo(/** @type {import("./geometry.js").Turn} */ ((this.tools.turn + 90) % 360));
+    this.snapshot?.paint();
+  }
+
+  /** What is drawn from now on is pinned to the scene, or to the picture again. */
+  pin() {
+    if (!this.tools) return;
+    this.tools.pinned = !this.tools.pinned;
+    byId("tool-pin").setAttribute("aria-pressed", String(this.tools.pinned));
+    if (this.tools.pinned) this.choose("pen");
   }
 
   /** @param {boolean} on */

@@ -1,15 +1,16 @@
 // The tools over the live picture: pen, mark, pointer; what others draw; the marks' poses for the frame that is shown.
 //
-// For tests: `window.desk.tools`: `.tool`, `.mirrored`, `.strokes` (Map), `.marks` (Map), `.fit()`; `#overlay`; `#mark-list li[data-id][data-state]`;
-// `#picture[data-tool]`, `#picture.mirrored`; `<canvas id=overlay data-strokes data-marks>` count what was painted last.
+// For tests: `window.desk.tools`: `.tool`, `.mirrored`, `.turn`, `.pinned`, `.strokes` (Map), `.marks` (Map), `.fit()`; `#overlay`; `#mark-list li[data-id][data-state]`;
+// `#picture[data-tool][data-turn]`, `#picture.mirrored`; `<canvas id=overlay data-strokes data-marks>` count what was painted last.
 
 import { byId, el, icon, keyed, t } from "./dom.js";
 import { newId } from "./channel.js";
-import { boxOf, clamped, fitContain, isInside, posesFor, toFrame } from "./geometry.js";
+import { boxOf, carried, clamped, fitTurned, inverse, isInside, posesFor, product, toFrame, toView } from "./geometry.js";
 import { paintBox, paintCross, paintMark, paintPointer, paintStroke, prepared } from "./overlay.js";
 
 /** @typedef {import("./geometry.js").Point} Point */
-/** @typedef {import("./overlay.js").Stroke} Stroke */
+/** @typedef {import("./overlay.js").Stroke & {pinned?: boolean, pin?: {anchor: number, matrix: number[]} | null}} Stroke */
+/** @typedef {import("./geometry.js").Turn} Turn */
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {"pen" | "mark" | "pointer"} Tool */
 /** @typedef {{id: string, by: string, colour: string, label: string, state: string, number: number, quad: Point[] | null}} MarkKept */
@@ -33,6 +34,12 @@ export class Tools {
     /** @type {Tool} */
     this.tool = "pen";
     this.mirrored = false;
+    /** How far the picture is turned, clockwise: for cameras that are mounted sideways. @type {Turn} */
+    this.turn = 0;
+    /** Whether strokes are pinned to the scene. */
+    this.pinned = false;
+    /** How the scene lies in the frame that is shown. @type {{anchor: number, matrix: number[]} | null} */
+    this.motion = null;
     this.colour = "#ffd23f";
     /** @type {Map<string, Stroke>} */
     this.strokes = new Map();
@@ -61,6 +68,7 @@ export class Tools {
     canvas.addEventListener("pointerleave", () => this.pointAway(), { signal });
     canvas.addEventListener("keydown", (event) => this.key(event), { signal });
     canvas.addEventListener("blur", () => { this.cross = null; this.repaint(); }, { signal });
+    this.call.video.addEventListener("resize", () => this.repaint(), { signal }); // another size of the same picture
     const sizes = new ResizeObserver(() => this.repaint());
     sizes.observe(canvas);
     signal.addEventListener("abort", () => sizes.disconnect());
@@ -76,13 +84,18 @@ export class Tools {
   /** Where the visible picture lies in the canvas. */
   fit() {
     const { video } = this.call;
-    return fitContain(this.canvas.clientWidth, this.canvas.clientHeight, video.videoWidth, video.videoHeight);
+    return fitTurned(this.canvas.clientWidth, this.canvas.clientHeight, video.videoWidth, video.videoHeight, this.turn);
+  }
+
+  /** How the frame is seen. @returns {import("./geometry.js").View} */
+  get seen() {
+    return { fit: this.fit(), mirrored: this.mirrored, turn: this.turn };
   }
 
   /** @param {PointerEvent} event @returns {Point} of the frame */
   pointOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    return toFrame([event.clientX - box.left, event.clientY - box.top], this.fit(), this.mirrored);
+    return toFrame([event.clientX - box.left, event.clientY - box.top], this.fit(), this.mirrored, this.turn);
   }
 
   /** @param {Tool} tool */
@@ -96,6 +109,13 @@ export class Tools {
   mirror(on) {
     this.mirrored = on;
     this.picture.classList.toggle("mirrored", on);
+    this.repaint();
+  }
+
+  /** Only this view, too. @param {Turn} turn */
+  turnTo(turn) {
+    this.turn = turn;
+    this.picture.dataset.turn = String(turn);
     this.repaint();
   }
 
@@ -144,9 +164,10 @@ export class Tools {
     const steps = /** @type {Record<string, Point>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
     const step = steps[event.key];
     if (step) {
-      const [u, v] = this.cross ?? [0.5, 0.5];
       const reach = CROSS_STEP * (event.shiftKey ? 4 : 1);
-      this.cross = clamped([u + step[0] * reach * (this.mirrored ? -1 : 1), v + step[1] * reach]);
+      const unit = { x: 0, y: 0, width: 1, height: 1 };
+      const [x, y] = toView(this.cross ?? [0.5, 0.5], unit, this.mirrored, this.turn);
+      this.cross = clamped(toFrame([x + step[0] * reach, y + step[1] * reach], unit, this.mirrored, this.turn));
       if (this.tool === "pointer") this.point(this.cross);
     } else if (event.key === "Enter" && this.cross) {
       this.mark(this.call.frameTime, { at: this.cross });
@@ -157,17 +178,21 @@ export class Tools {
 
   /** @param {string} id @param {Point} at */
   beginStroke(id, at) {
-    this.addStroke(id, this.colour, at, true);
-    this.call.say({ kind: "stroke-begin", id, at, ...this.named(this.hand?.t ?? null) });
+    this.addStroke(id, this.colour, at, true, this.pinned);
+    this.call.say({ kind: "stroke-begin", id, at, ...(this.pinned && { pinned: true }), ...this.named(this.hand?.t ?? null) });
     this.repaint();
   }
 
   /** Drawn here at once; told in batches. @param {Point} at */
   draw(at) {
     const { hand } = this;
-    if (!hand) return;
-    this.strokes.get(hand.id)?.points.push(at);
-    hand.waiting.push(at);
+    const stroke = hand && this.strokes.get(hand.id);
+    if (!hand || !stroke) return;
+    // of a pinned stroke: where the point would lie in the frame that it began on
+    const [point] = stroke.carried ? carried([at], inverse(stroke.carried)) : [at];
+    if (!point) return;
+    stroke.points.push(point);
+    hand.waiting.push(/** @type {Point} */ (point.map((value) => Math.round(Math.min(1.5, Math.max(-0.5, value)) * 1e5) / 1e5)));
     if (hand.waiting.length >= MAX_POINTS || performance.now() - hand.sentMs >= BATCH_MS) this.flush(hand);
     else if (hand.waiting.length === 1) setTimeout(() => this.flush(hand), BATCH_MS);
   }
@@ -176,13 +201,13 @@ export class Tools {
   flush(hand) {
     hand.sentMs = performance.now();
     const points = hand.waiting.splice(0);
-    if (points.length) this.call.say({ kind: "stroke-points", id: hand.id, points });
+    if (points.length) this.call.say({ kind: "stroke-points", id: hand.id, points, ...this.named(this.call.frameTime) });
   }
 
   /** @param {NonNullable<Tools["hand"]>} hand */
   endStroke(hand) {
     this.flush(hand);
-    this.call.say({ kind: "stroke-end", id: hand.id, fade_s: FADE_S });
+    this.call.say({ kind: "stroke-end", id: hand.id, fade_s: FADE_S, ...this.named(this.call.frameTime) });
     this.fade(hand.id, FADE_S);
   }
 
@@ -196,7 +221,7 @@ export class Tools {
     if (performance.now() - this.pointerSentMs < BATCH_MS) return;
     this.pointerSentMs = performance.now();
     this.pointers.set("", { colour: this.colour, by: "", at, seenMs: this.pointerSentMs });
-    this.call.say({ kind: "pointer", at });
+    this.call.say({ kind: "pointer", at, ...this.named(this.call.frameTime) });
     this.repaint();
   }
 
@@ -217,9 +242,10 @@ export class Tools {
   take(message) {
     switch (message.kind) {
       case "hello": this.clear(); this.colour = message.colour; break; // all that is on the picture follows
-      case "stroke-begin": if (!this.strokes.has(message.id)) this.addStroke(message.id, message.colour ?? "#ffffff", message.at, false); break;
+      case "stroke-begin": if (!this.strokes.has(message.id)) this.addStroke(message.id, message.colour ?? "#ffffff", message.at, false, message.pinned ?? false); break;
       case "stroke-points": this.addPoints(message.id, message.points); break;
       case "stroke-end": this.fade(message.id, message.fade_s ?? FADE_S); break;
+      case "stroke-pin": this.takePin(/** @type {any} */ (message)); break;
       case "pointer": this.takePointer(/** @type {any} */ (message)); break;
       case "mark": this.takeMark(/** @type {any} */ (message)); break;
       case "mark-gone": this.marks.delete(message.id); this.listMarks(); break;
@@ -228,10 +254,16 @@ export class Tools {
     this.repaint();
   }
 
-  /** @param {string} id @param {string} colour @param {Point} at @param {boolean} mine */
-  addStroke(id, colour, at, mine) {
+  /** @param {{id: string, anchor: number, matrix: number[]}} pin */
+  takePin({ id, anchor, matrix }) {
+    const stroke = this.strokes.get(id);
+    if (stroke && matrix.length === 9) stroke.pin = { anchor, matrix };
+  }
+
+  /** @param {string} id @param {string} colour @param {Point} at @param {boolean} mine @param {boolean} pinned */
+  addStroke(id, colour, at, mine, pinned) {
     if (this.strokes.size >= MAX_STROKES) this.strokes.delete(/** @type {string} */ (this.strokes.keys().next().value));
-    this.strokes.set(id, { id, colour, points: [at], endedMs: null, fadeS: FADE_S, mine });
+    this.strokes.set(id, { id, colour, points: [at], endedMs: null, fadeS: FADE_S, mine, pinned, pin: null, carried: null });
   }
 
   /** @param {string} id @param {Point[]} points */
@@ -243,8 +275,10 @@ export class Tools {
   /** @param {string} id @param {number} fadeS */
   fade(id, fadeS) {
     const stroke = this.strokes.get(id);
-    if (!stroke || stroke.endedMs !== null) return;
-    stroke.endedMs = performance.now();
+    const now = performance.now();
+    const leftS = stroke && stroke.endedMs !== null ? stroke.fadeS - (now - stroke.endedMs) / 1000 : Infinity;
+    if (!stroke || leftS <= fadeS) return; // one whose scene is lost goes sooner than it was told first
+    stroke.endedMs = now;
     stroke.fadeS = fadeS;
     this.repaint();
   }
@@ -301,12 +335,13 @@ export class Tools {
   paint(now) {
     const context = prepared(this.canvas);
     if (!context) return;
-    const view = { fit: this.fit(), mirrored: this.mirrored };
+    const view = this.seen;
     const poses = posesFor(this.call.channels?.poses ?? [], this.call.frameTime);
     for (const pose of poses?.marks ?? []) {
       const mark = this.marks.get(pose.id);
       if (mark) [mark.quad, mark.state] = [pose.quad, pose.state];
     }
+    this.carry(poses?.motion ?? null);
     for (const mark of this.marks.values()) paintMark(context, { ...mark, name: this.nameOf(mark) }, view);
     for (const stroke of this.strokes.values()) paintStroke(context, stroke, view, now);
     for (const pointer of this.pointers.values()) paintPointer(context, pointer, view);
@@ -315,6 +350,12 @@ export class Tools {
     this.canvas.dataset.strokes = String(this.strokes.size);
     this.canvas.dataset.marks = String(this.marks.size);
     this.forget(now);
+  }
+
+  /** Pinned strokes follow the scene; where it is not known for this frame they stay where they were last. @param {{anchor: number, matrix: number[]} | null} motion */
+  carry(motion) {
+    this.motion = motion;
+    for (const stroke of this.strokes.values()) if (motion && stroke.pin?.anchor === motion.anchor) stroke.carried = product(motion.matrix, stroke.pin.matrix);
   }
 
   /** Takes away what has faded, and paints on while something still does. @param {number} now */
