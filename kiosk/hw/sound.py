@@ -73,18 +73,18 @@ class _Worker:
 
     async def begin(self) -> None:
         """Raises DeviceTrouble."""
-        self.stop.clear()
+        self.stop = threading.Event()  # a thread that was left behind in its driver keeps the one it was given
         await limited(self._device.open, _OPEN_S, f"{self._name}: does not open")
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self.stop,), name=self._name, daemon=True)
         self._thread.start()
 
     async def end(self) -> None:
         """After `stop` was set, and what the thread waits for has come."""
         await joined(self._thread)
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event) -> None:
         try:
-            while not self.stop.is_set():
+            while not stop.is_set():
                 self._work()
         except DeviceTrouble as trouble:
             self._lost(trouble)
