@@ -19,6 +19,8 @@ COPY_MIN_BPS = 1_600_000
 """Half of it still is a picture."""
 COPY_MOST_S = 0.03
 """A copy follows its packet within a frame's time."""
+EARLY_ROUND_TRIP_S = 0.08
+"""On a way so long nobody waits to see how much is lost: the first seconds would stutter."""
 BEARABLE_S = 0.1
 """Where packet and copy are lost, the picture stands still for a round trip less what was waited for: so long at most,
 which is hardly seen (a freeze, as webrtc-stats counts them, begins at 150 ms more than usual)."""
@@ -50,12 +52,13 @@ class Protection:
         self._looked_s = now_s
         self._playout_s = 0.0
 
-    def look(self, noise: float, round_trip_s: float, jitter_s: float, total_bps: float, now_s: float) -> Plan:
-        """noise: loss (0..1) that comes without a queue, which sending less does not cure."""
+    def look(self, noise: float | None, round_trip_s: float, jitter_s: float, total_bps: float, now_s: float) -> Plan:
+        """noise: loss (0..1) that comes without a queue, which sending less does not cure; None: not known yet."""
         passed_s = min(1.0, max(0.0, now_s - self._looked_s))
         self._looked_s = now_s
-        self._noise = max(noise, self._noise * math.exp(-passed_s / MEMORY_S))
-        copies = self._copies(round_trip_s, total_bps)
+        self._noise = max(noise or 0.0, self._noise * math.exp(-passed_s / MEMORY_S))
+        early = noise is None and round_trip_s > EARLY_ROUND_TRIP_S
+        copies: Copies = "all" if early else self._copies(round_trip_s, total_bps)
         self._approach(self._wanted(copies, round_trip_s, jitter_s), passed_s)
         self.plan = Plan(copies, round(self._playout_s / STEP_S) * STEP_S)
         return self.plan

@@ -29,6 +29,7 @@ LEAST_BPS = 60_000
 MOST_OVERHEAD, MOST_WITH_COPIES = 1.25, 2.2
 """Times the most that the picture may take: for sound, repairs and copies."""
 LOSS_SPAN_S = 1.0
+KNOWN_PACKETS = 250
 LOSS_ALONE_BPS = 200_000
 """Loss without any queue takes the rate no further down: it would not become less."""
 LOOK_SHARE, LOOK_S, NOT_OURS_S = 0.6, 2.0, 30.0
@@ -101,9 +102,14 @@ class LinkRate:
         return self._target if self._delay is None else min(self._target, self._delay.advised_bps())
 
     @property
-    def noise(self) -> float:
-        """The loss (0..1) while no queue was there: that of the air, which sending less does not cure."""
-        return self._noise if self._delay else self._loss
+    def noise(self) -> float | None:
+        """The loss (0..1) while no queue was there: that of the air, which sending less does not cure.
+
+        None: not known yet.
+        """
+        if self._delay is None:
+            return self._loss
+        return self._noise if self._counted.all > KNOWN_PACKETS or self._delay.congested else None
 
     def spends(self, overhead: float, share: float = 1.0) -> None:
         """So much (0..1) of the total is not new picture: sound, repairs, copies. share: how much the news counts."""
@@ -200,8 +206,10 @@ class _Loss:
     def __init__(self, now_s: float) -> None:
         self._since_s = now_s
         self._lost = self._all = 0
+        self.all = 0
 
     def add(self, fates: list[Fate], now_s: float) -> Iterable[float]:
+        self.all += len(fates)
         self._all += len(fates)
         self._lost += sum(fate.arrived_s is None for fate in fates)
         if now_s - self._since_s >= LOSS_SPAN_S and self._all:

@@ -111,6 +111,12 @@ def test_on_a_short_way_repairs_are_quick_enough() -> None:
     assert plan.playout_s < 0.05
 
 
+def test_on_a_long_way_it_does_not_wait_for_the_first_losses() -> None:
+    assert Protection(0.0).look(None, 0.15, 0.0, 1_300_000, 0.1).copies == "all"
+    assert Protection(0.0).look(None, 0.03, 0.0, 1_300_000, 0.1).copies == "none"
+    assert Protection(0.0).look(0.0, 0.15, 0.0, 1_300_000, 0.1).copies == "none"
+
+
 def test_a_link_that_has_become_good_is_trusted_again_slowly() -> None:
     protection = Protection(0.0)
     for tick in range(100):
