@@ -44,4 +44,5 @@ def voice_like(blocks: int) -> Samples:
     noise = np.fft.irfft(spectrum, count)
     rhythm = 0.4 + 0.6 * np.sin(2 * np.pi * 2 * np.arange(count) / SAMPLE_RATE_HZ) ** 2
     sound = noise * rhythm / np.abs(noise).max()
-    return np.round(0.5 * 32767 * sound).astype(np.int16)
+    voice: Samples = np.round(0.5 * 32767 * sound).astype(np.int16)
+    return voice
