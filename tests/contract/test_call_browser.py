@@ -193,6 +193,31 @@ async def test_marks_stay_on_their_element_when_the_picture_changes_its_size(pag
     assert [frame["bar"] for frame, _ in both] == [round(16 * left) for _, left in both]
 
 
+async def test_every_gesture_names_its_frame_when_the_picture_changes_its_size(page: Page, tmp_path: Path) -> None:
+    send = """gesture => { const frame = frames[frames.length - 1];
+      channel.send(JSON.stringify({...gesture, t: frame.t})); return frame; }"""
+    gestures: list[dict[str, Any]] = [
+        {"kind": "stroke-begin", "id": "stroke-1", "at": [0.5, 0.5]},
+        {"kind": "stroke-points", "id": "stroke-1", "points": [[0.6, 0.5]]},
+        {"kind": "pointer", "at": [0.5, 0.5]},
+        {"kind": "stroke-end", "id": "stroke-1"},
+        {"kind": "snapshot-take"},
+    ]
+    async with a_call(tmp_path) as stage:
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        for width, height, fps in ((320, 192, 30), (240, 144, 30), (160, 96, 15)):
+            stage.camera.insist(width, height, fps)
+            await page.wait_for_function("w => frames.slice(-12).filter(f => f.width === w).length === 12", arg=width)
+            for gesture in gestures:
+                stage.tools.heard.clear()
+                seen = await page.evaluate(send, gesture)
+                await until(lambda: stage.tools.heard)
+                _, event, captured_s = stage.tools.heard[0]
+                assert captured_s is not None, (width, event)
+                assert stage.camera.numbers[captured_s] == seen["bar"], (width, event)
+
+
 async def mark_the_bar(stage: Stage) -> None:
     """In each picture, for ever."""
     done = 0
