@@ -21,7 +21,7 @@ COPY_MOST_S = 0.03
 """A copy follows its packet within a frame's time."""
 EARLY_ROUND_TRIP_S = 0.08
 """On a way so long nobody waits to see how much is lost: the first seconds would stutter."""
-BEARABLE_S = 0.1
+BEARABLE_S = 0.12
 """Where packet and copy are lost, the picture stands still for a round trip less what was waited for: so long at most,
 which is hardly seen (a freeze, as webrtc-stats counts them, begins at 150 ms more than usual)."""
 DETECT_S = 0.02
