@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from playwright.async_api import Browser
+from playwright.async_api import Error as PlaywrightError
 from rich.console import Console
 from rich.table import Table
 
@@ -94,12 +95,20 @@ async def over(browser: Browser, link: Link, what: Plan) -> dict[str, list[Seen]
 
 
 async def one(browser: Browser, link: Link, name: str, seconds: float, seed: int) -> Seen:
-    seen = await call_run.run(browser, link, name, seconds, seed)
-    print(_line(seen), file=sys.stderr, flush=True)
-    if seen.late_ms > LATE_MS:
-        print("  the machine was too busy: once more", file=sys.stderr, flush=True)
+    seen = await tried(browser, link, name, seconds, seed)
+    if seen.late_ms > LATE_MS or not seen.fps:
+        print("  the machine was too busy, or it was not seen: once more", file=sys.stderr, flush=True)
+        seen = await tried(browser, link, name, seconds, seed)
+    return seen
+
+
+async def tried(browser: Browser, link: Link, name: str, seconds: float, seed: int) -> Seen:
+    try:
         seen = await call_run.run(browser, link, name, seconds, seed)
-        print(_line(seen), file=sys.stderr, flush=True)
+    except (TimeoutError, RuntimeError, PlaywrightError) as error:
+        print(f"{link.name} {name}: {error or 'no picture came'}", file=sys.stderr, flush=True)
+        seen = call_run.unseen(link, name, seconds)
+    print(_line(seen), file=sys.stderr, flush=True)
     return seen
 
 

@@ -72,6 +72,15 @@ async def _now(receiver: Receiver, sender: Sender) -> tuple[list[Shown], _Moment
     return shown, _Moment(now_ms, stats, sender.cpu_s())
 
 
+def unseen(link: Link, sender_name: str, seconds: float) -> Seen:
+    """No picture came: frozen from the beginning to the end."""
+    late = {"start_ms": 1000 * JOIN_LIMIT_S, "delay_ms": 1000 * seconds, "delay_p95_ms": 1000 * seconds}
+    none = dict.fromkeys(("fps", "bps", "height", "lost", "cpu"), 0.0)
+    return Seen(
+        link=link.name, sender=sender_name, codec="", frozen_s=seconds, chromium_frozen_s=seconds, **late, **none
+    )
+
+
 async def join(receiver: Receiver, sender: Sender, line: Emulator) -> float:
     async def answer(offer: str) -> str:
         return await line.pass_sdp("sender", await sender.answer("p1", await line.pass_sdp("receiver", offer)))

@@ -10,9 +10,10 @@ import pytest
 
 from benchmarks.call import middle, plan
 from benchmarks.call_bars import Quality, Seen, bars
-from benchmarks.call_run import frozen_s
+from benchmarks.call_run import frozen_s, unseen
 from benchmarks.call_soak import growth
 from benchmarks.film import FRAME_BYTES, HEIGHT, WIDTH, index, stamp
+from benchmarks.links import LINKS
 from kiosk.hw.sim.corner_code import read
 
 SEEN = Seen(
@@ -109,3 +110,9 @@ def test_a_leak_is_seen_in_a_call_that_breathes_and_settles() -> None:
     hour, spread = growth(leaking, 120.0)
     assert hour == pytest.approx(360_000, rel=0.01)
     assert spread == pytest.approx(105_000, rel=0.1)
+
+
+def test_a_sender_that_is_never_seen_is_frozen_for_the_whole_time_and_reaches_nothing() -> None:
+    ours = unseen(LINKS["5_150"], "ours", 30)
+    assert (ours.fps, ours.frozen_s) == (0, 30)
+    assert not any(bar.reached for bar in bars([ours, replace(RIVAL, link="5_150")], None, None))
