@@ -23,18 +23,16 @@ from msgspec import Struct
 from desk.calls import Calls, Declined, Peer, Way
 from desk.config import Member
 from desk.ice import IceServers
+from desk.offers import FRAGMENT, SDP, body, declined, fitting, later, must_take_sdp
 from desk.people import People
-from desk.problems import Problem, not_found, wrong_type
-from desk.sdp import candidates_of, is_sdp, mux_only, one_way, sections, ufrag_of
+from desk.problems import Problem, not_found
+from desk.sdp import candidates_of, mux_only, ufrag_of
 from desk.seals import BadSeal, Seals, Viewer
 from desk.store import Store
 from kiosk.errors import NotAssigned, Unreachable
 from kiosk.session.record import Session
-from kiosk.wire.codec import MAX_SDP
-from kiosk.wire.messages import Bye, Ice
+from kiosk.wire.messages import Ice
 
-SDP = "application/sdp"
-FRAGMENT = "application/trickle-ice-sdpfrag"
 TOKEN_S = 12 * 3600
 PUBLIC = {"public": True}
 TOKEN_PATHS = ("/whep/", "/whip/", "/talk/")
@@ -45,17 +43,6 @@ FROM_ANYWHERE = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
     "Access-Control-Max-Age": "86400",
 }
-_BYE_STATUS = {
-    "wrong_state": 409,
-    "full": 409,
-    "busy": 409,
-    "not_assigned": 403,
-    "not_allowed": 403,
-    "malformed": 422,  # an offer that cannot be answered whole is not answered in part (RFC 9725, 4.4.3)
-    "too_large": 413,
-}
-_DIRECTIONS: dict[Way, tuple[str, str]] = {"whep": ("recvonly", "sendrecv"), "whip": ("sendonly", "sendrecv")}
-
 _SESSIONS = [f"{path}{{session_id:str}}" for path in TOKEN_PATHS]
 _PEERS = [f"{path}/{{peer_id:str}}" for path in _SESSIONS]
 
@@ -116,18 +103,18 @@ class Bridge:
     async def open(
         self, request: AnyRequest, session_id: str, person: Member, way: Way = "page", *, again: str = ""
     ) -> Response[str]:
-        _must_take_sdp(request)
-        sdp = _fitting(await _text(request, SDP), way)
+        must_take_sdp(request)
+        sdp = fitting(await body(request, SDP), way)
         session = await self._store.session(session_id)
         if session is None:
             raise not_found("session")
         peer = self.find(session_id, again, person, way) if again else None
         try:
             peer, answer = await self._calls.offer(session, person, sdp, peer, way)
-        except Declined as declined:
-            raise _declined(declined.bye) from None
+        except Declined as said:
+            raise declined(said.bye) from None
         except Unreachable as error:
-            raise _later(error) from error
+            raise later(error) from error
         await self._store.audit(person.id, "view" if way == "whep" else "call", session_id)
         return Response(mux_only(answer), status_code=201, media_type=SDP, headers=self._headers(peer))
 
@@ -148,7 +135,7 @@ class Bridge:
 
     async def trickle(self, request: AnyRequest, peer: Peer) -> Response[None]:
         """RFC 9725, 4.3.1: 428 without If-Match, 412 for another ICE session than the present, 422 for a restart."""
-        fragment = await _text(request, FRAGMENT)
+        fragment = await body(request, FRAGMENT)
         match, ufrag, candidates = request.headers.get("if-match", ""), ufrag_of(fragment), candidates_of(fragment)
         if not candidates and not ufrag:
             raise Problem(400, "malformed", "that is no trickle-ice-sdpfrag")
@@ -161,7 +148,7 @@ class Bridge:
         try:
             await self._calls.trickle(peer, candidates)
         except Unreachable as error:
-            raise _later(error) from error
+            raise later(error) from error
         return Response(None, status_code=204)
 
     async def end(self, peer: Peer) -> Response[None]:
@@ -274,55 +261,3 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
 
 def _way(request: AnyRequest) -> Way:
     return cast(Way, request.url.path.split("/")[1])
-
-
-def _fitting(sdp: str, way: Way) -> str:
-    """The offer as the kiosk is to answer it.
-
-    Raises:
-        Problem: 422 for one that goes another way than this door, or has more than one picture or sound.
-    """
-    if way not in _DIRECTIONS:
-        return sdp
-    good, found = _DIRECTIONS[way], sections(sdp)
-    if not found or any(s.kind not in ("audio", "video") for s in found):
-        raise Problem(422, "malformed", "only offers of audio and video are taken here")
-    if any(s.direction not in good for s in found):
-        raise Problem(422, "malformed", f"only offers whose audio and video are {' or '.join(good)} are taken here")
-    if len({s.kind for s in found}) < len(found):
-        raise Problem(422, "malformed", "at most one audio and one video are taken here")
-    return one_way(sdp, good[0])
-
-
-def _must_take_sdp(request: AnyRequest) -> None:
-    """Raises Problem 406 for a client that would not take our answer."""
-    accepted = request.headers.get("accept", "*/*").lower()
-    kinds = [part.partition(";")[0].strip() for part in accepted.split(",")]
-    if not set(kinds) & {"*/*", "application/*", SDP}:
-        raise Problem(406, "wrong_type", f"answers are {SDP}")
-
-
-async def _text(request: AnyRequest, wanted: str) -> str:
-    """The body, of this type and at most MAX_SDP bytes."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != wanted:
-        raise wrong_type(wanted)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_SDP:
-            raise Problem(413, "too_large", f"at most {MAX_SDP} bytes are taken")
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        text = ""
-    if len(text) < 10 or (wanted == SDP and not is_sdp(text)):
-        raise Problem(400, "malformed", "that is no SDP")
-    return text
-
-
-def _later(error: Unreachable) -> Problem:
-    return Problem(503, error.code, error.text, {"Retry-After": "2"})
-
-
-def _declined(bye: Bye) -> Problem:
-    return Problem(_BYE_STATUS.get(bye.code, 502), bye.code or "refused", bye.text or "the kiosk refused")
