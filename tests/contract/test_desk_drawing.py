@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -45,6 +46,10 @@ def seen(page: Page, colour: str) -> tuple[float, float]:
     return float(np.median(columns)) / picture.shape[1], float(np.median(rows)) / picture.shape[0]
 
 
+def one_more(desk: StubDesk, before: int) -> bool:
+    return len(received(desk, channel.StrokeEnd)) > before
+
+
 @pytest.mark.timeout(180)
 def test_in_all_eight_ways_to_see_the_picture_what_is_drawn_lands_on_what_was_meant(
     desk: StubDesk, open_page: Callable[..., Page]
@@ -60,19 +65,23 @@ def test_in_all_eight_ways_to_see_the_picture_what_is_drawn_lands_on_what_was_me
             ways.append(there)
             before = len(received(desk, channel.StrokeBegin))
             drag(page, there, (there[0] + 0.01, there[1]))
-            until(page, lambda n=before: len(received(desk, channel.StrokeEnd)) > n)
+            until(page, partial(one_more, desk, before))
             assert received(desk, channel.StrokeBegin)[-1].at == pytest.approx(DISC, abs=0.02)
             page.evaluate("window.desk.tools.strokes.clear()")
             id_ = f"stroke-{turn}-{mirrored}".lower()
             desk.say({"kind": "stroke-begin", "id": id_, "at": (DISC[0] - 0.03, DISC[1]), "colour": CYAN})
             desk.say({"kind": "stroke-points", "id": id_, "points": [(DISC[0] + 0.03, DISC[1])]})
-            until(page, lambda i=id_: page.evaluate("(i) => window.desk.tools.strokes.get(i)?.points.length", i) == 2)
+            until(page, partial(page.evaluate, "(i) => window.desk.tools.strokes.get(i)?.points.length === 2", id_))
             page.wait_for_timeout(150)
             assert seen(page, CYAN) == pytest.approx(there, abs=0.02)
             page.evaluate("window.desk.tools.strokes.clear()")
             page.keyboard.press("t")
         page.keyboard.press("x")
     assert len({(round(x, 1), round(y, 1)) for x, y in ways}) == 8, "and no two of them are the same"
+
+
+def choose(page: Page, tool: str) -> None:
+    page.locator(f"#snapshot-tools [data-tool={tool}]").click()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -82,14 +91,13 @@ def test_every_tool_of_a_snapshot_is_told_as_it_was_drawn(
     page = in_call(desk, open_page, width, 740)
     page.locator("#tool-snapshot").click()
     expect(page.locator('#snapshot-view[data-shown="shot-1"]')).to_be_visible()
-    tool = lambda name: page.locator(f"#snapshot-tools [data-tool={name}]").click()  # noqa: E731 - a word in this test
-    tool("arrow")
+    choose(page, "arrow")
     drag(page, (0.2, 0.7), (0.5, 0.4))
-    tool("box")
+    choose(page, "box")
     drag(page, (0.6, 0.6), (0.8, 0.8))
-    tool("step")
+    choose(page, "step")
     page.mouse.click(*place(page, 0.3, 0.3))
-    tool("text")
+    choose(page, "text")
     page.mouse.click(*place(page, 0.7, 0.2))
     page.locator("#snapshot-text").fill("Größe prüfen")
     page.keyboard.press("Enter")
@@ -101,7 +109,7 @@ def test_every_tool_of_a_snapshot_is_told_as_it_was_drawn(
     assert (text.text, text.points[0]) == ("Größe prüfen", pytest.approx((0.7, 0.2), abs=0.01))
     view = page.locator("#snapshot-view")
     expect(view).to_have_attribute("data-edits", "4")
-    tool("delete")
+    choose(page, "delete")
     page.mouse.click(*place(page, 0.35, 0.55))  # on the arrow
     expect(view).to_have_attribute("data-edits", "3")
     assert received(desk, channel.EditDelete)[-1].id == arrow.id
