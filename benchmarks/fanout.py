@@ -28,6 +28,7 @@ from benchmarks.senders import Missing, Sender, check_installed, receiving_all, 
 BPS = 1_900_000
 SETTLE_S = 4.0
 MANY, FULL = 8, 24
+TRIES = 3
 RECORDING_TURNS = 4
 GSTREAMER_BAR, AIORTC_BAR = 1.2, 0.25
 FURTHER_BAR, RECORDING_BAR = 2.0, 1.0
@@ -59,6 +60,16 @@ async def load(name: str, count: int, seconds: float) -> Load:
         return await watch(sender, sink, seconds)
 
 
+async def steady(name: str, count: int, seconds: float) -> Load:
+    """Who sends fewer frames takes less: a run that the machine had no time for is run again, twice at most."""
+    for _ in range(TRIES):
+        seen = await load(name, count, seconds)
+        said(f"{name}, {count} participant{'s' if count > 1 else ''}", seen)
+        if min(seen.fps) >= FPS_BAR:
+            break
+    return seen
+
+
 async def watch(sender: Sender, sink: Sender, seconds: float) -> Load:
     before, cpu_s, began_s = await sink.ask(do="frames"), sender.cpu_s(), time.monotonic()
     await asyncio.sleep(seconds)
@@ -73,9 +84,7 @@ async def one_participant(seconds: float, repeats: int) -> dict[str, float]:
     cpu: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(repeats):
         for name in names[turn % 3 :] + names[: turn % 3]:
-            seen = await load(name, 1, seconds)
-            said(f"{name}, 1 participant", seen)
-            cpu[name].append(seen.cpu)
+            cpu[name].append((await steady(name, 1, seconds)).cpu)
     return {name: median(values) for name, values in cpu.items()}
 
 
@@ -83,8 +92,7 @@ async def each_further(seconds: float, repeats: int) -> float:
     """Percent of a core: median."""
     costs = []
     for _ in range(repeats):
-        few, many = await load("ours", 1, seconds), await load("ours", MANY, seconds)
-        said(f"{MANY} participants", many)
+        few, many = await steady("ours", 1, seconds), await steady("ours", MANY, seconds)
         costs.append((many.cpu - few.cpu) / (MANY - 1))
     return median(costs)
 
@@ -108,7 +116,7 @@ async def measure(seconds: float, repeats: int) -> int:
     alone = await one_participant(seconds, repeats)
     further = await each_further(seconds, repeats)
     full = await load("ours", FULL, seconds)
-    said(f"{FULL} participants", full)
+    said(f"ours, {FULL} participants", full)
     recorded = await recording(seconds)
     ours = alone["ours"]
     rows = [
