@@ -24,7 +24,7 @@ from kiosk.hw.ports import AccessUnit, Encoding, Picture
 from kiosk.hw.sharp import SharpEncoder
 from kiosk.hw.sim import corner_code
 from kiosk.hw.sim.camera import SceneSource
-from kiosk.hw.sim.scene import Scene
+from kiosk.hw.sim.scene import Scene, canvas
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
 T = TypeVar("T")
@@ -32,6 +32,12 @@ T = TypeVar("T")
 
 def x264(bps: int) -> X264Encoder:
     return X264Encoder(WIDTH, HEIGHT, FPS, bps)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drawn() -> None:
+    """A camera has ten seconds to open, which a busy machine may need for the scene alone."""
+    canvas()
 
 
 @pytest.fixture(params=["scene", "file"])
