@@ -105,10 +105,23 @@ class Film:
         t = n * self.period_s
         picture = self._exposed(t)
         quad = self.quad(t)
-        covered = 0.0
+        covered = self._behind_parts(quad, t)
         for grip in self.grips:
             covered = max(covered, _hold(picture, grip, grip.at(t, quad), quad))
         return self._developed(picture, t, n), Truth(quad, share_in_view(quad), covered)
+
+    def _behind_parts(self, quad: Points, t: float) -> float:
+        """How much of the element is behind parts that move before it, 0..1: the most that one of them covers."""
+        stand, most = self.camera(t), 0.0
+        for part in self.parts:
+            if part is self.carrier:
+                continue
+            pose = poses.inverse(poses.chain(poses.shift(*part.corner), part.pose(stand, t)))
+            element = np.zeros(part.solid.shape, np.uint8)
+            cv2.fillConvexPoly(element, np.round(poses.apply(pose, quad)).astype(np.int32), 255.0)
+            area = max(1.0, float(cv2.contourArea(poses.apply(pose, quad).astype(np.float32))))
+            most = max(most, float(np.count_nonzero((element > 0) & (part.solid > 127))) / area)
+        return min(1.0, most)
 
     def _exposed(self, t: float) -> Colour:
         """The mean of what is seen while the shutter is open."""

@@ -56,12 +56,14 @@ def film(kind: str, number: int, split: Split, count: int = FRAMES) -> Film:
 # --- fronts
 
 
-def _front(rng: np.random.Generator, number: int, split: Split, least: float = 55, most: float = 150) -> Front:
+def _front(
+    rng: np.random.Generator, number: int, split: Split, least: float = 55, most: float = 150, share: float = 0.75
+) -> Front:
     if number % 2:
         panel = marks_panels.draw(rng)
         boxes = panel.near_middle("label", "gauge", "button", "switch", "display", "terminal")[:14]
         return Front(panel.canvas, _grown(boxes[int(rng.integers(len(boxes)))], rng))
-    return _photographed(rng, split, least, most)
+    return _photographed(rng, split, least, most, share)
 
 
 def _grown(box: marks_panels.Box, rng: np.random.Generator) -> Box:
@@ -71,12 +73,12 @@ def _grown(box: marks_panels.Box, rng: np.random.Generator) -> Box:
 
 
 def _photographed(
-    rng: np.random.Generator, split: Split, least: float, most: float, textured: bool = True, name: str = ""
+    rng: np.random.Generator, split: Split, least: float, most: float, share: float = 0.75, name: str = ""
 ) -> Front:
     canvas, (left, top, width, height) = _wall(rng, split, name)
     w, h = rng.uniform(least, most, 2)
     strength = _gradients(canvas[top : top + height, left : left + width])
-    x, y = _spot(rng, strength, w, h, textured)
+    x, y = _spot(rng, strength, w, h, share)
     x0, y0 = left + x - w / 2, top + y - h / 2
     return Front(canvas, (x0, y0, x0 + w, y0 + h))
 
@@ -117,15 +119,14 @@ def _gradients(picture: Colour) -> NDArray[np.float32]:
 
 
 def _spot(
-    rng: np.random.Generator, strength: NDArray[np.float32], w: float, h: float, textured: bool
+    rng: np.random.Generator, strength: NDArray[np.float32], w: float, h: float, share: float
 ) -> tuple[float, float]:
-    """Somewhere in the middle three quarters, with something to see, or next to nothing."""
+    """Somewhere in the middle three quarters: more texture than this share of all places there."""
     height, width = strength.shape
     mean = np.asarray(cv2.blur(strength, (int(w), int(h))))
     spots = rng.uniform((0.18 * width, 0.18 * height), (0.82 * width, 0.82 * height), (60, 2))
     values = np.array([float(mean[int(y), int(x)]) for x, y in spots])
-    # of what people point at: not the strongest texture, and not a smooth wall either
-    wanted = np.quantile(values, 0.75 if textured else 0.12)
+    wanted = np.quantile(values, share)
     x, y = spots[int(np.abs(values - wanted).argmin())]
     return float(x), float(y)
 
@@ -265,7 +266,7 @@ def _plain(rng: np.random.Generator, number: int, split: Split, bare_share: floa
         boxes = panel.near_middle("bare")[:4]
         return Front(panel.canvas, boxes[int(rng.integers(len(boxes)))])
     name = BARE[split][int(rng.integers(len(BARE[split])))] if bare_share else ""
-    return _photographed(rng, split, 55, 120, textured=False, name=name)
+    return _photographed(rng, split, 55, 120, share=0.12, name=name)
 
 
 def _moving(rng: np.random.Generator, number: int, split: Split) -> Film:
@@ -284,7 +285,7 @@ def _moving(rng: np.random.Generator, number: int, split: Split) -> Film:
 
 def _part(rng: np.random.Generator, number: int, split: Split) -> Film:
     """The element itself is moved: a drawer, a lever, a cover that somebody turns."""
-    front = _front(rng, number, split, 70, 140)
+    front = _front(rng, number, split, 70, 140, share=0.9)
     made = _steady(rng, front, Hand(sway_px=30))
     x0, y0, x1, y1 = front.box
     pad = 0.12 * front.size
@@ -303,9 +304,10 @@ def _part(rng: np.random.Generator, number: int, split: Split) -> Film:
 
 def _depth(rng: np.random.Generator, number: int, split: Split) -> Film:
     """The element stands out from the front: what is behind it moves otherwise."""
-    front = _front(rng, number, split, 70, 140)
+    front = _front(rng, number, split, 70, 140, share=0.9)
     made = _steady(rng, front, Hand(sway_px=70, turn=0.16))
-    x0, y0, x1, y1 = (int(v) for v in front.box)
+    pad = 0.12 * front.size
+    x0, y0, x1, y1 = (int(v + d) for v, d in zip(front.box, (-pad, -pad, pad, pad), strict=True))
     picture = front.canvas[y0:y1, x0:x1].copy()
     raised = float(rng.uniform(50, 130))
     made.carrier = Part(picture, np.full(picture.shape[:2], 255, np.uint8), (x0, y0), raised_px=raised)

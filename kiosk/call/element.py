@@ -13,6 +13,8 @@ from kiosk.call.vision import Grey
 
 SMALLEST_SHARE, LARGEST_SHARE = 24 / 1280, 220 / 1280
 """Sides of an element, as shares of the picture's width."""
+SMALLEST_BOX_SHARE = 14 / 1280
+"""What somebody draws is taken as drawn, down to what a finger cannot draw on purpose."""
 FALLBACK_SHARE = 80 / 1280
 PAD_PX = 2.0
 
@@ -39,8 +41,8 @@ def square(grey: Grey, x: float, y: float) -> Points:
 
 
 def boxed(grey: Grey, a: tuple[float, float], b: tuple[float, float]) -> Points:
-    """The box between two corners, made as large as the smallest element where it is smaller."""
-    least = SMALLEST_SHARE * grey.shape[1] / 2
+    """The box between two corners, made as large as the smallest one where it is smaller."""
+    least = SMALLEST_BOX_SHARE * grey.shape[1] / 2
     (x0, x1), (y0, y1) = sorted((a[0], b[0])), sorted((a[1], b[1]))
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     half_w, half_h = max(least, (x1 - x0) / 2), max(least, (y1 - y0) / 2)

@@ -123,7 +123,7 @@ class MarkTracker:
         strict = motion is None or self._missed > 3
         match = self._match(frame, self._pose, far=self._missed > 0 or motion is None)
         flow_px = motion.flow_px if motion else 0.0
-        if match is None or self._jumps(match.pose, flow_px):
+        if match is None or self._jumps(match.pose, flow_px) or self._strays(match, motion):
             return False
         if _proves(match, strict, fast=flow_px > 12) and self._outdoes_look_alikes(frame, match, strict):
             self._accept(match)
@@ -142,6 +142,12 @@ class MarkTracker:
         """An unbroken chain does not jump: repeated patterns do."""
         off = self._distance(pose, self._pose)
         return self._uncertain_px < GATE_PX and off > 11 + 2.5 * self._uncertain_px + 0.4 * flow_px
+
+    def _strays(self, match: Match, motion: Motion | None) -> bool:
+        """A mark with no face of its own stays where the scene puts it: what is around it may be a hand."""
+        if match.textured or motion is None or motion.health < 0.4 or self._gap:
+            return False
+        return self._distance(match.pose, self._pose) > 0.8 + 0.08 * motion.flow_px + 0.5 * self._uncertain_px
 
     def _outdoes_look_alikes(self, frame: GreyFrame, match: Match, strict: bool) -> bool:
         """Asked when the mark is found again, and now and then. An unbroken chain is trusted over likeness."""
@@ -271,7 +277,11 @@ def _proves(match: Match, strict: bool, fast: bool) -> bool:
 
 def _own_proof(match: Match, strict: bool, allowance: float) -> bool:
     if not strict:
-        return match.inner > 0.7 or (match.inner > 0.45 - allowance and match.own_agree >= 0.35 * match.own_seen)
+        # a place that looks right by and large, but not one of the mark's own corners there: it has moved away
+        some = match.own_agree >= 0.2 * match.own_seen or allowance > 0 or match.inner > 0.93
+        return (match.inner > 0.7 and some) or (
+            match.inner > 0.45 - allowance and match.own_agree >= 0.35 * match.own_seen
+        )
     surroundings = match.whole > 0.5 and match.agree >= max(10.0, 0.35 * match.seen)
     own = match.own_agree >= max(5.0, 0.6 * match.own_seen)
     return match.inner > 0.85 or (match.inner > 0.6 and (surroundings or own))

@@ -7,6 +7,7 @@ weighted fit corrects the pose. It is always the template that is compared with,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -81,9 +82,10 @@ class _Fitted:
 def look(template: Template, frame: GreyFrame, pose: Pose) -> Grey:
     """What stands in the frame where the template is expected, (h, w)."""
     source, through = frame.grey, pose
-    if poses.shape_at(pose, template.around.x, template.around.y).scale > 1.7:  # much nearer now: no aliasing
-        source = vision.shrink(source, frame.width // 2, frame.height // 2)
-        through = poses.chain(pose, poses.scaling(0.5))
+    scale = poses.shape_at(pose, template.around.x, template.around.y).scale
+    while scale > 1.7 and source.shape[0] > 60:  # much nearer now, or a wide template: no aliasing
+        source = vision.shrink(source, source.shape[1] // 2, source.shape[0] // 2)
+        through, scale = poses.chain(through, poses.scaling(0.5)), scale / 2
     return vision.warp(source, through, template.width, template.height)
 
 
@@ -109,14 +111,37 @@ def _fit(a: Points, b: Points, weights: Weights, own: Chosen, template: Template
     """What most points agree on; where those on the mark itself agree on something else, what they say."""
     if len(a) < 5:
         return None
-    rough = vision.ransac_similarity(a, b, reach_px=1.6, tries=300)
+    rough = _as_predicted(a, b) or vision.ransac_similarity(a, b, reach_px=1.6, tries=300)
     if rough is None:
         return None
     if int(own.sum()) >= 6 and float((poses.distances(rough[0], a[own], b[own]) < 1.5).mean()) < 0.7:
         by_itself = _fit_own(a[own], b[own], weights[own], template)
         if by_itself is not None:
             return by_itself
-    return poses.robust_fit(a, b, weights, rough[0], template.around)
+    pose = poses.robust_fit(a, b, weights, rough[0], template.around)
+    return None if pose is None else _own_word(a, b, weights, own, pose, template)
+
+
+def _as_predicted(a: Points, b: Points) -> tuple[Pose, Chosen] | None:
+    """Where enough corners stand where the scene's motion puts them, the others have moved: a hand, a belt."""
+    agree: Chosen = np.linalg.norm(b - a, axis=1) < 1.2
+    return (poses.STAY, agree) if int(agree.sum()) >= max(8.0, 0.3 * len(a)) else None
+
+
+def _own_word(a: Points, b: Points, weights: Weights, own: Chosen, pose: Pose, template: Template) -> Pose:
+    """An element that stands out a little from what is around it: where its own corners are all off to one side of what
+    most say, their word counts, and the others only steady the shape."""
+    off = b[own] - poses.apply(pose, a[own])
+    off = off[np.linalg.norm(off, axis=1) < 4]
+    if len(off) < 6:
+        return pose
+    middle = np.median(off, axis=0)
+    spread = 1.48 * float(np.median(np.linalg.norm(off - middle, axis=1)))
+    if float(np.linalg.norm(middle)) < max(0.2, 2.5 * spread / sqrt(len(off))):
+        return pose
+    start = poses.chain(pose, poses.shift(float(middle[0]), float(middle[1])))
+    better = poses.robust_fit(a, b, np.where(own, weights, 0.1 * weights), start, template.around)
+    return pose if better is None else better
 
 
 def _fit_own(a: Points, b: Points, weights: Weights, template: Template) -> Pose | None:

@@ -7,13 +7,17 @@ A `Pose` maps points (x, y, 1) in px of one picture to another; pixel centres li
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cbrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pose = NDArray[np.float64]
-"""(3, 3), scaled so that [2, 2] is 1."""
+"""(3, 3) of determinant 1: then w is positive wherever the picture is not seen from behind.
+
+Scaled by [2, 2], a view so steep that the corner at the origin lies beyond the horizon would turn the sign of it all.
+"""
 Points = NDArray[np.float64]
 """(N, 2), x and y in px."""
 Weights = NDArray[np.float64]
@@ -52,7 +56,9 @@ def apply_one(pose: Pose, x: float, y: float) -> tuple[float, float]:
 
 
 def normalised(pose: Pose) -> Pose:
-    result: Pose = pose / pose[2, 2]
+    a, b, c, d, e, f, g, h, i = pose.ravel().tolist()
+    volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    result: Pose = pose / (cbrt(volume) if abs(volume) > 1e-30 else max(abs(a), abs(i), 1e-10))
     return result
 
 

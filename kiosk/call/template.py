@@ -20,6 +20,8 @@ LEAST_REGION_PX = 115
 GROWTHS = (2.4, 3.6, 5.3)
 """How much larger than the mark its template is; the first with enough to hold on to is taken."""
 ENOUGH_POINTS = 24
+FEW_POINTS = 12
+"""Fewer than that around the mark: all of the picture becomes its template."""
 OWN_POINTS, RING_POINTS = 30, 36
 GAINS = vision.gain_table(40.0)
 
@@ -69,13 +71,15 @@ def cut(frame: GreyFrame, pose: Pose, first_quad: Points, growths: tuple[float, 
         if template is not None and (best is None or len(template.points) > len(best.points)):
             best = template
         if best is not None and len(best.points) >= ENOUGH_POINTS:
-            break
+            return best
+    if best is None or len(best.points) < FEW_POINTS:
+        return _cut_region(frame, pose, first_quad, None) or best
     return best
 
 
-def _cut_region(frame: GreyFrame, pose: Pose, first_quad: Points, growth: float) -> Template | None:
+def _cut_region(frame: GreyFrame, pose: Pose, first_quad: Points, growth: float | None) -> Template | None:
     quad_now = poses.apply(pose, first_quad)
-    low, high = _region(frame, quad_now, growth)
+    low, high = _region(frame, quad_now, growth) if growth is not None else _all_of(frame)
     if (high - low).min() < 12:
         return None
     scale = min(1.0, LARGEST_PX / float((high - low).max()))
@@ -86,6 +90,11 @@ def _cut_region(frame: GreyFrame, pose: Pose, first_quad: Points, growth: float)
     patch = vision.warp(source, to_frame, width, height)
     to_first = poses.chain(to_frame, poses.inverse(pose))
     return _of_patch(patch, to_first, first_quad, 1 / scale)
+
+
+def _all_of(frame: GreyFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A bare plate: what is known of the place is where it lies in the scene."""
+    return np.array([1.0, 1.0]), np.array([frame.width - 2.0, frame.height - 2.0])
 
 
 def _region(frame: GreyFrame, quad: Points, growth: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

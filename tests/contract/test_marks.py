@@ -223,9 +223,9 @@ def test_a_tap_on_a_plain_place_takes_a_square_around_it() -> None:
     assert element.around(grey, 0, 0).tolist() == poses.box_quad(0, 0, 20, 20).tolist()
 
 
-def test_a_tiny_box_is_made_as_large_as_the_smallest_element() -> None:
+def test_a_tiny_box_is_made_as_large_as_the_smallest_one() -> None:
     grey = np.full((360, 640), 150, np.uint8)
-    assert np.ptp(element.boxed(grey, (300, 200), (301, 200)), axis=0).tolist() == [12, 12]
+    assert np.ptp(element.boxed(grey, (300, 200), (301, 200)), axis=0).tolist() == [7, 7]
 
 
 # --- frames
