@@ -473,6 +473,15 @@ async def test_without_the_extensions_nothing_is_added() -> None:
         assert "transport-cc" not in (await connection.createAnswer()).sdp
 
 
+async def test_sound_that_goes_another_way_is_left_alone() -> None:
+    async with answering(OFFERED.replace("a=group:BUNDLE 0 1\r\n", "")) as (connection, video, audio):
+        hooked = hooks.VideoSender(connection, video, Heard(), Clock())
+        before = audio.sender.transport
+        hooked.add_sound(connection, audio)
+        assert audio.sender.transport is before
+        assert hooked.sound_lane is None
+
+
 def test_aiortc_s_transport_still_hears_through_the_names_we_replace() -> None:
     source = inspect.getsource(RTCDtlsTransport._recv_next)
     assert "self._handle_rtcp_data(data)" in source

@@ -155,6 +155,21 @@ async def test_a_browser_sees_hears_draws_and_is_seen_and_heard(page: Page, tmp_
     assert played["duration"] > 1
 
 
+async def test_a_browser_reports_what_arrives_and_asks_for_repairs_in_their_own_stream(
+    page: Page, tmp_path: Path
+) -> None:
+    async with a_call(tmp_path) as stage:
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
+        for offered in ("transport-wide-cc", "a=rtcp-fb:103 transport-cc", "rtx/90000", "a=ssrc-group:FID"):
+            assert offered.replace("103", answer.split("m=video")[1].split()[2]) in answer
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        (participant,) = stage.call._participants.values()
+        await until(lambda: (f := participant.figures) is not None and f.acknowledged_bps > 0)
+        assert participant.figures is not None
+        assert participant.figures.loss == 0
+        assert 0 < participant.figures.round_trip_s < 1
+
+
 async def test_a_browser_that_is_muted_sends_next_to_nothing_and_is_heard_again_at_once(
     page: Page, tmp_path: Path
 ) -> None:
