@@ -115,7 +115,7 @@ def test_every_tool_of_a_snapshot_is_told_as_it_was_drawn(
     assert received(desk, channel.EditDelete)[-1].id == arrow.id
     page.locator("#snapshot-undo").click()
     expect(view).to_have_attribute("data-edits", "2")
-    expect(view).to_have_attribute("data-waiting", "0")
+    expect(view).to_have_attribute("data-unsent", "0")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -130,7 +130,7 @@ def test_what_was_not_acknowledged_when_the_link_was_lost_is_told_again(
     expect(view).to_have_attribute("data-edits", "1")
     desk.calls[-1].deaf = True
     drag(page, (0.5, 0.2), (0.7, 0.4))
-    expect(view).to_have_attribute("data-waiting", "1")
+    expect(view).to_have_attribute("data-unsent", "1")
     lost = edits(page, desk, 2)[-1]
     desk.tell("gone", {"session": "s-1", "peer": next(iter(desk.peers)), "code": "", "text": ""})
     until(page, lambda: len(desk.calls) == 2 and page.evaluate("window.desk.call.channels?.isOpen"))
@@ -138,7 +138,7 @@ def test_what_was_not_acknowledged_when_the_link_was_lost_is_told_again(
     open_again(desk)
     again = until(page, lambda: received(desk, channel.Edit))
     assert [e.id for e in again] == [lost.id]
-    expect(view).to_have_attribute("data-waiting", "0")
+    expect(view).to_have_attribute("data-unsent", "0")
     expect(view).to_have_attribute("data-edits", "1")  # the first was not told again: somebody took it away meanwhile
 
 
@@ -165,7 +165,7 @@ def test_a_snapshot_that_was_closed_meanwhile_says_what_was_not_kept(
     expect(page.locator('#snapshot-view[data-shown="shot-1"]')).to_be_visible()
     desk.calls[-1].deaf = True
     drag(page, (0.5, 0.2), (0.7, 0.4))
-    expect(page.locator("#snapshot-view")).to_have_attribute("data-waiting", "1")
+    expect(page.locator("#snapshot-view")).to_have_attribute("data-unsent", "1")
     desk.say({"kind": "snapshot-close"})
     expect(page.locator("#snapshot-view")).to_be_hidden()
     expect(page.locator(".toast")).to_contain_text("Not everything was kept")
@@ -179,7 +179,7 @@ def test_what_is_refused_is_not_waited_for(desk: StubDesk, open_page: Callable[.
     drag(page, (0.5, 0.2), (0.7, 0.4))
     edit = until(page, lambda: received(desk, channel.Edit))[-1]
     desk.say({"kind": "trouble", "code": "full", "text": "A picture takes 500 edits at most.", "about": edit.id})
-    expect(page.locator("#snapshot-view")).to_have_attribute("data-waiting", "0")
+    expect(page.locator("#snapshot-view")).to_have_attribute("data-unsent", "0")
 
 
 def test_a_pinned_stroke_goes_where_the_scene_goes_and_its_points_count_in_the_frame_it_began_on(

@@ -3,7 +3,7 @@
 // What is done here is told to the kiosk, which puts it in order and tells everybody: that acknowledges it. What is not acknowledged yet is
 // kept, drawn paler, and told again after a lost link; the kiosk takes each once.
 //
-// For tests: `#snapshot-view` (hidden while there is none; `data-id`, `data-edits`, `data-waiting`, `data-tool`), `#snapshot-tools button[data-tool]`,
+// For tests: `#snapshot-view` (hidden while there is none; `data-id`, `data-edits`, `data-unsent`, `data-tool`), `#snapshot-tools button[data-tool]`,
 // `#snapshot-undo`, `#snapshot-close`, `#snapshot-text-form`, `#snapshot-text`.
 
 import { byId, t } from "./dom.js";
@@ -317,6 +317,6 @@ export class SnapshotView {
     if (this.drawing) paintEdit(context, { tool: this.tool === "box" || this.tool === "arrow" ? this.tool : "pen", colour, points: this.drawing }, view);
     if (this.place) paintEdit(context, { tool: "text", colour, points: [this.place], text: "|" }, view);
     this.view.dataset.edits = String(this.edits.size);
-    this.view.dataset.waiting = String(this.waiting.size);
+    this.view.dataset.unsent = String(this.waiting.size);
   }
 }
