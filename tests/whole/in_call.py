@@ -22,7 +22,7 @@ T = TypeVar("T")
 Image = NDArray[np.uint8]
 
 
-async def until(look: Callable[[], Awaitable[T | None]], what: str, limit_s: float = 30.0) -> T:
+async def until(look: Callable[[], Awaitable[T | None]], what: str, limit_s: float = 75.0) -> T:
     """Looks until there is something (truthy) to be seen, and returns it."""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:

@@ -20,7 +20,7 @@ from tests.contract.turn_site import SECRET, coturn
 from tests.whole.in_call import InCall, in_a_call, until
 from tests.whole.rig import chromium
 
-pytestmark = [pytest.mark.whole, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.whole, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
 CLIENTS = Path(__file__).parent / "clients"
 INSTALLED = Path(__file__).parents[2] / "build" / "clients"
@@ -42,7 +42,7 @@ class Player:
         self._process = process
         self.said: list[dict[str, Any]] = []
 
-    async def says(self, good: Callable[[dict[str, Any]], bool], limit_s: float = 30.0) -> dict[str, Any]:
+    async def says(self, good: Callable[[dict[str, Any]], bool], limit_s: float = 75.0) -> dict[str, Any]:
         """The first thing it says from now on that is `good`."""
         assert self._process.stdout
         async with asyncio.timeout(limit_s):
@@ -183,7 +183,7 @@ async def test_a_page_of_somebody_else_sees_from_another_origin(call: InCall) ->
         page = await browser.new_page()
         await page.goto(address)
         await page.evaluate("([url, token]) => join(url, token)", [given["whep_url"], given["token"]])
-        await page.wait_for_function("frames_seen() > 30", timeout=30_000)
+        await page.wait_for_function("frames_seen() > 30", timeout=75_000)
         assert await page.evaluate("leave()") == 200
 
 

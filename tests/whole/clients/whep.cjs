@@ -28,7 +28,7 @@ function tell(what) {
   process.stdout.write(`${JSON.stringify(what)}\n`);
 }
 
-/** Leaves as soon as the test says so on standard input, or after 60 s. */
+/** Leaves as soon as the test says so on standard input, or after 90 s. */
 function untilTold(close) {
   const end = async () => {
     await leave().catch((error) => tell({ error: String(error) }));
@@ -36,7 +36,7 @@ function untilTold(close) {
     process.exit(0);
   };
   process.stdin.once("data", end);
-  setTimeout(end, 60_000).unref();
+  setTimeout(end, 90_000).unref();
 }
 
 process.on("unhandledRejection", (error) => {
