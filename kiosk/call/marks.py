@@ -144,8 +144,8 @@ class MarkTracker:
         return self._uncertain_px < GATE_PX and off > 11 + 2.5 * self._uncertain_px + 0.4 * flow_px
 
     def _strays(self, match: Match, motion: Motion | None) -> bool:
-        """A mark with no face of its own stays where the scene puts it: what is around it may be a hand."""
-        if match.textured or motion is None or motion.health < 0.4 or self._gap:
+        """A mark with no face of its own, or a hidden one, stays where the scene puts it: around it may be a hand."""
+        if (match.textured and not match.covered) or motion is None or motion.health < 0.4 or self._gap:
             return False
         return self._distance(match.pose, self._pose) > 0.8 + 0.08 * motion.flow_px + 0.5 * self._uncertain_px
 
