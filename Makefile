@@ -58,11 +58,10 @@ turnserver:
 # WebRTC clients of other people, which the tests let into a call.
 CLIENTS := build/clients
 clients: $(CLIENTS)/.ready
-$(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-lock.json $(VENV)/.ready
+$(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-lock.json
 	$(call install,npm,npm)
 	@mkdir -p $(CLIENTS) && cp tests/whole/clients/package.json tests/whole/clients/package-lock.json $(CLIENTS)/
 	@npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund --silent
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(CLIENTS)/python imageio-ffmpeg==0.8.1
 	@touch $@
 
 # What the call is measured against. Packages of npm lie under build/, never in the repository.

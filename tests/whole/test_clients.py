@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -131,9 +132,8 @@ async def test_a_kiosk_behind_its_relay_gets_the_credential_from_the_desk_with_t
 @asynccontextmanager
 async def ffmpeg(call: InCall) -> AsyncIterator[None]:
     given = await call.token()
-    (program,) = (INSTALLED / "python" / "imageio_ffmpeg" / "binaries").glob("ffmpeg-*")
     process = await asyncio.create_subprocess_exec(
-        *(str(program), "-hide_banner", "-loglevel", "warning", "-nostdin"),
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "warning", "-nostdin"),
         *("-re", "-f", "lavfi", "-i", "color=0x00ff00:size=320x240:rate=15"),
         *("-re", "-f", "lavfi", "-i", "sine=frequency=880:sample_rate=48000"),
         *("-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "15"),
