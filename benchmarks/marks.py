@@ -230,6 +230,8 @@ def measure(planned: Plan) -> Results:
             _ours(results, take, split)
             print(f"{k + 1}/{len(planned.wanted)} {take.film.name}", file=sys.stderr)
         _collect(results, rivals, pending)
+    for path in FOLDER.glob("frames-*.bgr"):
+        path.unlink()
     return results
 
 
