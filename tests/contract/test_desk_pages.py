@@ -683,7 +683,7 @@ def test_everything_can_be_reached_and_pressed_by_keyboard(desk: StubDesk, open_
 def test_every_control_has_a_name(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     desk.put(session(state=State.CONFIRMED))
     nameless = """() => [...document.querySelectorAll("button, a, input, textarea, video, canvas[role]")].filter((e) =>
-      !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
+      !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length || e.title))
       .map((e) => e.outerHTML.slice(0, 90))"""
     page = open_page()
     for path in ("/", "/devices", "/sessions/s-1"):

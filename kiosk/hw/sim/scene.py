@@ -39,9 +39,17 @@ class Canvas:
     moving: tuple[tuple[Moving, tuple[Planes, ...]], ...]
 
 
-@cache
 def canvas() -> Canvas:
-    """The machine front; drawn at the first call, which takes a second or two."""
+    """The machine front; drawn at the first call, which takes a second or two. Any thread; the second waits."""
+    with _drawing:
+        return _drawn()
+
+
+_drawing = threading.Lock()
+
+
+@cache
+def _drawn() -> Canvas:
     image, moving = draw()
     parts = tuple((part, tuple(to_planes(state) for state in part.states)) for part in moving)
     return Canvas(*to_planes(image), parts)
