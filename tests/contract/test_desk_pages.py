@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from desk.consents import ConsentCheck
+from desk.lost import as_lost
 from desk.texts import WEB
 from kiosk.session import inputs
 from kiosk.session.receipts import Fault
@@ -280,6 +281,17 @@ def test_staff_review_confirm_and_are_told_when_somebody_was_faster(
     expect(page.locator('.toast[data-tone="error"]')).to_contain_text(COLLEAGUE.name)
     expect(page.locator("#state")).to_have_attribute("data-state", "CANCELLED")
     expect(page.locator("#reopen")).to_be_visible()
+
+
+def test_a_session_that_its_kiosk_has_lost_offers_nothing_that_would_be_refused(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    desk.put(as_lost(session(), 1_800_000_000.0))
+    page = open_page("/sessions/s-1")
+    expect(page.locator("#state")).to_have_attribute("data-state", "CANCELLED")
+    expect(page.locator("#actions button")).to_have_count(0)
+    expect(page.locator("#assign")).to_be_hidden()
+    expect(page.locator("[data-unassign]")).to_have_count(0)
 
 
 def test_calling_off_asks_back(desk: StubDesk, open_page: Callable[..., Page]) -> None:

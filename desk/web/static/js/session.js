@@ -6,7 +6,7 @@
 import { command, getJson, postJson, sessionPath } from "./api.js";
 import { boot, button, byId, el, keyed, t } from "./dom.js";
 import { CallView } from "./callview.js";
-import { ago, inVain, isMine } from "./format.js";
+import { ago, inVain, isLost, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 import { paintAssign, paintConsents, paintDetails, paintEarlier } from "./details.js";
@@ -115,10 +115,10 @@ function situation(s) {
       return { title: t("The call is over"), text: closesText(s),
         buttons: [off, button(t("Close"), () => act("close"), { id: "close", icon: "check" }), button(t("Call again"), () => act("reopen"), { id: "reopen", kind: "primary", icon: "reload" })] };
     case "CLOSED":
-      if (s.history.at(-1)?.cause === "kiosk_lost") return lost();
+      if (isLost(s)) return lost();
       return { title: t("This session is closed"), text: t("For another call, reopen it: everything it has stays with it."), buttons: [again] };
     case "CANCELLED":
-      if (s.history.at(-1)?.cause === "kiosk_lost") return lost();
+      if (isLost(s)) return lost();
       return { title: t("This session was called off"), text: s.history.at(-1)?.cause ?? "", buttons: [again] };
   }
 }
@@ -162,10 +162,10 @@ function paintStatus() {
   const status = byId("status");
   status.dataset.tone = tone ?? "";
   setText("status-title", title);
-  setText("status-text", isMine(session) ? text : t("You are not assigned to this session: you can look, not act."));
+  setText("status-text", isMine(session) || isLost(session) ? text : t("You are not assigned to this session: you can look, not act."));
   const mine = isMine(session);
   const assign = button(t("Assign me"), () => act("assign", { person: { id: boot.me.id, name: boot.me.name } }), { id: "assign-me", kind: "primary", icon: "user" });
-  const may = mine ? buttons : boot.me.role && boot.me.role !== "staff" ? [...buttons.filter((one) => one.id === "reopen"), assign] : [];
+  const may = mine || isLost(session) ? buttons : boot.me.role && boot.me.role !== "staff" ? [...buttons.filter((one) => one.id === "reopen"), assign] : [];
   keyed(byId("actions"), may.map((one) => ({ key: one.id, sign: [one.className, one.textContent, session?.state], make: () => one })));
 }
 
