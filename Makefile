@@ -19,7 +19,7 @@ check: $(VENV)/.ready
 
 # make bench NAME=main_job
 bench: $(VENV)/.ready mosquitto chromium $(if $(filter call fanout,$(NAME)),rivals)
-	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; ls benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
+	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; grep -l 'benchmarks.report import .*tell\|"benchmark":' benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 # The environment: exactly what requirements.lock says, and this project in place.
