@@ -25,7 +25,6 @@ from kiosk.call.devices import DeviceName, Hearing, Seeing, Speaking, in_time
 from kiosk.call.ducking import Ducker
 from kiosk.call.ice import own_ways
 from kiosk.call.ladder import Step
-from kiosk.call.lines import PictureStep
 from kiosk.call.links import Links
 from kiosk.call.mixer import SILENCE, Mixer
 from kiosk.call.participant import Participant
@@ -53,6 +52,7 @@ from kiosk.session import inputs
 from kiosk.session.record import Person, Session
 from kiosk.wire import channel, codec
 from kiosk.wire.messages import Ice
+from kiosk.wire.timeline import PictureStep
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kiosk.call.lines import PictureStep, What
 from kiosk.wire import channel
+from kiosk.wire.timeline import PictureStep, What
 
 MOST = 20_000
 FORGET_EACH_S = 1.0

@@ -23,7 +23,6 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from kiosk.call import channels
-from kiosk.call.lines import PictureStep
 from kiosk.call.look_back import LookBack
 from kiosk.call.mp4 import mend
 from kiosk.call.recorder import Item, Recorder, Written
@@ -34,6 +33,7 @@ from kiosk.hw.ports import Samples
 from kiosk.session import inputs
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.wire import channel
+from kiosk.wire.timeline import PictureStep
 
 log = logging.getLogger(__name__)
 

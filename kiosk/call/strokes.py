@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kiosk.call.author import Author
 from kiosk.errors import Full, Malformed
 from kiosk.wire.channel import MAX_POINTS, Matrix, Point, Pointer, StrokeBegin, StrokeEnd, StrokePin, StrokePoints
-from kiosk.wire.overlay import PointerShape, Points, StrokeShape
+from kiosk.wire.overlay import PointerShape, Points, StrokeShape, product
 
 MOST_STROKES = 32
 MOST_POINTS = 5000
@@ -84,14 +84,6 @@ class _Stroke:
             by, colour = self.author.name, self.author.colour
             self._shape = StrokeShape(self.id, by, colour, tuple(self.points), self.ended_s, self.fade_s, self._carried)
         return self._shape
-
-
-def product(a: Matrix, b: Matrix) -> Matrix:
-    """Does `b` first."""
-    rows, columns = (a[0:3], a[3:6], a[6:9]), (b[0::3], b[1::3], b[2::3])
-    values = [sum(x * y for x, y in zip(row, column, strict=True)) for row in rows for column in columns]
-    m0, m1, m2, m3, m4, m5, m6, m7, m8 = (round(v / (values[8] or 1.0), 7) for v in values)
-    return m0, m1, m2, m3, m4, m5, m6, m7, m8
 
 
 class Strokes:

@@ -17,10 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from kiosk.call.held_lines import HeldLines
-from kiosk.call.lines import Line, Person, PictureStep, PosesAt, What
 from kiosk.disk import sync_folder
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind
+from kiosk.wire.timeline import Line, Person, PictureStep, PosesAt, What
 
 __all__ = ["Line", "Person", "PictureStep", "PosesAt", "Timeline", "TimelineSink", "What"]
 

@@ -125,6 +125,14 @@ def carried(points: Points, matrix: Matrix | None) -> Points:
     return tuple(((a * x + b * y + c) / w, (d * x + e * y + f) / w) for x, y, w in weights if w > 1e-6)
 
 
+def product(a: Matrix, b: Matrix) -> Matrix:
+    """Does `b` first."""
+    rows, columns = (a[0:3], a[3:6], a[6:9]), (b[0::3], b[1::3], b[2::3])
+    values = [sum(x * y for x, y in zip(row, column, strict=True)) for row in rows for column in columns]
+    m0, m1, m2, m3, m4, m5, m6, m7, m8 = (round(v / (values[8] or 1.0), 7) for v in values)
+    return m0, m1, m2, m3, m4, m5, m6, m7, m8
+
+
 def smooth(points: Points) -> Points:
     """The curve through the middles between the points, with the points as its controls; begins and ends at theirs.
 

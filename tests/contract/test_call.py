@@ -19,7 +19,7 @@ import pytest
 from aiortc import RTCRtpSender, RTCSessionDescription
 
 from kiosk.call.call import Call
-from kiosk.call.lines import Line, PictureStep
+from kiosk.wire.timeline import Line, PictureStep
 from kiosk.call.mixer import SILENCE
 from kiosk.call.timeline import Timeline
 from kiosk.config import CallSettings

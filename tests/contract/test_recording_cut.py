@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from kiosk.book.book import Book
-from kiosk.call.lines import Line
+from kiosk.wire.timeline import Line
 from kiosk.call.mp4 import Mp4
 from kiosk.call.timeline import Timeline
 from kiosk.fleet.board import Board

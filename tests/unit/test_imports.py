@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = {"kiosk.errors", "kiosk.session", "kiosk.wire"}
-GROUND = CORE | {"kiosk.hw.ports", "kiosk.config", "kiosk.settings", "kiosk.mailbox", "kiosk.disk", "kiosk.stretch"}
+GROUND = CORE | {
+    "kiosk.hw.ports",
+    "kiosk.config",
+    "kiosk.settings",
+    "kiosk.mailbox",
+    "kiosk.disk",
+    "kiosk.stretch",
+    "kiosk.paint",
+}
 
 # room -> what of ours it may import besides itself; the longest matching room counts
 ROOMS: dict[str, set[str]] = {
@@ -20,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "kiosk.mailbox": set(),
     "kiosk.stretch": set(),
     "kiosk.disk": set(),
+    "kiosk.paint": CORE,
     "kiosk.settings": {"kiosk.errors"},
     "kiosk.config": CORE | {"kiosk.settings"},
     "kiosk.hw.ports": CORE,
@@ -31,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "kiosk.fleet": GROUND,
     "kiosk.hw": GROUND,
     "kiosk": {"kiosk"},  # app, cli, demo: wiring
-    "desk": CORE | {"kiosk.settings", "kiosk.link.client"},
+    "desk": CORE | {"kiosk.settings", "kiosk.link.client", "kiosk.paint"},
 }
 
 # library -> the rooms that may import it
