@@ -1,7 +1,8 @@
 """Debian trees in which the appliance is tried: made by mmdebstrap, once, and kept under build/appliance/.
 
-A tree is a folder that holds a whole system. It is named by a hash of what went into it, so that a changed list of packages
-makes a new one, and is moved to its place only when it is whole. Making one needs root, mmdebstrap and Debian's archive.
+A tree is a folder that holds a whole system. It is named by a hash of what went into it, so that a changed list of
+packages makes a new one, and is moved to its place only when it is whole. Making one needs root, mmdebstrap and Debian's
+archive.
 """
 
 from __future__ import annotations
@@ -104,13 +105,9 @@ def said(command: Sequence[str | Path], limit_s: float = _MAKE_S) -> str:
         NoTree: it failed or took longer than `limit_s`; with its last lines.
     """
     try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=limit_s,
-        )
+        words = [str(word) for word in command]
+        out = subprocess.PIPE
+        done = subprocess.run(words, check=False, stdout=out, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
     except subprocess.TimeoutExpired as error:
         raise NoTree(f"{command[0]}: not done after {limit_s:.0f} s") from error
     if done.returncode:
@@ -121,15 +118,12 @@ def said(command: Sequence[str | Path], limit_s: float = _MAKE_S) -> str:
 def _fill(recipe: Recipe, place: Path, finish: Callable[[Path], None] | None) -> None:
     if why := why_not():
         raise NoTree(why)
-    print(
-        f"making {place.name.removesuffix('.part')}: {len(recipe.packages)} packages and what they need ...", flush=True
-    )
-    excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
+    print(f"making {recipe.key}: {len(recipe.packages)} packages and what they need ...", flush=True)
+    options = ["--variant=minbase", f"--keyring={_KEYRINGS}", "--skip=check/empty", *_DEPENDABLE]
+    options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
+    options += [f"--include={','.join(recipe.packages)}"]
     suites = [f"deb {MIRROR} {suite} main" for suite in (SUITE, f"{SUITE}-backports")]
-    said(
-        ["mmdebstrap", "--variant=minbase", f"--keyring={_KEYRINGS}", "--skip=check/empty"]
-        + [*_DEPENDABLE, *excluded, f"--include={','.join(recipe.packages)}", SUITE, str(place), *suites]
-    )
+    said(["mmdebstrap", *options, SUITE, place, *suites])
     if finish:
         finish(place)
 
