@@ -19,7 +19,6 @@ import pytest
 from aiortc import RTCRtpSender, RTCSessionDescription
 
 from kiosk.call.call import Call
-from kiosk.wire.timeline import Line, PictureStep
 from kiosk.call.mixer import SILENCE
 from kiosk.call.timeline import Timeline
 from kiosk.config import CallSettings
@@ -29,6 +28,7 @@ from kiosk.session import inputs
 from kiosk.session.record import Consent, Device, Recording, Session
 from kiosk.session.states import State
 from kiosk.wire import channel
+from kiosk.wire.timeline import Line, PictureStep
 from tests.contract.fakes import (
     FPS,
     HEIGHT,

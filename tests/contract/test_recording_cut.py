@@ -17,7 +17,6 @@ import msgspec
 import pytest
 
 from kiosk.book.book import Book
-from kiosk.wire.timeline import Line
 from kiosk.call.mp4 import Mp4
 from kiosk.call.timeline import Timeline
 from kiosk.fleet.board import Board
@@ -27,6 +26,7 @@ from kiosk.session.states import State
 from kiosk.spooling import Spooling
 from kiosk.upload.spool import Spool
 from kiosk.wire.channel import Pointer
+from kiosk.wire.timeline import Line
 from tests.contract.fakes import FPS, tone
 from tests.contract.power_cut import Disk, How, Synced, recorded
 from tests.contract.test_recorder import BEGIN_S, BLOCK_S, film
