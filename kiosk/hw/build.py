@@ -16,7 +16,8 @@ from kiosk.hw.camera_frames import FramesCamera, FrameSource
 from kiosk.hw.camera_picamera2 import Picamera2Source
 from kiosk.hw.camera_video import file_source, v4l2_source
 from kiosk.hw.display_sdl import SdlDisplay, SdlTouchscreen
-from kiosk.hw.encoder import X264Encoder
+from kiosk.hw.encoder import Encoder, X264Encoder
+from kiosk.hw.encoder_board import BoardEncoder, has_board_encoder
 from kiosk.hw.lamp import GpioLamp
 from kiosk.hw.ports import ButtonName, Buttons, Camera, Display, Lamp, Microphone, Speaker, Touchscreen
 from kiosk.hw.sim.camera import SceneSource
@@ -52,7 +53,7 @@ def build(hardware: Hardware, call: CallSettings) -> Parts:
         ConfigError: a name is unknown, or two do not go together; the key is named.
     """
     source = _frame_source(hardware.camera, call)
-    camera = FramesCamera(source, _encoder(call), call.bitrate_max_bps)
+    camera = FramesCamera(source, _encoder(source, call), call.bitrate_max_bps)
     speaker = _speaker(hardware.speaker)
     display, touchscreen = _display(hardware.display)
     sim_pins, factory = _pins(hardware.gpio)
@@ -99,8 +100,12 @@ def _frame_source(name: str, call: CallSettings) -> FrameSource:
     raise ConfigError(f'hardware.camera: "{name}" is none of scene, file:PATH, v4l2:DEVICE, picamera2')
 
 
-def _encoder(call: CallSettings) -> Callable[[int], X264Encoder]:
-    def make(bitrate_bps: int) -> X264Encoder:
+def _encoder(source: FrameSource, call: CallSettings) -> Callable[[int], Encoder]:
+    """The board's own, where it has one and can reach the pictures; else the CPU."""
+
+    def make(bitrate_bps: int) -> Encoder:
+        if isinstance(source, Picamera2Source) and has_board_encoder():
+            return BoardEncoder(source, (call.width, call.height), call.fps, bitrate_bps)
         return X264Encoder(call.width, call.height, call.fps, bitrate_bps, call.bitrate_max_bps)
 
     return make

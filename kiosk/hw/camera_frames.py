@@ -29,7 +29,10 @@ PACKETS_WAITING = 15
 
 _OPEN_S = 10.0
 _STILL_S = 10.0
-_RETRY_S = 0.5
+_RETRY_S = (0.5, 1.0, 2.0)
+"""Between tries to open it again; the last one from then on. Each costs a board time that the display needs."""
+HANGS_S = 2.0
+"""Open, and no picture for so long: it is closed and opened anew, before anybody is told that it is lost."""
 
 
 class FrameSource(Protocol):
@@ -41,7 +44,7 @@ class FrameSource(Protocol):
     def next(self, stop: threading.Event) -> Picture | None:
         """Waits for the next picture at the source's own pace, at most about half a second (then None) or until `stop`.
 
-        Raises DeviceTrouble: the device is gone; it is closed and opened anew.
+        Raises DeviceTrouble: the device is gone; it is closed and opened anew. So it is where None comes for HANGS_S.
         """
 
     def still(self) -> Still:
@@ -88,6 +91,7 @@ class FramesCamera:
         self._stop = threading.Event()
         self._sharp, self._sharp_lock = SharpEncoder(), threading.Lock()
         self._newest: Picture | None = None
+        self._tries = 0  # to open it again, since its last picture
         self._skipping = False  # to the next keyframe, after a reader was too slow
         self._reason = "camera: no picture comes"
         await limited(self.source.open, _OPEN_S, "camera: does not open")
@@ -158,7 +162,8 @@ class FramesCamera:
                 if opened:
                     self.source.close()
                 opened = False
-                self._stop.wait(_RETRY_S)
+                self._stop.wait(_RETRY_S[min(self._tries, len(_RETRY_S) - 1)])
+                self._tries += 1
         if opened:
             self.source.close()
 
@@ -166,11 +171,15 @@ class FramesCamera:
         encoder = self._encoder = self._make_encoder(self._bitrate_bps)
         if self._encoding is not None:
             encoder.set_encoding(self._encoding)
+        last_s = self._now()
         try:
             while not self._stop.is_set():
                 picture = self.source.next(self._stop)
                 if picture is None:
+                    if self._now() - last_s >= HANGS_S:
+                        raise DeviceTrouble("camera: gives no picture any more")
                     continue
+                last_s = self._now()
                 self._seen()
                 self._newest = picture
                 self._pictures.put(picture)
@@ -192,6 +201,7 @@ class FramesCamera:
 
     def _seen(self) -> None:
         self._seen_s = self._now()
+        self._tries = 0
         if self._told:
             self._told = False
             log.warning("camera: back")
