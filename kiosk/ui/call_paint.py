@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 from kiosk.hw.ports import Rect
@@ -10,7 +11,7 @@ from kiosk.ui import text, theme
 from kiosk.ui.canvas import Box, path
 from kiosk.ui.fit import Fit
 from kiosk.ui.layout import Measures, arrange, inset, live_inset, measures, picture_area, picture_fit
-from kiosk.ui.pages import TONES, banner
+from kiosk.ui.pages import TONES, banner, banner_height
 from kiosk.ui.screen import Screen
 from kiosk.ui.view import CallView
 from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, words
@@ -50,31 +51,33 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     items.append(Box(Rect(0, area.h, size[0], size[1] - area.h), theme.GROUND))
     if view.snapshot:
         items.append(Box(live_inset(size, view.frame), theme.CLEAR, 0, m.px(3), theme.INK))
-    right = size[0] - m.px(theme.GAP)
+    place = inset(size, staff) if staff else Rect(size[0], 0, 0, 0)
     if staff:
-        place = inset(size, staff)
         items.append(Box(place, theme.CLEAR, 0, m.px(3), theme.INK))
-        right = place.x - m.px(theme.GAP)
-    items += _chips(shown, right, m)
+    items += _chips(shown, place, m)
     if shown.title:
         items += _card(shown, area, m)
     elif shown.banner:
-        items += banner(shown.banner, m, area.h - m.px(theme.BANNER + theme.GAP))
+        items += banner(shown.banner, m, area.h - banner_height(m) - m.px(theme.GAP))
     for choice, rect in zip(shown.choices, at.choices, strict=True):
         items += button(choice, rect, m, above=True)
     return items + focus_marks(shown, at.choices, m)
 
 
-def _chips(shown: Screen, right: int, m: Measures) -> Items:
-    """In rows from the top left corner, clear of the staff's picture."""
+def _chips(shown: Screen, staff: Rect, m: Measures) -> Items:
+    """In rows from the top left corner, clear of the staff's picture; what is wider than its side stands below it."""
     items: Items = []
-    px, gap, left = m.px(24), m.px(8), m.px(theme.GAP)
-    x, y = left, m.px(theme.GAP)
+    px, gap, left = m.px(theme.SMALL_PX), m.px(8), m.px(theme.GAP)
+    x, y, widest = left, m.px(theme.GAP), m.size[0] - 2 * left
     for chip in shown.chips:
         w, h = chip_size(chip, m, px)
-        if x > left and x + w > right:
+        beside = staff.x - m.px(theme.GAP) if y < staff.y + staff.h else left + widest
+        if x > left and x + w > beside:
             x, y = left, y + h + gap
-        items += chip_on_veil(chip, x, y, m, px)
+        if x + w > beside and staff.h:
+            y = max(y, staff.y + staff.h + gap)
+        fitted, (said,) = text.shaped(chip.text, "medium", px, widest - (w - text.width_of(chip.text, "medium", px)))
+        items += chip_on_veil(replace(chip, text=said), x, y, m, fitted)
         x += w + gap
     return items
 
@@ -204,7 +207,7 @@ def _tag(said: str, x: int, y: int, rgb: str, place: Fit, m: Measures) -> Items:
     """A label held inside the picture, in the person's colour."""
     if not said:
         return []
-    px = m.px(24)
+    px = m.px(theme.SMALL_PX)
     said = text.clip(said, "bold", px, place.rect.w // 2)
     w, h = text.width_of(said, "bold", px) + m.px(20), text.line_height("bold", px) + m.px(6)
     x = max(place.rect.x, min(x, place.rect.x + place.rect.w - w))

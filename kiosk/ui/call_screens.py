@@ -22,7 +22,7 @@ TOOLS: dict[FingerTool, str] = {"pen": later("Pen"), "arrow": later("Arrow"), "b
 STEPS = {
     "smaller": later("Weak connection: smaller picture"),
     "small": later("Weak connection: small, jerky picture"),
-    "stills": later("Very weak connection: single pictures only"),
+    "stills": later("Very weak connection: stills only"),
 }
 
 

@@ -11,12 +11,13 @@ from kiosk.ui import keys, text
 from kiosk.ui.fit import Fit, contains, fit, grown
 from kiosk.ui.local import Front
 from kiosk.ui.screen import Choice, Screen
-from kiosk.ui.theme import BUTTON, FOOT, GAP, LINE_PX, MARGIN, TOP_BAR, scale_of
+from kiosk.ui.theme import BUTTON, FOOT, FOOT_UPRIGHT, GAP, MARGIN, TEXT_PX, TOP_BAR, TOP_BAR_UPRIGHT, scale_of
 
 T = TypeVar("T")
 Size = tuple[int, int]
 
-TITLE_ROW = 64
+TITLE_ROW = 60
+KEY_GAP = 6
 _WIDEST = 440
 
 
@@ -34,6 +35,16 @@ class Measures:
 
 def measures(size: Size) -> Measures:
     return Measures(size, scale_of(size), size[1] > size[0])
+
+
+def foot(m: Measures) -> int:
+    """Height of what stands below a page: the hint to the button, in two lines on an upright display."""
+    return m.px(FOOT_UPRIGHT if m.portrait else FOOT)
+
+
+def top_bar(m: Measures) -> int:
+    """Height of what stands above a page: device and network, or what is wrong."""
+    return m.px(TOP_BAR_UPRIGHT if m.portrait else TOP_BAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +65,19 @@ def arrange(screen: Screen, size: Size) -> Arrangement:
     if screen.layout == "keys":
         return _keys(screen, m)
     barred = [c for c in screen.choices if c.place == "bar"]
-    foot = Rect(m.px(MARGIN), size[1] - m.px(FOOT), size[0] - 2 * m.px(MARGIN), m.px(FOOT))
-    bar = _bar_area(len(barred), foot, m)
-    top = m.px(TOP_BAR)
+    below = Rect(m.px(MARGIN), size[1] - foot(m), size[0] - 2 * m.px(MARGIN), foot(m))
+    bar = _bar_area(len(barred), below, m)
+    top = top_bar(m)
     body = Rect(m.px(MARGIN), top, size[0] - 2 * m.px(MARGIN), bar.y - m.px(GAP) - top)
     main, rest = _body(screen, body, m)
     bars = iter(_bar(barred, bar, m))
-    return Arrangement(tuple(next(bars) if c.place == "bar" else next(rest) for c in screen.choices), main, foot)
+    return Arrangement(tuple(next(bars) if c.place == "bar" else next(rest) for c in screen.choices), main, below)
 
 
 def choice_at(screen: Screen, size: Size, x: float, y: float) -> Choice | None:
     """The choice at (x, y) in px; with a little slack around each, the nearest first."""
     rects = arrange(screen, size).choices
-    slack = 0 if screen.layout == "keys" else measures(size).px(GAP) // 2
+    slack = measures(size).px(KEY_GAP if screen.layout == "keys" else GAP) // 2
     for by in (0, slack):
         for choice, rect in zip(screen.choices, rects, strict=True):
             if contains(grown(rect, by), x, y):
@@ -172,7 +183,8 @@ def _idle(screen: Screen, body: Rect, m: Measures) -> tuple[Rect, _Rest]:
     if not listed:
         hero, column = body, body
     elif m.portrait:
-        h = body.h * 48 // 100
+        n = sum(c.place == "list" for c in screen.choices)
+        h = max(body.h * 48 // 100, body.h - n * (m.px(BUTTON) + m.px(GAP)))
         hero = Rect(body.x, body.y, body.w, h)
         column = Rect(body.x, body.y + h + m.px(GAP), body.w, body.h - h - m.px(GAP))
     else:
@@ -207,14 +219,14 @@ def _stars(screen: Screen, body: Rect, m: Measures) -> list[Rect]:
 
 def _keys(screen: Screen, m: Measures) -> Arrangement:
     """The field with what ends the typing above, ten columns of keys below, the whole width and height."""
-    w, h, gap = m.size[0], m.size[1], m.px(6)
+    w, h, gap = m.size[0], m.size[1], m.px(KEY_GAP)
     row_h = min(m.px(122), (h - m.px(BUTTON + GAP + 8)) // 4)
     top = h - 4 * row_h - gap
     bars = [c for c in screen.choices if c.place == "bar"]
     if m.portrait:
         bar_top = top - m.px(BUTTON + GAP)
         bar = iter(_row(bars, Rect(gap, bar_top, w - 2 * gap, m.px(BUTTON)), m, 10_000))
-        field = Rect(m.px(MARGIN), m.px(TOP_BAR), w - 2 * m.px(MARGIN), bar_top - m.px(GAP) - m.px(TOP_BAR))
+        field = Rect(m.px(MARGIN), top_bar(m), w - 2 * m.px(MARGIN), bar_top - m.px(GAP) - top_bar(m))
     else:
         bar_w = m.px(152) * len(bars)
         bar = iter(_row(bars, Rect(w - bar_w - gap, m.px(8), bar_w, m.px(BUTTON)), m, 10_000))
@@ -257,9 +269,9 @@ def list_page(kind: Literal["idle", "list", "text"], items: Sequence[T], front: 
 
 def _room(kind: str, size: Size, n: int) -> int:
     m = measures(size)
-    foot, top = m.size[1] - m.px(FOOT), m.px(TOP_BAR)
+    bottom, top = m.size[1] - foot(m), top_bar(m)
     bar = 0 if kind == "idle" else m.px(BUTTON) * (2 if m.portrait else 1) + m.px(GAP) * (1 if m.portrait else 0)
-    body = foot - bar - m.px(GAP) - top
+    body = bottom - bar - m.px(GAP) - top
     if kind == "text":
         return max(1, (body - m.px(TITLE_ROW)) // text_line(m))
     if kind == "list":
@@ -272,10 +284,10 @@ def _room(kind: str, size: Size, n: int) -> int:
 
 def text_line(m: Measures) -> int:
     """Height of a line of an article."""
-    return round(text.line_height("regular", m.px(LINE_PX)) * 1.12)
+    return round(text.line_height("regular", m.px(TEXT_PX)) * 1.12)
 
 
 def text_measures(size: Size) -> tuple[int, int]:
     """(width, text size) in px of an article's column."""
     m = measures(size)
-    return min(size[0] - 2 * m.px(MARGIN), m.px(900)), m.px(LINE_PX)
+    return min(size[0] - 2 * m.px(MARGIN), m.px(960)), m.px(TEXT_PX)

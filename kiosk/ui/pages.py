@@ -6,7 +6,7 @@ from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
 from kiosk.ui.canvas import Box, Code, Ring, Sign
 from kiosk.ui.fit import grown
-from kiosk.ui.layout import TITLE_ROW, Arrangement, Measures, arrange, measures, text_measures
+from kiosk.ui.layout import TITLE_ROW, Arrangement, Measures, arrange, measures, text_measures, top_bar
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.theme import Colour
 from kiosk.ui.widgets import (
@@ -22,6 +22,7 @@ from kiosk.ui.widgets import (
     words,
 )
 
+ALERTING = ("network-off", "person-off")
 TONES: dict[str, tuple[Colour, Colour]] = {
     "calm": (theme.RAISED, theme.ACCENT),
     "good": (theme.GOOD, theme.GROUND),
@@ -61,48 +62,47 @@ def _choice(shown: Screen, choice: Choice, rect: Rect, m: Measures) -> Items:
 
 
 def _top(shown: Screen, m: Measures) -> Items:
-    """Device and network, or what is wrong."""
-    margin, h = m.px(theme.MARGIN), m.px(theme.TOP_BAR)
+    """Device and network (on an upright display below each other), or what is wrong."""
+    margin, h, px = m.px(theme.MARGIN), top_bar(m), m.px(theme.SMALL_PX)
     if shown.banner:
-        return banner(shown.banner, m, m.px(6))
-    px = m.px(theme.SMALL_PX)
-    items: Items = []
-    x = m.size[0] - margin
-    y = (h - m.px(44)) // 2
-    chips = shown.status
-    if sum(chip_size(c, m, px)[0] for c in chips) + text.width_of(shown.heading, "bold", px) > x - 2 * margin:
-        chips = chips[:1]  # an upright display has no room for all: the device's name and the network
-    for chip in reversed(chips):
-        x -= chip_size(chip, m, px)[0] - m.px(28)
-        items += chip_plain(chip, x, y, m, px, theme.MUTED if chip.icon != "network-off" else theme.ALERT)
-        x -= m.px(24)
-    at = y + (m.px(44) - text.line_height("bold", px)) // 2
-    name = text.clip(shown.heading, "bold", px, max(m.px(80), x - margin))
-    return [*items, words(name, margin, at, "bold", px, theme.INK)]
+        return banner(shown.banner, m, m.px(3))
+    chip_h = m.px(44)
+    widths = [chip_size(c, m, px)[0] - m.px(28) for c in shown.status]
+    x = margin if m.portrait else m.size[0] - margin - sum(widths) - m.px(24) * max(0, len(widths) - 1)
+    name = text.clip(shown.heading, "bold", px, (m.size[0] - margin if m.portrait else x - m.px(24)) - margin)
+    y = h - chip_h - m.px(6) if m.portrait else (h - chip_h) // 2
+    at = (m.px(8) if m.portrait else y) + (chip_h - text.line_height("bold", px)) // 2
+    items: Items = [words(name, margin, at, "bold", px, theme.INK)]
+    for chip, width in zip(shown.status, widths, strict=True):
+        items += chip_plain(chip, x, y, m, px, theme.ALERT if chip.icon in ALERTING else theme.MUTED)
+        x += width + m.px(24)
+    return items
 
 
 def banner(said: str, m: Measures, top: int) -> Items:
-    """What is wrong, across the display at `top`."""
-    w, h = m.size[0] - 2 * m.px(theme.GAP), m.px(theme.BANNER)
+    """What is wrong, across the display at `top`; in two lines on an upright one."""
+    w, h = m.size[0] - 2 * m.px(theme.GAP), banner_height(m)
     rect = Rect(m.px(theme.GAP), top, w, h)
     side = m.px(34)
-    room = w - side - m.px(60)
-    px, fitted = text.shaped(said, "medium", m.px(28), room, 1)
-    if fitted[0].endswith("…"):
-        px, fitted = text.shaped(said, "medium", m.px(22), room, 2)
+    room = w - side - m.px(48)
+    px, fitted = text.shaped(said, "medium", m.px(theme.SMALL_PX), room, 2 if m.portrait else 1)
     at = Rect(rect.x + side + m.px(32), rect.y + (h - text.line_height("medium", px) * len(fitted)) // 2, w, 0)
     sign = Sign(Rect(rect.x + m.px(16), rect.y + (h - side) // 2, side, side), "warning", theme.ON_ALERT)
     return [Box(rect, theme.ALERT, m.px(14)), sign, *lines(fitted, at, "medium", px, theme.ON_ALERT, lead=1.0)[0]]
 
 
+def banner_height(m: Measures) -> int:
+    return m.px(2 * theme.BANNER - 10 if m.portrait else theme.BANNER)
+
+
 def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    px, said = text.shaped(shown.hint, "regular", m.px(22), at.foot.w, 1)
-    y = at.foot.y + (at.foot.h - text.line_height("regular", px)) // 2 + m.px(3)
+    px, said = text.shaped(shown.hint, "regular", m.px(theme.SMALL_PX), at.foot.w, 2 if m.portrait else 1)
+    y = at.foot.y + (at.foot.h - _line_height(px) * len(said)) // 2 + m.px(2)
     return lines(said, Rect(at.foot.x, y, at.foot.w, 0), "regular", px, theme.MUTED, "middle")[0]
 
 
 def _title(said: str, box: Rect, m: Measures, rows: int = 1) -> tuple[Items, int]:
-    px, fitted = text.shaped(said, "bold", m.px(42), box.w, rows)
+    px, fitted = text.shaped(said, "bold", m.px(46), box.w, rows)
     return lines(fitted, box, "bold", px, theme.INK, lead=1.0)
 
 
@@ -128,37 +128,39 @@ def _beside_steps(shown: Screen, box: Rect, m: Measures) -> Rect:
 
 
 def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    """The camera-plus sign, large, on a card that is the button."""
+    """The camera-plus sign, as large as there is room, on a card that is the button."""
     box, asking = at.main, any(c.id == "ask" for c in shown.choices) or shown.icon == "camera-plus"
     items: Items = [Box(box, theme.SURFACE, m.px(28))] if asking else []
-    side = min(m.px(230), box.h * 50 // 100)
-    title_px, title = text.shaped(shown.title, "bold", m.px(46), box.w - m.px(48), 2)
-    line_px, line = text.shaped(shown.lines[0], "regular", m.px(30), box.w - m.px(48), 2)
-    text_h = text.line_height("bold", title_px) * len(title) + round(text.line_height("regular", line_px) * 1.12) * len(
-        line
-    )
-    top = box.y + (box.h - side - m.px(30) - text_h) // 2
+    width, pad = box.w - m.px(48), m.px(22)
+    title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 1 if box.h < m.px(420) else 2)
+    line_px, line = text.shaped(shown.lines[0], "regular", m.px(theme.LINE_PX), width, 2)
+    text_h = text.line_height("bold", title_px) * len(title) + _line_height(line_px) * len(line)
+    side = min(m.px(230), box.h - text_h - 4 * pad)
+    top = box.y + (box.h - side - pad - text_h) // 2
     sign = Rect(box.x + (box.w - side) // 2, top, side, side)
-    fill, ink = (theme.ACCENT, theme.ON_ACCENT) if asking else (theme.RAISED, theme.MUTED)
-    items += disc(sign, shown.icon, fill, ink)
+    items += disc(sign, shown.icon, *((theme.ACCENT, theme.ON_ACCENT) if asking else (theme.RAISED, theme.MUTED)))
     if shown.hold > 0:
-        items.append(Ring(grown(sign, m.px(16)), round(shown.hold, 3), m.px(10), theme.INK))
-    more, y = lines(title, Rect(box.x, top + side + m.px(24), box.w, 0), "bold", title_px, theme.INK, "middle", 1.0)
-    return [
-        *items,
-        *more,
-        *lines(line, Rect(box.x, y + m.px(6), box.w, 0), "regular", line_px, theme.MUTED, "middle")[0],
-    ]
+        items.append(Ring(grown(sign, m.px(14)), round(shown.hold, 3), m.px(10), theme.INK))
+    more, y = lines(title, Rect(box.x, top + side + pad, box.w, 0), "bold", title_px, theme.INK, "middle", 1.0)
+    return [*items, *more, *lines(line, Rect(box.x, y, box.w, 0), "regular", line_px, theme.MUTED, "middle")[0]]
+
+
+def _line_height(px: int) -> int:
+    return round(text.line_height("regular", px) * 1.12)
 
 
 def _message(shown: Screen, at: Arrangement, m: Measures) -> Items:
     """A round sign and what there is to say, in the middle of the body."""
-    box, side = _under_steps(shown, at.main, m), m.px(150)
-    width = box.w if m.portrait else box.w - side - m.px(104)
-    title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
-    title_h = text.line_height("bold", title_px) * len(title)
-    said = _that_fit(shown.lines, width, box.h - title_h - (side + m.px(36) if m.portrait else 0), m)
-    text_h = title_h + _height(said, m)
+    box = _under_steps(shown, at.main, m)
+    for side, rows in ((m.px(150), 2), (m.px(104), 1 + m.portrait)):  # smaller where there is much to say
+        width = box.w if m.portrait else box.w - side - m.px(104)
+        title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, rows)
+        title_h = text.line_height("bold", title_px) * len(title)
+        room = box.h - title_h - (side + m.px(36) if m.portrait else 0)
+        said = _that_fit(shown.lines, width, room, m)
+        text_h = title_h + _height(said, m)
+        if _height(said, m) <= room:
+            break
     if m.portrait:
         top = box.y + max(0, (box.h - side - m.px(36) - text_h) // 2)
         sign, x, y = Rect(box.x + (box.w - side) // 2, top, side, side), box.x, top + side + m.px(36)
@@ -183,7 +185,7 @@ def _under_steps(shown: Screen, box: Rect, m: Measures) -> Rect:
 def _that_fit(said: tuple[str, ...], width: int, room: int, m: Measures) -> list[tuple[int, tuple[str, ...]]]:
     """(px, lines) of each paragraph, smaller where there is much to say: nothing may run under the choices."""
     rows = 7 if m.portrait else 4
-    for share in (100, 90, 80, 70):
+    for share in (100, 90, 84, 78):
         fitted = [text.shaped(line, "regular", m.px(theme.LINE_PX * share // 100), width, rows) for line in said]
         if _height(fitted, m) <= room:
             break
@@ -191,7 +193,7 @@ def _that_fit(said: tuple[str, ...], width: int, room: int, m: Measures) -> list
 
 
 def _height(said: list[tuple[int, tuple[str, ...]]], m: Measures) -> int:
-    return sum(m.px(14) + round(text.line_height("regular", px) * 1.12) * len(part) for px, part in said)
+    return sum(m.px(14) + _line_height(px) * len(part) for px, part in said)
 
 
 def _list(shown: Screen, at: Arrangement, m: Measures) -> Items:
@@ -204,7 +206,7 @@ def _text(shown: Screen, at: Arrangement, m: Measures) -> Items:
     items, _ = _title(shown.title, _beside_steps(shown, box, m), m)
     items += _steps(shown, box.x + box.w, box.y + m.px(27), m)
     px = text_measures(m.size)[1]
-    step = round(text.line_height("regular", px) * 1.12)
+    step = _line_height(px)
     for i, line in enumerate(shown.lines):
         heading = line.startswith("# ")
         said, weight = (line[2:], "bold") if heading else (line, "regular")
@@ -219,12 +221,12 @@ def _keys(shown: Screen, at: Arrangement, m: Measures) -> Items:
     box = at.main
     height = min(box.h, m.px(theme.BUTTON))
     field = Rect(box.x, box.y + box.h - height, box.w, height)
-    small, large = m.px(22), m.px(40)
+    small, large = m.px(theme.SMALL_PX), m.px(42)
     typed = shown.field or ""
     room = field.w - m.px(40)
     while text.width_of(typed, "medium", large) > room:
         typed = typed[1:]
-    y = field.y + m.px(8)
+    y = field.y + m.px(6)
     px, said = text.shaped(shown.title, "regular", small, room, 1)
     left = field.x + m.px(16)
     items: Items = [Box(field, theme.SURFACE, m.px(14), m.px(2), theme.ACCENT)]

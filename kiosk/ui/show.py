@@ -24,7 +24,8 @@ class Show:
     Paints when told something new, at the camera's pace in a call (at most `fps`), and by itself only while
     something on the screen moves with time. An idle screen costs nothing.
 
-    painted: how often it has painted; painted_s: when last (monotonic): for the watchdog.
+    painted: how often it has painted; painted_s: when last (monotonic).
+    turns: grows each time that what was told is dealt with, also where nothing had to be painted: for the watchdog.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Show:
         self._died: Slot[Exception] | None = None
         self.painted = 0
         self.painted_s = 0.0
+        self.turns = 0
         self._anew_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -101,6 +103,7 @@ class Show:
             self._present(painter.starting(self._language))
             while self._wait():
                 self._paint(painter)
+                self.turns += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, it must surface in run(), not die with its thread
             assert self._died is not None
             self._died.put(error)

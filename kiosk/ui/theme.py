@@ -1,6 +1,8 @@
-"""Colours and measures. Contrasts are against GROUND and follow WCAG: text >= 7:1, signs >= 3:1."""
+"""Colours and measures. Contrasts follow WCAG: text >= 7:1 on whatever it stands on, signs >= 3:1."""
 
 from __future__ import annotations
+
+import math
 
 Colour = tuple[int, int, int, int]
 """BGRA, straight alpha."""
@@ -22,8 +24,8 @@ INK = colour("#f5f8fc")  # 17:1
 MUTED = colour("#b6c2d4")  # 10:1
 ACCENT = colour("#4fc3ff")  # 9:1; apart from the rest also for the colour-blind (blue, and lighter)
 ON_ACCENT = colour("#06202f")
-DANGER = colour("#c9302c")
-ON_DANGER = colour("#ffffff")  # 5.4:1 on DANGER, and set in large type
+DANGER = colour("#a61b1f")  # white on it: 7.7:1
+ON_DANGER = colour("#ffffff")
 GOOD = colour("#5be0a5")
 ALERT = colour("#ffc857")
 ON_ALERT = colour("#2b1d00")
@@ -31,16 +33,43 @@ VEIL = colour("#0d131c", 0.82)
 """Under words on the live picture."""
 
 MARGIN = 24
-GAP = 12
-TOP_BAR = 60
-BANNER = 56
-BUTTON = 100  # 15 mm on a 7" panel of 1024x600
+GAP = 10
+TOP_BAR = 56
+TOP_BAR_UPRIGHT = 104
+"""Two lines: an upright display has no room for device and network in one."""
+BANNER = 50
+BUTTON = 104
+"""15 mm and a little more on a 7" panel, of 1024x600 as of 16:9: what a gloved finger hits (TOUCH_MM)."""
 FOOT = 38
-TITLE_PX = 50
-LINE_PX = 32
-SMALL_PX = 26
-LABEL_PX = 33
+FOOT_UPRIGHT = 74
+TITLE_PX = 56
+LINE_PX = 36
+TEXT_PX = 32
+"""Of articles."""
+SMALL_PX = 28
+LABEL_PX = 34
+NEAR_PX = 24
+"""Labels under icons, read by whoever stands close enough to touch them."""
 RADIUS = 20
+
+TOUCH_MM = 15.0
+SMALLEST_PANEL_INCHES = 7.0
+FAR_M = 2.0
+CAPITAL = 0.711
+"""Height of a capital letter of Roboto, of its size."""
+
+
+def px_per_mm(size: tuple[int, int], inches: float = SMALLEST_PANEL_INCHES) -> float:
+    """Of a panel of that many pixels whose diagonal is so long."""
+    return math.hypot(*size) / (inches * 25.4)
+
+
+def seen_minutes(px: float, size: tuple[int, int], distance_m: float = FAR_M) -> float:
+    """Minutes of arc that a capital letter of text of `px` spans on the smallest panel, seen from `distance_m`.
+
+    A normal eye reads at 5' (20/20, ISO 8596); what says where one stands is meant to have twice that.
+    """
+    return math.degrees(px * CAPITAL / px_per_mm(size) / (distance_m * 1000)) * 60
 
 
 def scale_of(size: tuple[int, int]) -> float:

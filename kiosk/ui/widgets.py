@@ -80,10 +80,10 @@ def _label_beside(choice: Choice, rect: Rect, m: Measures, ink: Colour) -> Items
 
 def _label_below(choice: Choice, rect: Rect, m: Measures, ink: Colour) -> Items:
     side, room = m.px(44), rect.w - m.px(12)
-    px, said = text.shaped(choice.label, "medium", m.px(28), room, 1)
-    if px < m.px(24):
+    px, said = text.shaped(choice.label, "medium", m.px(theme.SMALL_PX), room, 1)
+    if px < m.px(theme.NEAR_PX):
         side = m.px(38)
-        px, said = text.shaped(choice.label, "medium", m.px(23), room, 2)
+        px, said = text.shaped(choice.label, "medium", m.px(theme.NEAR_PX), room, 2)
     height = side + m.px(2) + text.line_height("medium", px) * len(said)
     top = rect.y + (rect.h - height) // 2
     items, _ = lines(said, Rect(rect.x, top + side + m.px(2), rect.w, 0), "medium", px, ink, "middle", 1.0)

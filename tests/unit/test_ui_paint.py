@@ -11,7 +11,7 @@ from kiosk.hw.ports import Pixels, Rect
 from kiosk.session.states import State
 from kiosk.ui import icons, text, theme
 from kiosk.ui.call_paint import call as call_items
-from kiosk.ui.canvas import Words, merged
+from kiosk.ui.canvas import Box, Words, merged
 from kiosk.ui.fit import contains, fit, overlap
 from kiosk.ui.gallery import SIZES, flat, sample_picture
 from kiosk.ui.gallery_views import provider, sample_views, session
@@ -174,7 +174,9 @@ def test_colours_keep_their_contrast() -> None:
     assert theme.contrast(theme.INK, theme.RAISED) >= 7
     assert theme.contrast(theme.ON_ACCENT, theme.ACCENT) >= 7
     assert theme.contrast(theme.ON_ALERT, theme.ALERT) >= 7
-    assert theme.contrast(theme.ON_DANGER, theme.DANGER) >= 4.5
+    assert theme.contrast(theme.ON_DANGER, theme.DANGER) >= 7
+    for signal in (theme.DANGER, theme.RAISED):
+        assert theme.contrast(theme.INK, signal) >= 3
 
 
 def words_on(view: View, front: Front, size: tuple[int, int]) -> list[Words]:
@@ -236,3 +238,39 @@ def test_every_icon_can_be_drawn() -> None:
 def test_rectangles_that_overlap_become_one() -> None:
     assert merged([Rect(0, 0, 10, 10), Rect(20, 0, 5, 5), Rect(8, 0, 14, 5)]) == (Rect(0, 0, 25, 10),)
     assert len(merged([Rect(i * 20, 0, 5, 5) for i in range(30)])) == 1
+
+
+# --- legible, for whoever stands two metres away or wears gloves ------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_tells_how_things_stand_is_read_from_two_metres_on_the_smallest_panel(
+    size: tuple[int, int], language: str
+) -> None:
+    """Capitals of 5' and more (a normal eye's limit), titles of 7'; what is touched is read from nearer by."""
+    for name, view, front in sample_views(language, size, LIVE):
+        shown = screen(view, front)
+        near = {word for c in shown.choices for word in c.label.split()}
+        for item in words_on(view, front, size):
+            if set(item.text.split()) <= near or (view.call and view.call.snapshot):
+                assert theme.seen_minutes(item.px, size) >= 4.2, (name, item)
+                continue
+            least = 7.0 if item.text in shown.title and shown.layout in ("message", "end", "idle") else 4.9
+            assert theme.seen_minutes(item.px, size) >= least, (name, item)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("size", SIZES)
+def test_words_stand_out_from_what_is_under_them(size: tuple[int, int], language: str) -> None:
+    """7:1 (WCAG AAA) against the topmost plain thing under the middle of each word; on a picture against its veil."""
+    for name, view, front in sample_views(language, size, LIVE):
+        shown = screen(view, front)
+        items = page(shown, size) if shown.mode == "page" or view.call is None else []
+        for at, item in enumerate(items):
+            if not isinstance(item, Words):
+                continue
+            x, y = item.rect.x + item.rect.w / 2, item.rect.y + item.rect.h / 2
+            under = [b.fill for b in items[:at] if isinstance(b, Box) and b.fill[3] == 255 and contains(b.rect, x, y)]
+            ground = under[-1] if under else theme.GROUND
+            assert theme.contrast(item.ink, ground) >= 7, (name, item.text)
