@@ -253,7 +253,9 @@ def test_what_tells_how_things_stand_is_read_from_two_metres_on_the_smallest_pan
         shown = screen(view, front)
         near = {word for c in shown.choices for word in c.label.split()}
         for item in words_on(view, front, size):
-            if set(item.text.split()) <= near or (view.call and view.call.snapshot):
+            if view.call and view.call.snapshot:
+                continue  # letters drawn on the picture are as large as they were drawn
+            if set(item.text.split()) <= near:
                 assert theme.seen_minutes(item.px, size) >= 4.2, (name, item)
                 continue
             least = 7.0 if item.text in shown.title and shown.layout in ("message", "end", "idle") else 4.9
