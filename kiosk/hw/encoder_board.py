@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import logging
 import queue
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ _DRIVER = Path("/sys/class/video4linux/video11/name")
 
 LEAST_BPS = 150_000
 """Below it the board's encoder leaves out pictures in bursts (picamera2, issue 1230)."""
+
+_SET_CONTROL, _CONTROL = 0xC008561C, "=Ii"
+_BITRATE = 0x009909CF
+"""videodev2.h: VIDIOC_S_CTRL, struct v4l2_control {id, value}, V4L2_CID_MPEG_VIDEO_BITRATE."""
 
 _GOP_S = 10
 _FOLLOW = 1.08
@@ -192,16 +197,9 @@ def _set_live(encoder: Any, bps: int) -> bool:
     """Whether the running encoder follows: the board's driver does, through the device that picamera2 has opened."""
     if (device := getattr(encoder, "vd", None)) is None:
         return False
-    from videodev2 import (  # noqa: PLC0415 - comes with picamera2
-        V4L2_CID_MPEG_VIDEO_BITRATE,
-        VIDIOC_S_CTRL,
-        v4l2_control,
-    )
-
-    control = v4l2_control()
-    control.id, control.value = V4L2_CID_MPEG_VIDEO_BITRATE, bps
+    control = struct.pack(_CONTROL, _BITRATE, bps)
     try:
-        fcntl.ioctl(device, VIDIOC_S_CTRL, control)
+        fcntl.ioctl(device, _SET_CONTROL, control)
     except OSError as error:
         log.warning("encoder: does not follow %d bit/s (%s)", bps, error)
         return False
