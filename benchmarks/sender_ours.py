@@ -15,6 +15,7 @@ import msgspec
 
 from benchmarks.film import FPS, HEIGHT, WIDTH, Film
 from benchmarks.film_studio import FilmSource
+from kiosk import memory
 from kiosk.call.call import Call, Tell, TellPoses
 from kiosk.call.tools import Tools
 from kiosk.config import CallSettings
@@ -115,4 +116,5 @@ async def do(opened: Call, what: dict[str, Any]) -> object:
 
 
 if __name__ == "__main__":
+    memory.settle()  # as `kiosk run` does
     asyncio.run(serve(json.loads(sys.argv[1])))

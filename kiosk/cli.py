@@ -30,9 +30,11 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="The settings file.
 @app.command()
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the appliance until it is told to stop."""
+    from kiosk import memory  # noqa: PLC0415
     from kiosk.app import run as run_app  # noqa: PLC0415 - the other commands start without the media stack
     from kiosk.config import load  # noqa: PLC0415
 
+    memory.settle()
     asyncio.run(run_app(load(config)))
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
-from weakref import WeakValueDictionary
 
 import av
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kiosk.call import channels
-from kiosk.call.author import Author, free_colour
+from kiosk.call.aiortc_hooks_dtls import CallCertificate
+from kiosk.call.attendance import Attendance
+from kiosk.call.author import Author
 from kiosk.call.devices import DeviceName, Hearing, Seeing, Speaking, in_time
 from kiosk.call.ducking import Ducker
 from kiosk.call.ice import own_ways
@@ -35,7 +36,7 @@ from kiosk.call.sound_out import SoundOut
 from kiosk.call.staff_camera import StaffCamera
 from kiosk.call.summary import Summary
 from kiosk.config import CallSettings
-from kiosk.errors import DeviceTrouble, Full, Trouble, Unreachable
+from kiosk.errors import DeviceTrouble, Trouble
 from kiosk.hw.ports import (
     SAMPLE_RATE_HZ,
     SAMPLES_PER_BLOCK,
@@ -56,8 +57,6 @@ from kiosk.wire.timeline import PictureStep
 
 log = logging.getLogger(__name__)
 
-MAX_PARTICIPANTS = 32
-LEAVE_LIMIT_S = 2.0
 CLOSE_LIMIT_S = 1.5
 
 Tell = Callable[[Struct | bytes, Author | None], None]
@@ -119,13 +118,9 @@ class Call:
         self._staff_camera = StaffCamera(on_staff_picture, now)
         self._mixer = Mixer(Ducker() if settings.echo == "duck" else None)
         self._sound_out = SoundOut()
-        self._participants: dict[str, Participant] = {}
-        self._joining = 0
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._colours: dict[str, str] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.participants = Attendance(self._make_participant, self._spawn, self._parted)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._alone_since_s: float | None = None
-        self._ended = False
         self._lost: set[DeviceName] = set()
         self._size = (0, 0)
 
@@ -136,11 +131,12 @@ class Call:
         self._begin_s = self._now()
         self._summary = Summary(self._begin_s)
         self._ways = own_ways(self._settings)
+        self._certificate = CallCertificate.generateCertificate()
         self._news: Queue[inputs.Input] = Queue(1000)
         loop = asyncio.get_running_loop()
         self._relay = Relay(Keyframes(self._camera.request_keyframe, loop.time, loop.call_later))
         self._links = Links(
-            self._camera, self._relay, self._settings, self._summary, self._participants.values, self._now
+            self._camera, self._relay, self._settings, self._summary, lambda: self.participants, self._now
         )
         self.tools = await self._make_tools(self.tell, self.tell_poses).__aenter__()
         self._recordings = Recordings(
@@ -170,15 +166,16 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended = True
+        self.participants.end()
         finishing = asyncio.create_task(in_time(self._recordings.finish(), CLOSE_LIMIT_S, "finishing the recording"))
-        for task in tuple(self._tasks.values()):
+        for task in tuple(self._tasks):
             task.cancel()
         try:
             # only a cancellation is the group's to judge; another error of the caller passes as it is
             cancelled = isinstance(error, asyncio.CancelledError)
             await (self._group.__aexit__(kind, error, trace) if cancelled else self._group.__aexit__(None, None, None))
         finally:
+            await self.participants.freed()
             await in_time(self.tools.__aexit__(None, None, None), CLOSE_LIMIT_S, "closing the tools")
             await finishing
             self._recording.cancel()
@@ -205,27 +202,7 @@ class Call:
             Full: 32 participants are there.
             Unreachable: the call ended meanwhile.
         """
-        async with self._lock(peer):
-            if peer not in self._participants and len(self._participants) + self._joining >= MAX_PARTICIPANTS:
-                raise Full(f"{MAX_PARTICIPANTS} participants are in the call")
-            participant = self._make_participant(peer, person, ice)
-            self._joining += 1
-            try:
-                answer = await participant.answer(sdp)
-            except BaseException:
-                await participant.close()
-                raise
-            finally:
-                self._joining -= 1
-            if self._ended:
-                await participant.close()
-                raise Unreachable("the call has ended")
-            self._admit(participant)
-            return answer
-
-    def _lock(self, peer: str) -> asyncio.Lock:
-        """Offer, candidates and bye of one peer are taken one after the other, in the order they came."""
-        return self._locks.setdefault(peer, asyncio.Lock())
+        return await self.participants.join(peer, person, sdp, ice)
 
     async def candidate(self, peer: str, candidate: str, mid: str) -> None:
         """A trickled candidate of a participant; one for somebody who has left is of no use and no harm.
@@ -233,58 +210,32 @@ class Call:
         Raises:
             Malformed: it is none.
         """
-        async with self._lock(peer):
-            participant = self._participants.get(peer)
-        if participant is not None:
-            await participant.add_candidate(candidate, mid)
+        await self.participants.candidate(peer, candidate, mid)
 
     async def leave(self, peer: str) -> None:
         """Returns once everything of its connection is freed."""
-        async with self._lock(peer):
-            participant = self._participants.get(peer)
-        if participant is not None:
-            participant.drop("left")
-            await asyncio.wait({self._tasks[_task_name(participant)]}, timeout=LEAVE_LIMIT_S)
+        await self.participants.leave(peer)
 
-    def _make_participant(self, peer: str, person: Person, ice: tuple[Ice, ...]) -> Participant:
-        colour = self._colours.get(person.id) or free_colour(tuple(self._colours.values()))
-        self._colours[person.id] = colour
+    def _make_participant(self, author: Author, person: Person, ice: tuple[Ice, ...]) -> Participant:
         return Participant(
-            peer,
+            author.id,
             person,
-            Author(peer, person.name, colour, person.id),
+            author,
             host=self,
             relay=self._relay,
             mixer=self._mixer,
             settings=self._settings,
             ways=self._ways.told(ice),
+            certificate=self._certificate,
             begin_s=self._begin_s,
             now=self._now,
         )
 
-    def _admit(self, participant: Participant) -> None:
-        old = self._participants.get(participant.peer)
-        if old is not None:
-            old.drop("replaced")
-        self._participants[participant.peer] = participant
-        self._spawn(_task_name(participant), self._serve(participant))
-
-    async def _serve(self, participant: Participant) -> None:
-        try:
-            await participant.run()
-        except Exception:  # named place: one participant's connection may break, and the call goes on for the others
-            log.exception("participant %s: broken", participant.peer)
-        finally:
-            await participant.close()
-            self._part(participant)
-
-    def _part(self, participant: Participant) -> None:
-        log.info("participant %s: %s", participant.peer, participant.why_gone)
+    def _parted(self, participant: Participant, replaced: bool) -> None:
         self._staff_camera.gone(participant)
-        if self._participants.get(participant.peer) is not participant:
-            return  # replaced by a newer connection of the same peer
-        del self._participants[participant.peer]
-        if not self._ended and participant.why_gone != "left":
+        if replaced:
+            return
+        if not self.participants.ended and participant.why_gone != "left":
             self._on_gone(participant.peer, participant.why_gone)
         if participant.is_connected:
             self.tools.leave(participant.author)
@@ -349,7 +300,7 @@ class Call:
     def tell(self, what: Struct | bytes, leave_out: Author | None = None) -> None:
         """An event or a binary chunk to everybody with an events channel, but not to `leave_out`."""
         data = what if isinstance(what, bytes) else codec.encode(what).decode()
-        for participant in self._participants.values():
+        for participant in self.participants:
             if leave_out is None or participant.peer != leave_out.id:
                 participant.channels.tell(data)
 
@@ -357,7 +308,7 @@ class Call:
         self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
     ) -> None:
         """Where the marks are in the frame captured at `captured_s`, and how the scene lies in it."""
-        for participant in self._participants.values():
+        for participant in self.participants:
             participant.tell_poses(captured_s, marks, motion)
 
     def _tell_people(self) -> None:
@@ -380,12 +331,12 @@ class Call:
     @property
     def people(self) -> tuple[tuple[str, str], ...]:
         """(name, colour) of everybody connected."""
-        return tuple((p.author.name, p.author.colour) for p in self._participants.values() if p.is_connected)
+        return tuple((p.author.name, p.author.colour) for p in self.participants if p.is_connected)
 
     @property
     def quality(self) -> Code:
         """Of the worst link: "good", "fair" or "poor"; "" without participants."""
-        return quality(f for p in self._participants.values() if (f := p.figures))
+        return quality(f for p in self.participants if (f := p.figures))
 
     @property
     def step(self) -> Step | None:
@@ -395,7 +346,7 @@ class Call:
     @property
     def on_stills(self) -> tuple[str, ...]:
         """The names of those whose links carry single pictures only."""
-        return tuple(p.author.name for p in self._participants.values() if self._links.on_stills(p))
+        return tuple(p.author.name for p in self.participants if self._links.on_stills(p))
 
     @property
     def staff_camera(self) -> bool:
@@ -409,7 +360,7 @@ class Call:
     @property
     def silent(self) -> tuple[str, ...]:
         """The names of those connected who have switched their microphones off."""
-        return tuple(p.author.name for p in self._participants.values() if p.is_connected and p.sound.voice.muted)
+        return tuple(p.author.name for p in self.participants if p.is_connected and p.sound.voice.muted)
 
     @property
     def turns(self) -> bool:
@@ -457,13 +408,13 @@ class Call:
     def _picture(self, picture: Picture) -> None:
         self._on_picture(picture)
         self.tools.feed(picture)
-        for participant in self._participants.values():
+        for participant in self.participants:
             participant.see(picture)
 
     def _tick_sound(self, block: Samples) -> None:
         mixed = self._mixer.tick(block)
         self._speaker.play(mixed.speaker)
-        there = {peer: p for peer, p in self._participants.items() if peer in mixed.participants}
+        there = {p.peer: p for p in self.participants if p.peer in mixed.participants}
         heard = {peer: mixed.participants[peer] for peer in there}
         packets = self._sound_out.packets(heard, mixed.recording, {peer: p.sound.loss for peer, p in there.items()})
         for peer, packet in packets.items():
@@ -477,8 +428,7 @@ class Call:
 
     def tick(self) -> None:
         """Once a second: everything that time alone brings about."""
-        for participant in tuple(self._participants.values()):
-            participant.tick()
+        self.participants.tick()
         self._staff_camera.tick()
         self._links.tick(len(self.people))
         self._end_if_lost()
@@ -503,11 +453,8 @@ class Call:
         else:
             self._news.put(news)
 
-    def _spawn(self, name: str, work: Any) -> None:
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._group.create_task(work, name=f"call-{name}")
-        self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
-
-
-def _task_name(participant: Participant) -> str:
-    return f"participant-{participant.peer}-{id(participant)}"
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

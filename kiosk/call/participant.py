@@ -20,6 +20,7 @@ from aiortc.sdp import candidate_from_sdp
 from msgspec import Struct
 
 from kiosk.call.aiortc_hooks import abort
+from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
 from kiosk.call.aiortc_hooks_ice import gather_over, received
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
@@ -82,6 +83,7 @@ class Participant:
         mixer: Mixer,
         settings: CallSettings,
         ways: Ways,
+        certificate: CallCertificate,
         begin_s: float,
         now: Callable[[], float],
     ) -> None:
@@ -91,6 +93,7 @@ class Participant:
         self.why_gone = ""
         self._host, self._relay, self._mixer, self._ways, self._now = host, relay, mixer, ways, now
         self._connection = RTCPeerConnection(_configuration(ways))
+        show(self._connection, certificate)
         bounds_bps = (settings.bitrate_min_bps, settings.bitrate_max_bps)
         self._picture = PictureLink(relay, bounds_bps, begin_s, now, host.link_changed)
         self.sound = SoundLink()

@@ -282,7 +282,7 @@ async def test_the_staff_camera_is_shown_when_it_is_switched_on_and_taken_away_w
         await ann.join(stage.call)
         await until(lambda: ann.told(channel.Hello) and len(ann.frames) > 5)
         assert stage.staff_pictures == []
-        (gate,) = stage.call._participants[ann.id]._cameras
+        (gate,) = stage.call.participants.of(ann.id)._cameras
         await until(lambda: gate.dropped > 5)  # what it sends is not decoded
         ann.say(channel.CameraOn(on=True))
         await until(lambda: len(stage.staff_pictures) > 3)
@@ -303,7 +303,7 @@ async def test_of_two_staff_cameras_only_the_one_switched_on_last_is_decoded(tmp
     async with a_call(tmp_path) as stage, Peer("ann", camera=True) as ann, Peer("bob", camera=True) as bob:
         await asyncio.gather(ann.join(stage.call), bob.join(stage.call))
         await until(lambda: ann.told(channel.Hello) and bob.told(channel.Hello))
-        (of_ann,), (of_bob,) = (stage.call._participants[peer.id]._cameras for peer in (ann, bob))
+        (of_ann,), (of_bob,) = (stage.call.participants.of(peer.id)._cameras for peer in (ann, bob))
         ann.say(channel.CameraOn(on=True))
         await until(lambda: of_ann.is_open and stage.call.staff_camera)
         bob.say(channel.CameraOn(on=True))
@@ -421,7 +421,7 @@ async def test_a_connection_that_hangs_while_closing_is_taken_its_sockets(tmp_pa
     async with a_call(tmp_path) as stage, Peer("ann") as ann:
         await ann.join(stage.call)
         await until(lambda: ann.told(channel.Hello))
-        connection: Any = stage.call._participants[ann.id]._connection
+        connection: Any = stage.call.participants.of(ann.id)._connection
         close = connection.close
         connection.close = asyncio.Event().wait
         await stage.call.leave(ann.id)
@@ -435,7 +435,7 @@ async def test_what_is_no_offer_is_refused(tmp_path: Path, sdp: str) -> None:
     async with a_call(tmp_path) as stage:
         with pytest.raises(Malformed):
             await stage.call.join("peer-x", Peer("x").person, sdp)
-        assert stage.call._participants == {}
+        assert not stage.call.participants
 
 
 async def test_a_client_without_h264_gets_vp8_of_its_own_and_sends_no_camera(tmp_path: Path) -> None:
@@ -475,7 +475,7 @@ async def test_the_answer_offers_nothing_but_h264_and_names_loopback(tmp_path: P
 
 
 async def test_a_full_call_takes_nobody_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.call.call.MAX_PARTICIPANTS", 1)
+    monkeypatch.setattr("kiosk.call.attendance.MAX_PARTICIPANTS", 1)
     async with a_call(tmp_path) as stage, Peer("ann") as ann, Peer("bob") as bob:
         await ann.join(stage.call)
         with pytest.raises(Full):

@@ -163,7 +163,7 @@ async def test_a_browser_reports_what_arrives_and_asks_for_repairs_in_their_own_
         for offered in ("transport-wide-cc", "a=rtcp-fb:103 transport-cc", "rtx/90000", "a=ssrc-group:FID"):
             assert offered.replace("103", answer.split("m=video")[1].split()[2]) in answer
         await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
-        (participant,) = stage.call._participants.values()
+        (participant,) = stage.call.participants
         await until(lambda: (f := participant.figures) is not None and f.acknowledged_bps > 0)
         assert participant.figures is not None
         assert participant.figures.loss == 0
@@ -178,7 +178,7 @@ async def test_a_browser_that_is_muted_sends_next_to_nothing_and_is_heard_again_
         answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), await page.evaluate("offer()"))
         await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
         await until(lambda: len(stage.speaker.played) > 50 and strength(stage.speaker.last_second, 1000) > 1000)
-        voice = stage.call._participants["peer-eve"].sound.voice
+        voice = stage.call.participants.of("peer-eve").sound.voice
         sound = "pc.getSenders().find(s => s.track?.kind === 'audio')"
         await page.evaluate(f"{sound}.track.enabled = false")
         await until(lambda: not stage.speaker.last_second.any())

@@ -57,4 +57,4 @@ async def test_who_comes_and_goes_forty_times_leaves_no_socket_and_no_connection
         grown = {kind: kinds_after[kind] - kinds[kind] for kind in KINDS if kinds_after[kind] > kinds[kind]}
         assert all(by < ROUNDS / 3 for by in grown.values()), grown
         assert files_after <= files + 3
-        assert len(stage.call._participants) == 0
+        assert len(stage.call.participants) == 0

@@ -17,6 +17,7 @@ GROUND = CORE | {
     "kiosk.mailbox",
     "kiosk.disk",
     "kiosk.stretch",
+    "kiosk.memory",
     "kiosk.paint",
 }
 
@@ -27,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "kiosk.wire": {"kiosk.errors", "kiosk.session"},
     "kiosk.mailbox": set(),
     "kiosk.stretch": set(),
+    "kiosk.memory": set(),
     "kiosk.disk": set(),
     "kiosk.paint": CORE,
     "kiosk.settings": {"kiosk.errors"},
