@@ -37,7 +37,7 @@ def settle() -> None:
 
 
 def collect() -> None:
-    """Frees what refers to itself in circles, in about 2 ms after `settle`. In the loop's thread: the objects are its."""
+    """Frees what refers to itself in circles; about 2 ms after `settle`. In the loop's thread, which made it."""
     gc.collect()
 
 
