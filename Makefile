@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto chromium turnserver clients pipewire check
+test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients pipewire check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -33,7 +33,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 # Programs from the system's package manager, installed only where they are missing.
-SYSTEM_PATH := PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
+SYSTEM_PATH := PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin:$(lastword $(wildcard /usr/lib/postgresql/*/bin))"
 define install
 @$(SYSTEM_PATH); command -v $(1) >/dev/null 2>&1 || { \
 	if command -v apt-get >/dev/null; then \
@@ -45,9 +45,14 @@ define install
 	else echo "$(2) is missing; please install it with your package manager"; exit 1; fi; }
 endef
 
-.PHONY: mosquitto chromium turnserver clients pipewire
+.PHONY: mosquitto postgresql chromium turnserver clients pipewire
 mosquitto:
 	$(call install,mosquitto,mosquitto)
+# The tests start one of their own: Debian's package is told not to make a cluster that runs all the time.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || [ "$$(id -u)" != 0 ] || [ ! -d /etc/apt ] || { \
+		mkdir -p /etc/postgresql-common/createcluster.d && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/no-main.conf; }
+	$(call install,initdb,postgresql)
 chromium:
 	$(call install,chromium,chromium)
 # Debian's package would start a relay of its own, open to everybody: masked before it comes.

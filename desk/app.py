@@ -25,6 +25,7 @@ from desk.calls import Calls
 from desk.code_user import CodeUser
 from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
+from desk.database import database_url
 from desk.files import Files
 from desk.follow import Follower
 from desk.ice import IceServers
@@ -73,7 +74,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         StoreTrouble: (in an ExceptionGroup) the database gave up while following.
     """
     seals = Seals(signing_secret(config.secret_path))
-    store = await open_store(config.database_url)
+    store = await open_store(database_url(config))
     try:
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, seals, store, Kiosks(client))

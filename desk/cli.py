@@ -1,4 +1,4 @@
-"""`desk`: run, sign-in-link, config. What takes long to import is imported where it is needed."""
+"""`desk`: run, migrate, sign-in-link, config. What takes long to import is imported where it is needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def run(config: ConfigFile = HERE) -> None:
     from desk.app import run as run_desk  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for talkative in ("uvicorn", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     # pages look whether we can be reached with a WebSocket that we refuse (web/static/js/pulse.js)
     logging.getLogger("uvicorn.error").addFilter(
         lambda record: "WebSocket" not in str(record.msg) and "upgrade" not in str(record.msg)
@@ -39,6 +40,27 @@ def run(config: ConfigFile = HERE) -> None:
         reasons = [str(error) for error in _leaves(group)]
     if reasons:
         raise _fail("; ".join(reasons))
+
+
+@app.command()
+def migrate(config: ConfigFile = HERE) -> None:
+    """Brings the database to this version's form, as each start does; nothing where that is done."""
+    import asyncio  # noqa: PLC0415
+
+    from desk import database  # noqa: PLC0415
+
+    async def do() -> tuple[str, str]:
+        engine = database.engine_of(database.database_url(_load(config)))
+        try:
+            return await database.migrate(engine)
+        finally:
+            await engine.dispose()
+
+    try:
+        before, now = asyncio.run(do())
+    except ConfigError as error:
+        raise _fail(error.text) from error
+    typer.echo(f"database: at revision {now}" + ("" if before == now else f" (before: {before or 'none'})"))
 
 
 @app.command()

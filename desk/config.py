@@ -88,6 +88,15 @@ class IceServer(_Section, frozen=True, kw_only=True):
             raise ValueError("`secret_file` stands alone, without `username` and `credential_file`")
 
 
+class Database(_Section, frozen=True, kw_only=True):
+    """Where the desk's memory is, for what is not SQLite in `data`."""
+
+    url: str
+    """As `database` itself; without a password."""
+    password_file: str = ""
+    """Left out: what the environment gives (PGPASSWORD, ~/.pgpass), or none is needed."""
+
+
 class CallSettings(_Section, frozen=True, kw_only=True):
     ice_servers: Annotated[tuple[IceServer, ...], Meta(max_length=4)] = ()
     """Told to participants, and with each offer to the kiosk."""
@@ -112,20 +121,15 @@ class Config(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     broker: Broker = Broker()
     data: str = "data"
-    database: str = ""
-    """A path (SQLite) or an address that SQLAlchemy understands; left out: desk.sqlite in `data`."""
+    database: str | Database = ""
+    """A path (SQLite) or postgresql://user@host/name, alone or as `url` of a section; left out: desk.sqlite in
+    `data`."""
     language: Language = "en"
     secret_file: str = ""
     """Left out: `secret` in `data`."""
     people: tuple[Member, ...] = ()
     call: CallSettings = CallSettings()
     files: FileSettings = FileSettings()
-
-    @property
-    def database_url(self) -> str:
-        if "://" in self.database:
-            return self.database
-        return f"sqlite+aiosqlite:///{self.database or Path(self.data) / 'desk.sqlite'}"
 
     @property
     def secret_path(self) -> Path:

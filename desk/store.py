@@ -10,24 +10,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, event, select
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import delete, select
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from desk.consents import FINE, ConsentCheck, check
+from desk.database import READING, engine_of, insert_missing, migrate
 from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
-from desk.tables import ArtifactRow, AuditRow, Base, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, Presence
-
-READING = "desk_reading"
-"""Marks transactions that only read."""
 
 REMEMBERED = 20
 """How many former boots and epochs are remembered, to know late messages of theirs."""
@@ -137,26 +133,28 @@ class Store:
     async def take_session(self, told: Session) -> Told:
         """Projects a document that its own kiosk told; only a higher revision, or a new epoch, changes anything."""
         async with self._begin() as db:
-            row = await db.get(SessionRow, told.id, with_for_update=True)
-            before = document(row) if row else None
-            if row is None:
-                row = SessionRow(id=told.id, kiosk=told.kiosk, old_epochs="", created_s=_created_s(told, self._now()))
-                db.add(row)
-            elif row.kiosk != told.kiosk:
-                return Told.FOREIGN
-            elif told.epoch == row.epoch:
-                if told.rev <= row.rev:
-                    return Told.KNOWN if told.rev == row.rev else Told.PAST
-            elif told.epoch in row.old_epochs.split():
-                return Told.OLD
-            else:
-                row.old_epochs = _remember(row.old_epochs, row.epoch)
+            row = await self._row(db, told)
+            before = document(row) if row.document else None
+            if before:
+                if outcome := _no_news(row, told):
+                    return outcome
+                if told.epoch != row.epoch:
+                    row.old_epochs = _remember(row.old_epochs, row.epoch)
             self._fill(row, told)
             await db.flush()
             await look(db, row, told, self._now())
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
             db.add_all(SessionPersonRow(session=told.id, person=p) for p in sorted(people_of(told)))
             return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
+
+    async def _row(self, db: AsyncSession, told: Session) -> SessionRow:
+        """Ours alone until the end of the transaction; without a document where it was not known."""
+        if row := await db.get(SessionRow, told.id, with_for_update=True):
+            return row
+        values = {"device_id": "", "epoch": "", "rev": 0, "old_epochs": "", "state": "", "document": b""}
+        made = {"created_s": _created_s(told, self._now()), "updated_s": self._now()}
+        await insert_missing(db, SessionRow, id=told.id, kiosk=told.kiosk, **values, **made)
+        return await db.get_one(SessionRow, told.id, with_for_update=True)
 
     def _fill(self, row: SessionRow, told: Session) -> None:
         row.device_id, row.epoch, row.rev = told.device.id, told.epoch, told.rev
@@ -205,10 +203,9 @@ class Store:
 
     async def add_file(self, file: StoredFile) -> None:
         """Idempotent: one that is already there stays."""
+        values = {name: getattr(file, name) for name in file.__slots__}
         async with self._begin() as db:
-            if await db.get(ArtifactRow, (file.session, file.artifact, file.sha256)) is None:
-                values = {name: getattr(file, name) for name in file.__slots__}
-                db.add(ArtifactRow(**values, verified_s=self._now()))
+            await insert_missing(db, ArtifactRow, **values, verified_s=self._now())
 
     async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
         async with self._read() as db:
@@ -225,13 +222,9 @@ class Store:
 
     async def use_nonce(self, nonce: str, expires_s: int) -> bool:
         """Whether this was its first use. Those that are over anyway are forgotten by the way."""
-        try:
-            async with self._begin() as db:
-                await db.execute(delete(NonceRow).where(NonceRow.expires_s < self._now()))
-                db.add(NonceRow(nonce=nonce, expires_s=expires_s))
-        except IntegrityError:
-            return False
-        return True
+        async with self._begin() as db:
+            await db.execute(delete(NonceRow).where(NonceRow.expires_s < self._now()))
+            return await insert_missing(db, NonceRow, nonce=nonce, expires_s=expires_s)
 
     async def is_used(self, nonce: str) -> bool:
         async with self._read() as db:
@@ -248,18 +241,18 @@ class Store:
             return [(r.person, r.what, r.target, r.outcome) for r in rows]
 
 
-async def open_store(url: str, now: Callable[[], float] = time.time) -> Store:
-    """The store at `url`; folder and tables are made where they are missing."""
-    place = make_url(url)
-    sqlite = place.get_backend_name() == "sqlite"
-    if sqlite and place.database:
-        Path(place.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(place, pool_pre_ping=not sqlite)
-    if sqlite:
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    async with engine.begin() as db:
-        await db.run_sync(Base.metadata.create_all)
+async def open_store(url: str | URL, now: Callable[[], float] = time.time) -> Store:
+    """The store at `url`, at the newest revision; folder and tables are made where they are missing.
+
+    Raises:
+        ConfigError: it cannot be reached, or is of a newer desk.
+    """
+    engine = engine_of(url)
+    try:
+        await migrate(engine)
+    except BaseException:
+        await engine.dispose()
+        raise
     return Store(engine, now)
 
 
@@ -268,26 +261,12 @@ def people_of(session: Session) -> set[str]:
     return {p.id for p in (*session.asked, *session.assigned)}
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """FULL: what was receipted must survive a power cut, because the kiosk lets go of it."""
-    connection.isolation_level = None  # transactions begin where _begin_sqlite says
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Who will write takes the lock at once and waits for it; a reader that turns into a writer would be thrown out."""
-    reading = connection.get_execution_options().get(READING, False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
 async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
-    row = await db.get(KioskRow, kiosk, with_for_update=True)
-    if row is None:
-        row = KioskRow(id=kiosk, online=False, boot="", connection=0, old_boots="", changed_s=0.0)
-        row.device_id = row.device_name = ""
-        db.add(row)
-    return row
+    if row := await db.get(KioskRow, kiosk, with_for_update=True):
+        return row
+    empty: dict[str, Any] = {"boot": "", "old_boots": "", "device_id": "", "device_name": ""}
+    await insert_missing(db, KioskRow, id=kiosk, online=False, connection=0, changed_s=0.0, **empty)
+    return await db.get_one(KioskRow, kiosk, with_for_update=True)
 
 
 async def _check_consents(db: AsyncSession, told: Session, before: Session | None) -> bool:
@@ -301,6 +280,17 @@ async def _check_consents(db: AsyncSession, told: Session, before: Session | Non
     if found != FINE:
         db.add(ConsentRow(session=told.id, found=encode(found)))
     return found not in (known, FINE)
+
+
+def _no_news(row: SessionRow, told: Session) -> Told | None:
+    """Why a document changes nothing; None for one that does."""
+    if row.kiosk != told.kiosk:
+        return Told.FOREIGN
+    if told.epoch in row.old_epochs.split():
+        return Told.OLD
+    if told.epoch != row.epoch or told.rev > row.rev:
+        return None
+    return Told.KNOWN if told.rev == row.rev else Told.PAST
 
 
 def _is_late(row: KioskRow, told: Presence) -> bool:

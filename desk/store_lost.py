@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import delete, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from desk.database import insert_missing
 from desk.lost import as_lost, is_lost
 from desk.tables import HeldRow, LostRow, SessionRow
 from kiosk.session.record import Session
@@ -71,7 +72,7 @@ async def _note(db: AsyncSession, row: SessionRow, told: Session, lost: bool, kn
     """Whether it is news."""
     row.state = (as_lost(told, now_s) if lost else told).state.value
     if lost and not known:
-        db.add(LostRow(session=row.id, at_s=now_s))
+        await insert_missing(db, LostRow, session=row.id, at_s=now_s)
     elif known and not lost:
         await db.execute(delete(LostRow).where(LostRow.session == row.id))
     return lost != known

@@ -1,11 +1,18 @@
-"""The tables: what the desk remembers of what kiosks told it, and its own few facts."""
+"""The tables: what the desk remembers of what kiosks told it, and its own few facts.
+
+A change here wants a revision in desk/migrations/versions; a test holds both against each other.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IdText = String(40)
+Whole = BigInteger()
+"""What comes from outside may be larger than 32 bits: files, revisions, times."""
+Counted = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers rows; SQLite counts up in its plain INTEGER only."""
 
 
 class Base(DeclarativeBase):
@@ -20,7 +27,7 @@ class KioskRow(Base):
     device_name: Mapped[str] = mapped_column(String(200), default="")
     online: Mapped[bool] = mapped_column(default=False)
     boot: Mapped[str] = mapped_column(IdText, default="")
-    connection: Mapped[int] = mapped_column(default=0)
+    connection: Mapped[int] = mapped_column(Whole, default=0)
     old_boots: Mapped[str] = mapped_column(Text, default="")
     """Space separated, newest first: a late will of one of these is ignored."""
     about: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -35,8 +42,8 @@ class SessionRow(Base):
     id: Mapped[str] = mapped_column(IdText, primary_key=True)
     kiosk: Mapped[str] = mapped_column(IdText, index=True)
     device_id: Mapped[str] = mapped_column(IdText)
-    epoch: Mapped[str] = mapped_column(String(200))
-    rev: Mapped[int]
+    epoch: Mapped[str] = mapped_column(Text)
+    rev: Mapped[int] = mapped_column(Whole)
     old_epochs: Mapped[str] = mapped_column(Text, default="")
     state: Mapped[str] = mapped_column(String(20), index=True)
     """As it is shown: of a lost session not the one in the document."""
@@ -53,7 +60,7 @@ class HeldRow(Base):
 
     kiosk: Mapped[str] = mapped_column(ForeignKey("kiosks.id", ondelete="CASCADE"), primary_key=True)
     boot: Mapped[str] = mapped_column(IdText)
-    n: Mapped[int]
+    n: Mapped[int] = mapped_column(Whole)
     """Of two words of one boot the one with the higher number is the newer."""
     ids: Mapped[str] = mapped_column(Text)
     """Space separated."""
@@ -95,9 +102,9 @@ class ArtifactRow(Base):
     session: Mapped[str] = mapped_column(IdText, primary_key=True)
     artifact: Mapped[str] = mapped_column(IdText, primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    bytes: Mapped[int]
-    content_type: Mapped[str] = mapped_column(String(200))
-    path: Mapped[str] = mapped_column(String(200))
+    bytes: Mapped[int] = mapped_column(Whole)
+    content_type: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
     """Within the file store."""
     verified_s: Mapped[float]
 
@@ -108,7 +115,7 @@ class NonceRow(Base):
     __tablename__ = "used_nonces"
 
     nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
-    expires_s: Mapped[int]
+    expires_s: Mapped[int] = mapped_column(Whole)
 
 
 class AuditRow(Base):
@@ -116,7 +123,7 @@ class AuditRow(Base):
 
     __tablename__ = "audit"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
     at_s: Mapped[float]
     person: Mapped[str] = mapped_column(IdText)
     what: Mapped[str] = mapped_column(String(100))

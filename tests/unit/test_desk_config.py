@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from desk.cli import app
 from desk.config import Rank, load, signing_secret
+from desk.database import database_url
 from kiosk.errors import ConfigError
 from kiosk.settings import read_secret
 
@@ -25,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
 def test_an_empty_file_is_a_desk_on_loopback(tmp_path: Path) -> None:
     config = load(written(tmp_path, ""))
     assert config.url == "http://127.0.0.1:8080"
-    assert config.database_url == "sqlite+aiosqlite:///data/desk.sqlite"
+    assert str(database_url(config)) == "sqlite+aiosqlite:///data/desk.sqlite"
     assert config.secret_path == Path("data/secret")
 
 
@@ -33,7 +34,7 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
     text = 'data = "/d"\ndatabase = "postgresql+asyncpg://h/d"\n[http]\npublic_url = "https://desk.example/"\n' + PEOPLE
     config = load(written(tmp_path, text))
     assert config.url == "https://desk.example"
-    assert config.database_url == "postgresql+asyncpg://h/d"
+    assert str(database_url(config)) == "postgresql+asyncpg://h/d"
     assert config.people[0].role is Rank.MODERATOR
     assert config.people[0].moderates
 
@@ -59,6 +60,31 @@ def test_what_is_wrong_is_said_with_file_and_key(tmp_path: Path, text: str, said
         load(written(tmp_path, text))
     assert "desk.toml" in error.value.text
     assert said in error.value.text
+
+
+def test_the_password_of_the_database_stands_in_a_file_of_its_own(tmp_path: Path) -> None:
+    secret = tmp_path / "db.password"
+    secret.write_text("hidden words\n")
+    text = f'[database]\nurl = "postgresql://desk@db.example:5433/desk"\npassword_file = "{secret}"\n'
+    config = load(written(tmp_path, text))
+    url = database_url(config)
+    assert (url.drivername, url.username, url.host, url.port) == ("postgresql+asyncpg", "desk", "db.example", 5433)
+    assert url.password == "hidden words"
+    assert "hidden" not in str(config)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("postgresql://desk:secret@h/d", "password"),
+        ("mysql://h/d", "only SQLite and PostgreSQL"),
+        ("postgresql://h:many/d", "not an address"),
+    ],
+)
+def test_a_database_that_will_not_do_is_refused_without_saying_a_secret(tmp_path: Path, place: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as error:
+        database_url(load(written(tmp_path, f'database = "{place}"')))
+    assert "secret" not in error.value.text
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
