@@ -21,9 +21,12 @@ from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
 from kiosk.fleet.board import Board
 from kiosk.hw.build import Parts, build
+from kiosk.hw.ports import Picture
 from kiosk.link.client import Client, Settings
 from kiosk.link.link import Link, presence_will
 from kiosk.link.watch import watch
+from kiosk.notify import Systemd
+from kiosk.progress import Part, Progress, feed
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Person, Session
 from kiosk.session.states import State
@@ -41,12 +44,26 @@ log = logging.getLogger(__name__)
 
 HEALTH_S = 60.0
 
+DISPLAY_S = 15.0
+"""What stands still longer, the watchdog ends. A frame takes 1.5 s at most, where software has to draw it."""
+
+FRAMES_S = 20.0
+"""Neither a picture of the running call nor a word about why: a camera has 10 s to open, and is found hanging in 3."""
+
+BROKER_S = 150.0
+"""Neither an answer of the broker nor a new try to reach it; between two tries lie a minute at most."""
+
+READY_POLL_S = 0.02
+GOODBYE_S = 3.0
+"""For the end of a call and for the broker; systemd gives us 5 s. What is not said by then, the next start says."""
+
 
 async def run(config: Config) -> None:
     """The kiosk, until SIGTERM or SIGINT. Raises Trouble where it cannot go on."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    systemd = Systemd()
     parts = build(config.hardware, config.call)
     async with AsyncExitStack() as stack:
         # The camera, microphone and speaker are opened by a call, and closed with it.
@@ -59,7 +76,7 @@ async def run(config: Config) -> None:
         stack.push_async_callback(book.close)
         show = await stack.enter_async_context(Show(parts.display, config.provider.language))
         client = await stack.enter_async_context(Client(client_settings(config, boot := f"b-{secrets.token_hex(6)}")))
-        kiosk = Kiosk(config, parts, book, show, client, boot)
+        kiosk = Kiosk(config, parts, book, show, client, boot, systemd)
         await kiosk.run(stop)
 
 
@@ -83,8 +100,12 @@ def client_settings(config: Config, boot: str) -> Settings:
 class Kiosk:
     """The parts, wired."""
 
-    def __init__(self, config: Config, parts: Parts, book: Book, show: Show, client: Client, boot: str) -> None:
+    def __init__(
+        self, config: Config, parts: Parts, book: Book, show: Show, client: Client, boot: str, systemd: Systemd
+    ) -> None:
         self._config, self._book, self._show, self._client = config, book, show, client
+        self._systemd = systemd
+        self._pictures = 0
         self._began_s = time.monotonic()
         self._spool = Spool(config.data_folder / "spool")
         self._health_changed = asyncio.Event()
@@ -95,7 +116,7 @@ class Kiosk:
             settings=config.call,
             spool=self._spool,
             board=self._board,
-            on_picture=show.picture,
+            on_picture=self._picture,
             on_staff_picture=show.staff_picture,
             changed=self._refresh,
         )
@@ -155,15 +176,45 @@ class Kiosk:
                 group.create_task(self._spooling.run(), name="spool"),
                 group.create_task(self._book.keep(), name="book"),
                 group.create_task(self._tell_health(), name="health"),
+                group.create_task(self._ready(), name="ready"),
+                group.create_task(feed(self._systemd, Progress(self._watched()), self._refresh), name="watchdog"),
             ]
             self._stage.refresh()
             await self._spooling.adopt()
             await stop.wait()
             log.info("stopping")
-            await self._end_call()
-            await self._link.goodbye()
+            self._systemd.stopping()
+            try:
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._end_call()
+                    await self._link.goodbye()
+            except TimeoutError:
+                log.warning("stopping: not everything could be ended in %.0f s", GOODBYE_S)
             for task in tasks:
                 task.cancel()
+
+    async def _ready(self) -> None:
+        """Somebody who stands before the kiosk sees it."""
+        while not self._show.turns:  # noqa: ASYNC110 - a counter is all that the painting thread shows
+            await asyncio.sleep(READY_POLL_S)
+        self._systemd.ready()
+        log.info("ready after %.1f s", time.monotonic() - self._began_s)
+
+    def _watched(self) -> tuple[Part, ...]:
+        """What must get on; the loop is watched by feeding in it."""
+        return (
+            Part("display", lambda: self._show.turns, DISPLAY_S),
+            Part("frames", lambda: self._pictures if self._sees() else None, FRAMES_S),
+            Part("broker", lambda: self._client.stirred, BROKER_S),
+        )
+
+    def _sees(self) -> bool:
+        """Whether pictures must come: a camera that is lost is known, shown, and waited for."""
+        return self._calls.camera_is_live and "camera" not in self._board.failing()
+
+    def _picture(self, picture: Picture) -> None:
+        self._pictures += 1
+        self._show.picture(picture)
 
     def _parts_changed(self) -> None:
         self._health_changed.set()

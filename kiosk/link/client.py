@@ -98,6 +98,7 @@ class Client:
         self._settings = settings
         self._connection: _Connection | None = None
         self._count = 0
+        self._answers = 0
         self._hurried = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -129,8 +130,17 @@ class Client:
         """Asks the broker for a sign of life. A connection without one is given up, and made anew: after a change of
         network TCP would notice only minutes later."""
         connection = self._connection
-        if connection is not None and not await connection.answers(limit_s):
+        if connection is None:
+            return
+        if await connection.answers(limit_s):
+            self._answers += 1
+        else:
             connection.give_up(_NO_ANSWER)
+
+    @property
+    def stirred(self) -> tuple[int, int]:
+        """(connections tried, answers to `check`): one of them grows as long as this client works, broker or not."""
+        return self._count, self._answers
 
     def messages(self) -> AsyncIterator[Incoming]:
         """What arrives, in order, over all connections."""

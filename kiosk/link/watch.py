@@ -17,6 +17,10 @@ ANSWER_S = 3.0
 CHANGED_ANSWER_S = 0.7
 """After a change of our addresses the doubt is greater than the patience."""
 
+IDLE_EACH_S = 30.0
+IDLE_ANSWER_S = 10.0
+"""Out of a call: for the watchdog, which wants to see that the connection lives, or that another is being tried."""
+
 
 class Asked(Protocol):
     """What we use of kiosk.link.client.Client."""
@@ -36,12 +40,17 @@ async def watch(
     addresses: Callable[[], frozenset[str]] = own_addresses,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Never returns. Out of a call it only looks whether there is one."""
+    """Never returns. Out of a call the broker is asked now and then only."""
     known = addresses()
+    idle_s = 0.0
     while True:
         await pause(EACH_S)
         client.hurry(in_call())
         if not in_call():
+            idle_s += EACH_S
+            if idle_s >= IDLE_EACH_S:
+                idle_s = 0.0
+                await client.check(IDLE_ANSWER_S)
             continue
         now = await asyncio.to_thread(addresses)
         await client.check(ANSWER_S if now == known else CHANGED_ANSWER_S)

@@ -1,10 +1,10 @@
-"""The watch over the way to the broker: in a call only, and impatient where our own addresses have changed."""
+"""The watch over the way to the broker: close in a call, and impatient where our own addresses have changed."""
 
 from __future__ import annotations
 
 import pytest
 
-from kiosk.link.watch import ANSWER_S, CHANGED_ANSWER_S, own_addresses, watch
+from kiosk.link.watch import ANSWER_S, CHANGED_ANSWER_S, EACH_S, IDLE_ANSWER_S, IDLE_EACH_S, own_addresses, watch
 
 
 class Over(Exception):
@@ -41,6 +41,12 @@ async def test_out_of_a_call_the_keep_alive_is_enough() -> None:
     site = Site([(False, "10.0.0.1"), (False, "10.0.0.2")])
     await site.watched()
     assert (site.asked, site.hurried) == ([], [False, False])
+
+
+async def test_out_of_a_call_the_broker_is_asked_now_and_then() -> None:
+    site = Site([(False, "10.0.0.1")] * (2 * int(IDLE_EACH_S / EACH_S)))
+    await site.watched()
+    assert site.asked == [IDLE_ANSWER_S, IDLE_ANSWER_S]
 
 
 async def test_in_a_call_the_broker_is_asked_and_a_new_address_is_reason_for_doubt() -> None:
