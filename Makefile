@@ -18,7 +18,7 @@ check: $(VENV)/.ready
 	@$(BIN)/mypy
 
 # make bench NAME=main_job
-bench: $(VENV)/.ready mosquitto chromium $(if $(filter call fanout,$(NAME)),rivals)
+bench: $(VENV)/.ready mosquitto chromium $(if $(filter call call_screen fanout,$(NAME)),rivals) $(if $(filter call_screen,$(NAME)),xvfb)
 	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; grep -l 'benchmarks.report import .*tell\|"benchmark":' benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
@@ -86,6 +86,10 @@ build/rivals/.ready:
 	@mkdir -p build/rivals
 	@npm install --silent --no-audit --no-fund --no-save --prefix build/rivals @roamhq/wrtc
 	@touch $@
+
+.PHONY: xvfb
+xvfb:
+	$(call install,Xvfb,xvfb)
 
 # For tests/contract/test_pipewire.py, which runs a PipeWire of its own; where it cannot be had, they are skipped.
 pipewire:

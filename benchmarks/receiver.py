@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from kiosk.hw.ports import Pixels
 from tests.whole.rig import ARGUMENTS, CHROMIUM, CORNER_CODE_JS
 
 HERE = Path(__file__).parent
-PAGE = """<!doctype html><meta charset="utf-8"><title>receiver</title>
+PAGE = """<!doctype html><meta charset="utf-8"><title>receiver</title><body style="margin:0">
 <video width="1280" height="720" autoplay muted playsinline></video><script src="/receiver.js"></script>"""
 SWITCHES = (
     *ARGUMENTS,
@@ -95,10 +96,16 @@ class Receiver:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(display: str = "") -> AsyncIterator[Browser]:
+    """display: of an X server, where its window is to be seen; none: headless."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(SWITCHES), ignore_default_args=["--headless=old", "--mute-audio"]
+            executable_path=CHROMIUM,
+            args=[s for s in SWITCHES if not (display and s.startswith("--headless"))]
+            + ["--window-position=0,0"] * bool(display),
+            headless=not display,
+            ignore_default_args=["--headless=old", "--mute-audio"],
+            env={**os.environ, "DISPLAY": display},
         )
         try:
             yield browser
