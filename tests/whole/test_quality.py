@@ -20,11 +20,11 @@ DELAYS = """(source) => new Promise((resolve) => {
   const video = document.getElementById('call-video'), canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
   const delays = [];
-  const look = (now, { expectedDisplayTime }) => {
+  const look = (_, { presentationTime }) => {
     canvas.width = video.videoWidth; canvas.height = video.videoHeight;
     context.drawImage(video, 0, 0);
     const code = read(context, canvas.width, canvas.height);
-    const shown = Math.round(performance.timeOrigin + Math.max(now, expectedDisplayTime));
+    const shown = Math.round(performance.timeOrigin + presentationTime);
     if (code) delays.push(((shown - code.timeMs) % 2 ** 24 + 2 ** 24) % 2 ** 24);
     if (delays.length < 60) video.requestVideoFrameCallback(look);
     else resolve(delays.sort((a, b) => a - b));

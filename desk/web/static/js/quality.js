@@ -26,17 +26,17 @@ class Eyes {
   /** @param {Call} call */
   constructor(call) {
     this.call = call;
-    /** @type {[number, number][]} RTP timestamp, `performance.now()` when it was on the screen */
+    /** @type {[number, number][]} RTP timestamp, `performance.now()` when it went to the screen */
     this.seen = [];
     this.lastAt = 0;
     if (call.video.requestVideoFrameCallback) this.watch();
   }
 
   watch() {
-    this.call.video.requestVideoFrameCallback((now, { rtpTimestamp, expectedDisplayTime }) => {
+    this.call.video.requestVideoFrameCallback((now, { rtpTimestamp, presentationTime }) => {
       if (this.call.over) return;
       if (rtpTimestamp !== undefined && now - this.lastAt >= SAMPLE_MS && this.seen.length < MOST_SAMPLES) {
-        this.seen.push([rtpTimestamp, Math.max(now, expectedDisplayTime)]);
+        this.seen.push([rtpTimestamp, presentationTime]); // expectedDisplayTime names a later moment for frames shown at once
         this.lastAt = now;
       }
       this.watch();
