@@ -51,6 +51,19 @@ def received(connection: RTCPeerConnection) -> int:
     return sum(int(d._RTCDtlsTransport__rx_packets) for d in _dtls(connection))
 
 
+async def answers(connection: RTCPeerConnection) -> bool:
+    """Whether the other side still takes what we send: asked over the present way (RFC 7675), twice within 1.5 s."""
+    for agent in agents(connection):
+        for pair in agent._nominated.values():
+            key, question = agent.remote_password.encode(), agent.build_request(pair, nominate=False)
+            try:
+                await pair.protocol.request(question, pair.remote_addr, integrity_key=key, retransmissions=1)
+            except (stun.TransactionError, OSError):
+                continue
+            return True
+    return False
+
+
 def _dtls(connection: RTCPeerConnection) -> list[Any]:
     """aiortc's DTLS transports: one, where the sections are bundled."""
     dtls = [t.receiver.transport for t in connection.getTransceivers()]

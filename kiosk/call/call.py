@@ -251,6 +251,17 @@ class Call:
         self._news.put(inputs.Joined(participant.person))
         self._tell_people()
 
+    def away(self, participant: Participant) -> None:
+        log.info("participant %s: %s", participant.peer, "not heard any more" if participant.is_away else "back")
+        if participant.is_away:
+            self._staff_camera.gone(participant)
+            self.tools.leave(participant.author)
+        else:
+            self._alone_since_s = None
+            self.tools.join(participant.author)
+        self._links.look()
+        self._tell_people()
+
     def channel_opened(self, participant: Participant) -> None:
         author = participant.author
         tell = participant.channels.tell

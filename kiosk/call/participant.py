@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from kiosk.call.aiortc_hooks import abort
 from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
-from kiosk.call.aiortc_hooks_ice import gather_over, received
+from kiosk.call.aiortc_hooks_ice import answers, gather_over, received
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 CONNECT_LIMIT_S = 30.0
 SILENT_LIMIT_S = 4.0
 """Looked at each second: known within five."""
+ASKED_AFTER_S = 1.5
+"""Reports come each second from browsers, from others each five or so: whoever says nothing for so long is asked."""
 GATHER_LIMIT_S = 4.0
 """The desk waits ten seconds for an answer; a STUN or TURN server that is not there must not use them up."""
 CLOSE_LIMIT_S = 1.5
@@ -56,6 +58,9 @@ class Host(Protocol):
     """What a participant tells the call it is in."""
 
     def connected(self, participant: Participant) -> None: ...
+    def away(self, participant: Participant) -> None:
+        """`is_away` has changed: nothing comes from it any more, or it is back."""
+
     def channel_opened(self, participant: Participant) -> None: ...
     def staff_frame(self, participant: Participant, frame: av.VideoFrame) -> None: ...
     def sends_camera(self, participant: Participant) -> None:
@@ -89,8 +94,9 @@ class Participant:
     ) -> None:
         self.peer, self.person, self.author = peer, person, author
         self.camera_on = False
-        self.is_connected = False
+        self.is_away = False
         self.why_gone = ""
+        self._has_connected = False
         self._host, self._relay, self._mixer, self._ways, self._now = host, relay, mixer, ways, now
         self._connection = RTCPeerConnection(_configuration(ways))
         show(self._connection, certificate)
@@ -105,7 +111,8 @@ class Participant:
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
         self._began_s = now()
-        self._packets, self._packet_s = 0, 0.0
+        self._packets, self._packet_s, self._answered_s = 0, 0.0, 0.0
+        self._in_doubt = asyncio.Event()
         self._gone = asyncio.Event()
 
     # --- the connection ---------------------------------------------------------------------------------------------
@@ -176,6 +183,7 @@ class Participant:
             tasks += [group.create_task(self._watch(track), name=f"call-video-{self.peer}") for track in cameras]
             tasks.append(group.create_task(self._picture.run(), name=f"call-picture-{self.peer}"))
             tasks.append(group.create_task(self._resolve_late(), name=f"call-names-{self.peer}"))
+            tasks.append(group.create_task(self._ask(), name=f"call-asks-{self.peer}"))
             await self._gone.wait()
             for task in tasks:
                 task.cancel()
@@ -204,8 +212,8 @@ class Participant:
 
     def _state_changed(self) -> None:
         state = self._connection.connectionState
-        if state == "connected" and not self.is_connected:
-            self.is_connected = True
+        if state == "connected" and not self._has_connected:
+            self._has_connected = True
             self._host.connected(self)
         elif state in ("failed", "closed"):
             self.drop(f"connection {state}")
@@ -259,6 +267,10 @@ class Participant:
     # --- the link ---------------------------------------------------------------------------------------------------
 
     @property
+    def is_connected(self) -> bool:
+        return self._has_connected and not self.is_away
+
+    @property
     def figures(self) -> Figures | None:
         """What is known of its link; None where it gets no video."""
         return self._picture.figures if self._picture.sender and self.is_connected else None
@@ -275,22 +287,44 @@ class Participant:
         """Once a second: says that we live, and looks whether it does."""
         now_s = self._now()
         self._picture.tick()
-        if not self.is_connected:
+        if not self._has_connected:
             if now_s - self._began_s > CONNECT_LIMIT_S:
                 self.drop("never connected")
-        elif self.channels.has_events:
-            self.channels.beat()
-            if now_s - self._heard_s(now_s) > SILENT_LIMIT_S:
-                self.drop("silent")
-            elif self.channels.overflows:
-                self.drop("does not follow")
+            return
+        silent_s = now_s - self._heard_s(now_s)
+        if self.channels.has_events:
+            self._look_at_channels(silent_s)
+        elif silent_s > ASKED_AFTER_S:
+            self._in_doubt.set()
+        self._note_away(silent_s > SILENT_LIMIT_S and not self.channels.has_events)
+
+    def _look_at_channels(self, silent_s: float) -> None:
+        """Whoever has a heartbeat misses ours as well, and joins anew by itself."""
+        self.channels.beat()
+        if silent_s > SILENT_LIMIT_S:
+            self.drop("silent")
+        elif self.channels.overflows:
+            self.drop("does not follow")
+
+    def _note_away(self, is_away: bool) -> None:
+        """A plain client would not join anew: its connection waits for it, for as long as ICE has patience (30 s)."""
+        if is_away != self.is_away:
+            self.is_away = is_away
+            self._host.away(self)
 
     def _heard_s(self, now_s: float) -> float:
         """When anything came last. After a gap heartbeats come late: SCTP waits ever longer before it repeats them."""
         packets = received(self._connection)
         if packets != self._packets:
             self._packets, self._packet_s = packets, now_s
-        return max(self.channels.heard_s, self._packet_s)
+        return max(self.channels.heard_s, self._packet_s, self._answered_s)
+
+    async def _ask(self) -> None:
+        while True:
+            await self._in_doubt.wait()
+            self._in_doubt.clear()
+            if await answers(self._connection):
+                self._answered_s = self._now()
 
     def follow(self, relay: Relay, *, stills: bool) -> None:
         """Gets the pictures of another relay from its next keyframe on."""

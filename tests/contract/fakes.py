@@ -30,6 +30,16 @@ WIDTH, HEIGHT, FPS = 320, 192, 30
 STEPS = 16
 
 
+class Clock:
+    """The real clock, which can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
 class _Opened:
     """Something that is opened and closed, and knows how often."""
 

@@ -33,6 +33,7 @@ from tests.contract.fakes import (
     FPS,
     HEIGHT,
     WIDTH,
+    Clock,
     FakeCamera,
     FakeMicrophone,
     FakeSpeaker,
@@ -607,16 +608,6 @@ def wire_timestamps(peer: Peer) -> dict[int, int]:
 
     mapper.map = keep
     return found
-
-
-class Clock:
-    """The real clock, which can be put forward."""
-
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
 
 
 async def test_what_a_participant_saw_becomes_the_delay_that_he_and_the_session_are_told(tmp_path: Path) -> None:

@@ -14,8 +14,30 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
-from tests.contract.fakes import Peer, until
-from tests.contract.test_call import a_call
+from kiosk.call.aiortc_hooks_ice import agents
+from kiosk.session import inputs
+from tests.contract.fakes import Clock, Peer, until
+from tests.contract.test_call import SETTINGS, a_call
+
+
+def cut(peer: Peer, *, but_answers: bool = False) -> None:
+    """Nothing goes out of it any more, or nothing but answers to STUN."""
+    (agent,) = agents(peer.connection)
+    for protocol in agent._protocols:
+        protocol.send_data = _nowhere
+        if not but_answers:
+            protocol.send_stun = lambda message, addr: None
+
+
+def mend(peer: Peer) -> None:
+    (agent,) = agents(peer.connection)
+    for protocol in agent._protocols:
+        for name in ("send_data", "send_stun"):
+            vars(protocol).pop(name, None)
+
+
+async def _nowhere(data: bytes, addr: Any) -> None:
+    """A packet that is lost."""
 
 
 class RsaCertificate(CallCertificate):
@@ -50,6 +72,55 @@ async def test_all_of_a_call_are_shown_one_certificate_and_the_next_call_s_anoth
             assert len(both) == 1
             shown |= both
     assert len(shown) == 2
+
+
+async def test_a_plain_viewer_that_vanishes_is_away_within_five_seconds_and_may_come_back(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann", channels=False) as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.frames and stage.call.people)
+        cut(ann)
+        stage.call.tick()
+        clock.ahead_s += 5
+        stage.call.tick()
+        assert stage.call.people == ()
+        assert stage.tools.people == []
+        mend(ann)
+        await until(lambda: stage.call.tick() or stage.call.people)
+        frames = len(ann.frames)
+        await until(lambda: len(ann.frames) > frames)
+        assert len(stage.told(inputs.Joined)) == 1, "it is the same connection"
+        assert stage.tools.people == [ann.id]
+
+
+async def test_a_viewer_that_says_nothing_by_itself_is_asked_and_stays(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann", channels=False) as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.frames and stage.call.people)
+        cut(ann, but_answers=True)
+        participant = stage.call.participants.of(ann.id)
+        for _ in range(10):
+            clock.ahead_s += 2
+            stage.call.tick()
+            await until(lambda: clock() - participant._heard_s(clock()) < 1)
+        assert len(stage.call.people) == 1
+
+
+async def test_nobody_is_waited_for_when_everybody_is_away(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann", channels=False) as ann:
+        await ann.join(stage.call)
+        await until(lambda: stage.told(inputs.Joined))
+        cut(ann)
+        stage.call.tick()
+        clock.ahead_s += 5
+        stage.call.tick()
+        clock.ahead_s += SETTINGS.lost_s + 1
+        stage.call.tick()
+        await until(lambda: stage.told(inputs.End))
 
 
 def test_aiortc_still_makes_its_certificate_and_context_under_the_names_we_replace() -> None:
