@@ -69,18 +69,29 @@ $(CLIENTS)/.ready: tests/whole/clients/package.json tests/whole/clients/package-
 	@npm ci --prefix $(CLIENTS) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-# What the call is measured against. Packages of npm lie under build/, never in the repository.
-GSTREAMER := gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-	gstreamer1.0-plugins-ugly gstreamer1.0-nice python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
-HAS_GSTREAMER := import gi; gi.require_version("GstWebRTC", "1.0"); from gi.repository import Gst; Gst.init(None); \
-	assert all(Gst.ElementFactory.find(n) for n in ("webrtcbin", "nicesrc", "x264enc", "srtpenc"))
+# GStreamer's webrtcbin joins a call in the tests, and is measured against (there with its encoder, x264).
+GSTREAMER := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice \
+	python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+GSTREAMER_SENDS := $(GSTREAMER) gstreamer1.0-tools gstreamer1.0-plugins-ugly
+define install_gstreamer
+@/usr/bin/python3 -c 'import gi; gi.require_version("GstWebRTC", "1.0"); from gi.repository import Gst, GstWebRTC; Gst.init(None); \
+	assert all(Gst.ElementFactory.find(n) for n in "webrtcbin nicesrc dtlsdec srtpenc rtph264depay $(1)".split())' 2>/dev/null || { \
+	command -v apt-get >/dev/null || { echo "GStreamer with webrtcbin and its Python bindings is missing; please install it"; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
+	$$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends $(2); }
+endef
 
+# For one test of tests/whole/test_clients.py, which is skipped where GStreamer cannot be had.
+.PHONY: gstreamer
+gstreamer:
+ifeq ($(shell uname -s),Linux)
+	-$(call install_gstreamer,,$(GSTREAMER))
+endif
+
+# What the call is measured against. Packages of npm lie under build/, never in the repository.
 .PHONY: rivals
 rivals: build/rivals/.ready
-	@/usr/bin/python3 -c '$(HAS_GSTREAMER)' 2>/dev/null || { \
-		command -v apt-get >/dev/null || { echo "GStreamer with webrtcbin, x264 and its Python bindings is missing; please install it"; exit 1; }; \
-		if [ "$$(id -u)" = 0 ]; then run=; else run=sudo; fi; \
-		$$run apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends $(GSTREAMER); }
+	$(call install_gstreamer,x264enc,$(GSTREAMER_SENDS))
 build/rivals/.ready:
 	$(call install,npm,npm)
 	@mkdir -p build/rivals

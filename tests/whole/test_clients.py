@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from benchmarks.senders import SYSTEM_PYTHON
 from kiosk.demo.site import Site
 from tests.contract.turn_site import SECRET, coturn
 from tests.whole.in_call import InCall, in_a_call, until
@@ -26,6 +28,15 @@ pytestmark = [pytest.mark.whole, pytest.mark.asyncio(loop_scope="module"), pytes
 CLIENTS = Path(__file__).parent / "clients"
 INSTALLED = Path(__file__).parents[2] / "build" / "clients"
 SILENCE_DBFS = -60.0
+GSTREAMER = (
+    "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import Gst, GstWebRTC; Gst.init(None);"
+    "assert all(Gst.ElementFactory.find(n) for n in ('webrtcbin', 'nicesrc', 'dtlsdec', 'srtpdec', 'rtph264depay'))"
+)
+
+
+def has_gstreamer() -> bool:
+    probe = [SYSTEM_PYTHON, "-c", GSTREAMER]
+    return Path(SYSTEM_PYTHON).exists() and subprocess.run(probe, check=False, capture_output=True).returncode == 0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,8 +74,10 @@ class Player:
 @asynccontextmanager
 async def player(program: str, call: InCall) -> AsyncIterator[Player]:
     given = await call.token()
+    gstreamer = program == "gstreamer"
     process = await asyncio.create_subprocess_exec(
-        *("node", str(CLIENTS / program), given["whep_url"], given["token"]),
+        *((SYSTEM_PYTHON, "-m", "tests.whole.clients.gstreamer") if gstreamer else ("node", str(CLIENTS / program))),
+        *(given["whep_url"], given["token"]),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "NODE_PATH": str(INSTALLED / "node_modules")},
@@ -88,6 +101,14 @@ async def test_a_stack_without_a_line_of_libwebrtc_gets_picture_and_sound(call: 
     async with player("werift.cjs", call) as viewer:
         seen = await viewer.says(lambda what: what.get("frames", 0) > 30 and what["sound"] > 50)
         assert seen["keyframes"] >= 1, "what it got can be shown from the beginning"
+        assert await viewer.leaves() == 200
+
+
+@pytest.mark.skipif(not has_gstreamer(), reason="GStreamer's webrtcbin is not installed: make gstreamer")
+async def test_gstreamer_whose_certificate_has_an_rsa_key_gets_picture_and_sound(call: InCall) -> None:
+    async with player("gstreamer", call) as viewer:
+        assert (await viewer.says(lambda what: "answered" in what))["setup"] == "actpass"
+        await viewer.says(lambda what: what.get("frames", 0) > 30 and what["sound"] > 50)
         assert await viewer.leaves() == 200
 
 
