@@ -12,6 +12,7 @@ from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
+from desk.bodies import json_body, raw_json
 from desk.commands import Commands, may_see
 from desk.config import Member
 from desk.consents import ConsentCheck
@@ -19,11 +20,11 @@ from desk.files import Files
 from desk.kiosks import Kiosks
 from desk.live import Hub
 from desk.people import People
-from desk.problems import Problem, not_found, wrong_type
+from desk.problems import Problem, not_found
 from desk.serve import file_response
 from desk.store import KioskView, Store
 from desk.uploads import ArtifactView, Uploads
-from kiosk.errors import Malformed, NotAssigned, TooLarge
+from kiosk.errors import Malformed, NotAssigned
 from kiosk.session import inputs
 from kiosk.session.record import Id, LongText, Person, Session, Ticket
 from kiosk.session.states import State
@@ -125,7 +126,7 @@ async def session_details(
 async def create_session(
     request: AnyRequest, commands: NamedDependency[Commands], me: NamedDependency[Member]
 ) -> Created:
-    new = await _json(request, NewSession)
+    new = await json_body(request, NewSession)
     answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
     return Created(_done(answer).session)
 
@@ -187,7 +188,7 @@ async def artifact_file(
 @get("/api/people")
 async def list_people(people: NamedDependency[People]) -> PeopleList:
     """Who may sign in, and so may be assigned."""
-    return PeopleList([Person(member.id, member.name) for member in people.all()])
+    return PeopleList([Person(member.id, member.name) for member in await people.all()])
 
 
 @get("/api/events")
@@ -244,28 +245,12 @@ def _done(answer: Answer) -> Answer:
     raise Problem(409, answer.code or "refused", answer.text, body=answer)
 
 
-async def _json(request: AnyRequest, kind: type[T]) -> T:
-    """The body as a `kind`; JSON only, so that no form of a foreign page can send one."""
-    return decode(await _body(request), kind, MAX_COMMAND)
-
-
 async def _wish(request: AnyRequest) -> Wish:
     """{"do": command, "guard": ...}, or the plain command."""
-    body = await _body(request)
+    body = await raw_json(request)
     try:
         return decode(body, Wish, MAX_COMMAND)
     except Malformed:
         if b'"do"' in body:
             raise
     return Wish(decode(body, inputs.Command, MAX_COMMAND))
-
-
-async def _body(request: AnyRequest) -> bytes:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise wrong_type("application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_COMMAND:
-            raise TooLarge(f"at most {MAX_COMMAND} bytes are taken")
-    return bytes(body)

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
 from desk import api, code_user, pages, people, tus, whep
+from desk.accounts import Accounts
 from desk.calls import Calls
 from desk.code_user import CodeUser
 from desk.commands import Commands
@@ -33,7 +35,9 @@ from desk.kiosks import Kiosks
 from desk.live import Hub
 from desk.pages import Pages
 from desk.people import People
+from desk.rights import without_rule
 from desk.seals import Seals
+from desk.sign_ins import SignIns
 from desk.store import Store, open_store
 from desk.uploads import Uploads
 from desk.whep import Bridge
@@ -76,6 +80,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
     seals = Seals(signing_secret(config.secret_path))
     store = await open_store(database_url(config))
     try:
+        await Accounts(store.transactions, time.time).follow_settings(config.people)
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, seals, store, Kiosks(client))
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
@@ -98,7 +103,8 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     commands = Commands(kiosks, store)
     ice = IceServers(config.call.ice_servers)
     calls = Calls(kiosks, hub, ice)
-    members = People(config, url, seals, store)
+    accounts = Accounts(store.transactions, time.time)
+    members = People(config, url, seals, store, accounts, SignIns(store.transactions, config.sign_in, time.time))
     bridge = Bridge(calls, store, members, seals, ice, url)
     guests = CodeUser(store, uploads, kiosks, seals, url)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
@@ -140,9 +146,13 @@ def build_app(desk: Desk) -> Litestar:
         "pages",
     )
     parts = {name: _given(getattr(desk, name)) for name in names}
-    return Litestar(
+    app = Litestar(
         route_handlers=routes,
-        dependencies={**parts, "me": Provide(people.me_of, sync_to_thread=False)},
+        dependencies={
+            **parts,
+            "me": Provide(people.me_of, sync_to_thread=False),
+            "signed_in": Provide(people.signed_in_of, sync_to_thread=False),
+        },
         guards=[desk.people.demand],
         exception_handlers=pages.error_handlers(desk.pages),
         before_send=[_headers(desk.config.http)],
@@ -150,6 +160,9 @@ def build_app(desk: Desk) -> Litestar:
         request_max_body_size=1 << 20,
         logging_config=None,
     )
+    if missing := without_rule(app.routes):
+        raise RuntimeError(f"routes without a rule in desk/rights.py: {', '.join(missing)}")
+    return app
 
 
 def _given(part: Any) -> Provide:
@@ -210,7 +223,7 @@ async def run(config: Config, ready: Callable[[str], None], stop: asyncio.Event 
     stop = stop or _stop_at_signals()
     with contextlib.closing(listener):
         async with open_desk(config, url) as desk:
-            server = _Server(_uvicorn(build_app(desk)), lambda: ready(url))
+            server = _Server(_uvicorn(build_app(desk), config.http), lambda: ready(url))
             serving = asyncio.create_task(server.serve([listener]), name="http")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             try:
@@ -222,13 +235,15 @@ async def run(config: Config, ready: Callable[[str], None], stop: asyncio.Event 
                 await serving
 
 
-def _uvicorn(app: Litestar) -> uvicorn.Config:
+def _uvicorn(app: Litestar, http: Http) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(http.trusted_proxies),
+        forwarded_allow_ips=list(http.trusted_proxies),
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=30,
     )

@@ -28,6 +28,7 @@ class Rank(StrEnum):
 
     STAFF = "staff"
     MODERATOR = "moderator"
+    FLEET_MANAGER = "fleet_manager"
     ADMINISTRATOR = "administrator"
 
 
@@ -41,6 +42,8 @@ class Http(_Section, frozen=True, kw_only=True):
     """0: any free one (then `public_url` is best left out)."""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#\s]+)?/?$")] = ""
     """What people and kiosks reach the desk by; left out: http://host:port."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of proxies whose X-Forwarded-For is believed."""
     frame_ancestors: Source | tuple[Source, ...] = ()
     """Whose pages may show the desk's in a frame (sources as in a Content-Security-Policy); left out: nobody's."""
 
@@ -57,17 +60,61 @@ class Broker(_Section, frozen=True, kw_only=True):
     keepalive_s: Annotated[int, Meta(ge=2, le=300)] = 30
 
 
+Email = Annotated[str, Meta(pattern=r"^[^@\s<>\",;]{1,64}@[^@\s<>\",;]{1,180}$")]
+
+
 class Member(_Section, frozen=True, kw_only=True):
-    """Somebody who may sign in."""
+    """Somebody who may sign in. In the settings: who has an account without being invited."""
 
     id: Id
     name: Text
     role: Rank = Rank.STAFF
     language: Language | None = None
+    email: Email | Literal[""] = ""
+    roles: tuple[Rank, ...] = ()
+    """All of them, where there are several; left out: `role`."""
+
+    @property
+    def ranks(self) -> frozenset[Rank]:
+        return frozenset(self.roles or (self.role,))
 
     @property
     def moderates(self) -> bool:
-        return self.role is not Rank.STAFF
+        return bool(self.ranks & {Rank.MODERATOR, Rank.ADMINISTRATOR})
+
+    @property
+    def administers(self) -> bool:
+        return Rank.ADMINISTRATOR in self.ranks
+
+
+class SignIn(_Section, frozen=True, kw_only=True):
+    """How people sign in, and for how long."""
+
+    idle_hours: Annotated[float, Meta(gt=0)] = 12
+    """Whom nothing was heard of for so long is signed out."""
+    most_days: Annotated[float, Meta(gt=0)] = 7
+    second_factor_for: tuple[Rank, ...] = ()
+    """Whoever has one of these roles must set a second factor up before anything else."""
+
+
+HttpsUrl = Annotated[str, Meta(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])[^\s?#]*$")]
+
+
+class Oidc(_Section, frozen=True, kw_only=True):
+    """Single sign-on by OpenID Connect (code flow with PKCE)."""
+
+    issuer: HttpsUrl
+    client_id: str
+    client_secret_file: str = ""
+    label: Text = "Single sign-on"
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    id_claim: str = "preferred_username"
+    """Becomes the account's id, by which kiosks know staff."""
+    roles_claim: str = "groups"
+    roles: dict[str, tuple[Rank, ...]] = {}
+    """A value of that claim -> the roles it gives."""
+    everybody: tuple[Rank, ...] = ()
+    """Roles of everybody who comes from there. Who has none at all is not let in."""
 
 
 IceUrl = Annotated[str, Meta(pattern=r"^(stun|stuns|turn|turns):[^\s<>\",;]+$", max_length=300)]
@@ -128,6 +175,8 @@ class Config(_Section, frozen=True, kw_only=True):
     secret_file: str = ""
     """Left out: `secret` in `data`."""
     people: tuple[Member, ...] = ()
+    sign_in: SignIn = SignIn()
+    oidc: Oidc | None = None
     call: CallSettings = CallSettings()
     files: FileSettings = FileSettings()
 
@@ -152,6 +201,9 @@ def load(path: Path) -> Config:
     twice = next((i for i in ids if ids.count(i) > 1), None)
     if twice:
         raise ConfigError(f"{path}: people: the id {twice!r} is there twice")
+    emails = [p.email.casefold() for p in config.people if p.email]
+    if len(set(emails)) < len(emails):
+        raise ConfigError(f"{path}: people: an e-mail address is there twice")
     return config
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from desk.config import Config, Database
 from desk.tables import Base
@@ -125,6 +125,14 @@ def _alembic() -> Alembic:
 def _in_words(error: BaseException) -> str:
     """Without the statement and its values: they may be somebody's."""
     return str(getattr(error, "orig", None) or error).splitlines()[0][:300]
+
+
+class Transactions:
+    """`async with transactions.begin() as db` writes, `.read()` only reads; each is one transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.begin = async_sessionmaker(engine, expire_on_commit=False).begin
+        self.read = async_sessionmaker(engine.execution_options(**{READING: True}), expire_on_commit=False).begin
 
 
 async def insert_missing(db: AsyncSession, table: type[Base], **values: Any) -> bool:

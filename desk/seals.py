@@ -1,4 +1,4 @@
-"""Signed tokens: sign-in links, cookies, upload and viewer tokens. Nothing has to be looked up to believe one.
+"""Signed tokens: sign-in links, upload, viewer and guest tokens. Nothing has to be looked up to believe one.
 
 A token is `body.signature`, both base64url; the body is JSON with an expiry. Each purpose signs with a key of its own,
 so that a token of one purpose is worth nothing for another.
@@ -20,7 +20,7 @@ from msgspec import Struct
 from kiosk.session.record import ArtifactKind
 
 T = TypeVar("T", bound=Struct)
-Purpose = Literal["enter", "cookie", "upload", "viewer", "guest"]
+Purpose = Literal["enter", "known", "enrol", "sso", "upload", "viewer", "guest"]
 MAX_TOKEN = 900
 
 
@@ -32,9 +32,29 @@ class Enter(Struct, frozen=True, array_like=True):
     expires_s: int
 
 
-class Cookie(Struct, frozen=True, array_like=True):
+class Known(Struct, frozen=True, array_like=True):
+    """Marks a browser in which this person was signed in before."""
+
     person: str
+    mark: str
+    expires_s: int
+
+
+class Enrol(Struct, frozen=True, array_like=True):
+    """A second factor that is being set up: its secret, until the first code proves that an app has it."""
+
+    person: str
+    secret: str
+    expires_s: int
+
+
+class Sso(Struct, frozen=True, array_like=True):
+    """A way to the provider of single sign-on and back, in the cookie of the browser that went."""
+
+    state: str
     nonce: str
+    verifier: str
+    to: str
     expires_s: int
 
 
@@ -105,6 +125,11 @@ class Seals:
     def _signature(self, purpose: Purpose, body: str) -> bytes:
         key = hmac.digest(self._secret, purpose.encode(), hashlib.sha256)
         return hmac.digest(key, body.encode(), hashlib.sha256)
+
+
+def fingerprint(token: str) -> str:
+    """What is kept of a token of 256 random bits: it needs no slow hash."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
 def _b64(raw: bytes) -> str:

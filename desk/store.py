@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from desk.consents import FINE, ConsentCheck, check
-from desk.database import READING, engine_of, insert_missing, migrate
+from desk.database import Transactions, engine_of, insert_missing, migrate
 from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
 from kiosk.session.record import Device, Session
@@ -68,9 +68,8 @@ class Store:
     def __init__(self, engine: AsyncEngine, now: Callable[[], float]) -> None:
         self._engine = engine
         self._now = now
-        self._begin = async_sessionmaker(engine, expire_on_commit=False).begin
-        reading = engine.execution_options(**{READING: True})
-        self._read = async_sessionmaker(reading, expire_on_commit=False).begin
+        self.transactions = Transactions(engine)
+        self._begin, self._read = self.transactions.begin, self.transactions.read
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -230,9 +229,10 @@ class Store:
         async with self._read() as db:
             return await db.get(NonceRow, nonce) is not None
 
-    async def audit(self, person: str, what: str, target: str = "", outcome: str = "") -> None:
+    async def audit(self, person: str, what: str, target: str = "", outcome: str = "", address: str = "") -> None:
         async with self._begin() as db:
-            db.add(AuditRow(at_s=self._now(), person=person, what=what, target=target, outcome=outcome))
+            row = AuditRow(at_s=self._now(), person=person, what=what, target=target, outcome=outcome, address=address)
+            db.add(row)
 
     async def audited(self) -> list[tuple[str, str, str, str]]:
         """(person, what, target, outcome), oldest first."""

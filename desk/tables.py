@@ -124,8 +124,11 @@ class AuditRow(Base):
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(Counted, primary_key=True, autoincrement=True)
-    at_s: Mapped[float]
-    person: Mapped[str] = mapped_column(IdText)
+    at_s: Mapped[float] = mapped_column(index=True)
+    person: Mapped[str] = mapped_column(IdText, index=True)
+    """Empty: nobody who is known here."""
     what: Mapped[str] = mapped_column(String(100))
     target: Mapped[str] = mapped_column(String(100), default="")
     outcome: Mapped[str] = mapped_column(String(100), default="")
+    address: Mapped[str] = mapped_column(String(45), default="", server_default="")
+    """Where from, where that is known."""

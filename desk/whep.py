@@ -81,7 +81,7 @@ class Bridge:
         whep, whip, talks = (f"{self._url}{path}{session.id}" for path in TOKEN_PATHS)
         return ViewerToken(sealed, whep, whip, talks) if talk else ViewerToken(sealed, whep)
 
-    def bearer(self, request: AnyRequest, session_id: str, way: Way) -> Member:
+    async def bearer(self, request: AnyRequest, session_id: str, way: Way) -> Member:
         """Whose token this is.
 
         Raises:
@@ -92,7 +92,7 @@ class Bridge:
             claims = self._seals.open("viewer", token.strip() if kind.lower() == "bearer" else "", Viewer)
         except BadSeal:
             claims = None
-        person = self._people.member(claims.person) if claims and claims.session == session_id else None
+        person = await self._people.member(claims.person) if claims and claims.session == session_id else None
         if claims is None or person is None:
             raise Problem(401, "signed_out", "no token that is good for this session", {"WWW-Authenticate": "Bearer"})
         if way != "whep" and not claims.talk:
@@ -208,14 +208,14 @@ async def ice_servers(bridge: NamedDependency[Bridge], me: NamedDependency[Membe
 @post(_SESSIONS, opt=PUBLIC)
 async def join(request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str]) -> Response[str]:
     way = _way(request)
-    return await bridge.open(request, session_id, bridge.bearer(request, session_id, way), way)
+    return await bridge.open(request, session_id, await bridge.bearer(request, session_id, way), way)
 
 
 @patch(_PEERS, opt=PUBLIC)
 async def join_trickle(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
-    person = bridge.bearer(request, session_id, way := _way(request))
+    person = await bridge.bearer(request, session_id, way := _way(request))
     return await bridge.trickle(request, bridge.find(session_id, peer_id, person, way))
 
 
@@ -224,7 +224,7 @@ async def join_end(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
     """Whatever If-Match says (RFC 9725, 4.3.1)."""
-    person = bridge.bearer(request, session_id, way := _way(request))
+    person = await bridge.bearer(request, session_id, way := _way(request))
     return await bridge.end(bridge.find(session_id, peer_id, person, way))
 
 
@@ -235,7 +235,7 @@ async def offered(request: AnyRequest, bridge: NamedDependency[Bridge]) -> Respo
     headers = {"Accept-Post": SDP, "Accept-Patch": FRAGMENT}
     session_id = request.path_params.get("session_id", "")
     if "authorization" in request.headers and "access-control-request-method" not in request.headers:
-        headers |= bridge.links(bridge.bearer(request, session_id, "whep"))
+        headers |= bridge.links(await bridge.bearer(request, session_id, "whep"))
     return Response(None, status_code=200, headers=headers)
 
 

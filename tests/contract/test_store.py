@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, Connection
 from typer.testing import CliRunner
 
 from desk import database as db
+from desk import tables_people
 from desk.cli import app
 from desk.config import Config
 from desk.database import database_url, engine_of, migrate, newest_revision
@@ -61,6 +62,8 @@ async def test_the_revisions_lead_to_the_tables_as_they_are_in_the_code(url: URL
     engine = engine_of(url)
     assert await migrate(engine) == ("", newest_revision())
     assert await migrate(engine) == (newest_revision(), newest_revision())
+
+    assert tables_people.AccountRow.__table__.metadata is Base.metadata
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))

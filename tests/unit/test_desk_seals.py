@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from desk.people import origin_of, safe_path
-from desk.seals import MAX_TOKEN, BadSeal, Cookie, Enter, Grant, Seals
+from desk.seals import MAX_TOKEN, BadSeal, Enter, Grant, Guest, Seals
 from kiosk.session.record import ArtifactKind
 
 SECRET = b"0123456789abcdef" * 4
@@ -25,7 +25,7 @@ def test_a_token_is_good_for_its_purpose_only() -> None:
     seals = Seals(SECRET, lambda: 0)
     token = seals.seal("enter", Enter("anna", "n-1", 60))
     with pytest.raises(BadSeal):
-        seals.open("cookie", token, Cookie)
+        seals.open("guest", token, Guest)
 
 
 def test_no_other_secret_makes_one() -> None:
