@@ -64,6 +64,8 @@ class StubDesk:
         """What the kiosk has made of the session by the time the next command reaches it; no page was told."""
         self.consents: dict[str, ConsentCheck] = {}
         """Of sessions whose receipts do not fit."""
+        self.films: dict[str, dict[str, Any]] = {}
+        """With drawings burned in, by the recording's id: what the desk says of them."""
         self.provider = Provider(recording_allowed=True, staff=(ME, COLLEAGUE))
         self.peers: dict[str, StubCall] = {}
         self._listeners: set[asyncio.Queue[bytes | None]] = set()
@@ -164,6 +166,7 @@ class StubDesk:
                 web.patch("/api/sessions/{id}/call/{peer}", self._nothing),
                 web.delete("/api/sessions/{id}/call/{peer}", self._hang_up),
                 web.get("/files/{name}", self._file),
+                web.route("*", "/api/sessions/{id}/artifacts/{artifact}/drawn", self._film),
                 web.static("/static", WEB / "static"),
             ]
         )
@@ -297,6 +300,16 @@ class StubDesk:
 
     async def _nothing(self, _: web.Request) -> web.Response:
         return web.Response(status=204)
+
+    async def _film(self, request: web.Request) -> web.Response:
+        nothing = {"state": "none", "percent": 0, "error": "", "url": "", "bytes": 0}
+        of = request.match_info["artifact"]
+        if request.method == "POST":
+            self.films[of] = nothing | {"state": "waiting"}
+        elif request.method == "DELETE":
+            self.films.pop(of, None)
+            return web.Response(status=204)
+        return _json(self.films.get(of, nothing))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]

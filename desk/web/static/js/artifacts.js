@@ -1,9 +1,11 @@
 // What a session leaves behind: recordings, snapshots with their layers, session data. Each says where it is until it is here.
 //
-// For tests: `.artifact[data-kind][data-id]`, `.artifact video`, `.artifact img`, `.artifact .waiting`, `.artifact progress`.
+// For tests: `.artifact[data-kind][data-id]`, `.artifact video`, `.artifact img`, `.artifact .waiting`, `.artifact progress`; player.js, film.js.
 
 import { el, icon, keyed, t } from "./dom.js";
+import { film } from "./film.js";
 import { dateTime, size } from "./format.js";
+import { Player } from "./player.js";
 
 /** @typedef {import("./format.js").Artifact} Artifact */
 /** @typedef {Record<string, {url: string, uploaded: boolean, received?: number}>} Places `received`: so many bytes are here */
@@ -59,12 +61,23 @@ function paintProgress({ artifacts, state }, places, parent) {
   }
 }
 
-/** @param {Artifact} artifact @param {string} url @param {string} timeline @param {string} title */
-function recording(artifact, url, timeline, title) {
+/**
+ * @param {Artifact} artifact @param {string} url @param {{url: string, bytes: number}} timeline @param {string} title
+ * @param {string} session its id
+ */
+function recording(artifact, url, timeline, title, session) {
+  const path = `/api/sessions/${encodeURIComponent(session)}/artifacts/${encodeURIComponent(artifact.id)}/drawn`;
   return el("figure", { class: "artifact", "data-kind": "recording", "data-id": artifact.id },
-    url ? el("video", { controls: true, preload: "metadata", src: url, "aria-label": title }) : waiting(artifact),
+    url ? new Player({ title, film: url, timeline: timeline.url, timelineBytes: timeline.bytes, name: artifact.name, snapshots: {} }).element : waiting(artifact),
     el("figcaption", {}, el("strong", {}, title), el("span", {}, size(artifact.bytes)), url && fileLink(url, t("Download"), "download", artifact.name),
-      timeline && fileLink(timeline, t("Drawings and marks"), "pen", "timeline.jsonl")));
+      url && timeline.url && film(path, title), timeline.url && fileLink(timeline.url, t("Drawings and marks"), "data", "timeline.jsonl")));
+}
+
+/** What was drawn on them is shown in the recordings, as soon as they are here. @param {Artifact[]} pictures @param {Places} places @param {Element} parent */
+function giveSnapshots(pictures, places, parent) {
+  const originals = pictures.filter(({ kind, group }) => kind === "snapshot" && group);
+  const snapshots = Object.fromEntries(originals.map((artifact) => [artifact.group, urlOf(places, artifact)]));
+  for (const one of parent.querySelectorAll(".player")) /** @type {any} */ (one).player.source.snapshots = snapshots;
 }
 
 /** @param {Artifact[]} parts of one snapshot @param {Places} places @param {number} number */
@@ -96,7 +109,7 @@ export function paintArtifacts(session, places, parent) {
     const timeline = of("timeline").find((one) => (one.group ? one.group === artifact.group : one.call === artifact.call));
     const started = session.calls.find((call) => call.id === artifact.call)?.started_at ?? "";
     const title = started ? t("Recording, {when}", { when: dateTime(started) }) : t("Recording");
-    return { key: artifact.id, sign: signOf(artifact, timeline), make: () => recording(artifact, urlOf(places, artifact), urlOf(places, timeline), title) };
+    return { key: artifact.id, sign: signOf(artifact, timeline), make: () => recording(artifact, urlOf(places, artifact), { url: urlOf(places, timeline), bytes: timeline?.bytes ?? 0 }, title, session.id) };
   });
   const pictures = session.artifacts.filter((artifact) => ["snapshot", "flattened", "layers"].includes(artifact.kind));
   const groups = [...new Set(pictures.map((artifact) => artifact.group || artifact.id))];
@@ -110,6 +123,7 @@ export function paintArtifacts(session, places, parent) {
     keyed(parent.children[place], items);
     /** @type {HTMLElement} */ (parent.children[place]).hidden = !items.length;
   });
+  giveSnapshots(pictures, places, parent);
   paintProgress(session, places, parent);
 }
 
