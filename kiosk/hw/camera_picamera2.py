@@ -8,9 +8,11 @@ camera is opened.
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, cast
 
 import cv2
@@ -19,6 +21,8 @@ import numpy as np
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.camera_video import to_jpeg
 from kiosk.hw.ports import Picture, Pixels, Still
+
+log = logging.getLogger(__name__)
 
 Size = tuple[int, int]
 Mode = Mapping[str, Any]
@@ -92,15 +96,18 @@ class Picamera2Source:
         return Still(to_jpeg(image), width, height, captured_s)
 
     def close(self) -> None:
-        camera, self._camera = self._camera, None
-        if camera is None:
+        if (camera := self._camera) is None:
             return
         self._hold(None)
-        camera.stop()
-        if self._job is not None:
-            with contextlib.suppress(TimeoutError, RuntimeError):
+        camera.cancel_all_and_flush()  # or a wait for a picture that never comes would hold up the closing behind it
+        with contextlib.suppress(TimeoutError, CancelledError, RuntimeError):
+            if self._job is not None:
                 self._job.get_result(timeout=0).release()
-        camera.close()
+        try:
+            camera.close()
+        except RuntimeError as error:
+            log.warning("camera: does not close: %s", error)
+        self._camera = None
 
     # --- for an encoder of the board's --------------------------------------------------------------------------------
 
@@ -171,9 +178,12 @@ def _shaped(size: Size, like: Size) -> Size:
 def _camera() -> Any:
     """The first camera, not yet configured. Raises DeviceTrouble."""
     try:
-        from picamera2 import Picamera2  # noqa: PLC0415 - exists on the board only
+        from libcamera import CameraManager  # noqa: PLC0415 - both exist on the board only
+        from picamera2 import Picamera2  # noqa: PLC0415
     except ImportError as error:
         raise DeviceTrouble(f"camera: picamera2 is not installed ({error})") from error
+    if not CameraManager.singleton().cameras:  # a Picamera2 that finds none leaves two files open, at each try
+        raise DeviceTrouble("camera: none is found")
     try:
         return Picamera2()
     except (RuntimeError, IndexError, OSError) as error:

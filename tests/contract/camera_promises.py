@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 import av
@@ -129,9 +130,37 @@ class ScalingPromises:
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
+class Clock:
+    """Time that only goes on when told."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 async def first_of(stream: AsyncIterator[T], count: int) -> AsyncIterator[T]:
     for _ in range(count):
         yield await anext(stream)
+
+
+async def drained(stream: AsyncIterator[T]) -> None:
+    async for _ in stream:
+        pass
+
+
+async def while_time_goes_on(clock: Clock, waiting: Awaitable[None]) -> None:
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(0.005)
+            clock.now_s += 0.5
+
+    clockwork = asyncio.create_task(go_on())
+    try:
+        await waiting
+    finally:
+        clockwork.cancel()
 
 
 def decoded(units: list[AccessUnit]) -> list[VideoFrame]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,10 +26,12 @@ from tests.contract.camera_promises import (
     HEIGHT,
     WIDTH,
     CameraPromises,
+    Clock,
     ScalingPromises,
-    T,
     decoded,
+    drained,
     first_of,
+    while_time_goes_on,
     x264,
 )
 
@@ -78,16 +78,6 @@ async def test_a_camera_that_is_not_there_says_so_when_opened(tmp_path: Path) ->
 
 
 # --- the simulated camera's bad luck ----------------------------------------------------------------------------------
-
-
-class Clock:
-    """Time that only goes on when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.mark.parametrize("mishap", ["unplugged", "stalled"])
@@ -254,24 +244,6 @@ def test_a_tall_video_is_shown_whole_between_black_bars() -> None:
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
-
-
-async def drained(stream: AsyncIterator[T]) -> None:
-    async for _ in stream:
-        pass
-
-
-async def while_time_goes_on(clock: Clock, waiting: Awaitable[None]) -> None:
-    async def go_on() -> None:
-        while True:
-            await asyncio.sleep(0.005)
-            clock.now_s += 0.5
-
-    clockwork = asyncio.create_task(go_on())
-    try:
-        await waiting
-    finally:
-        clockwork.cancel()
 
 
 def encoded(encoder: X264Encoder, scene: Scene, numbers: range | list[int]) -> list[AccessUnit]:
