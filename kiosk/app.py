@@ -66,15 +66,15 @@ async def run(config: Config) -> None:
     systemd = Systemd()
     parts = build(config.hardware, config.call)
     async with AsyncExitStack() as stack:
+        show = await stack.enter_async_context(Show(parts.display, config.provider.language))
         # The camera, microphone and speaker are opened by a call, and closed with it.
-        for device in (parts.display, parts.buttons, parts.touchscreen, parts.lamp, parts.panel):
+        for device in (parts.buttons, parts.touchscreen, parts.lamp, parts.panel):
             if device is not None:
                 await stack.enter_async_context(device)
         book = await Book.open(
             config.data_folder / "book.json", config.id, config.device, config.provider, clock_ok=config.clock_ok
         )
         stack.push_async_callback(book.close)
-        show = await stack.enter_async_context(Show(parts.display, config.provider.language))
         client = await stack.enter_async_context(Client(client_settings(config, boot := f"b-{secrets.token_hex(6)}")))
         kiosk = Kiosk(config, parts, book, show, client, boot, systemd)
         await kiosk.run(stop)
@@ -145,7 +145,7 @@ class Kiosk:
             book=book,
             calls=self._calls,
             display=show,
-            size=parts.display.size,
+            size=show.size,
             buttons=parts.buttons,
             touchscreen=parts.touchscreen,
             lamp=parts.lamp,
@@ -158,6 +158,8 @@ class Kiosk:
         book.code_user_present = self._stage.code_user_present
         book.disk_changed = self._book_disk
         self._book_disk()
+        show.changed = self._display_changed
+        self._display_changed()
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -219,6 +221,14 @@ class Kiosk:
     def _parts_changed(self) -> None:
         self._health_changed.set()
         self._refresh()
+
+    def _display_changed(self) -> None:
+        """It was pulled out or is back, perhaps another one: the kiosk goes on without."""
+        if self._show.trouble:
+            self._board.fails("display", self._show.trouble)
+        else:
+            self._board.works("display")
+        self._stage.resize(self._show.size)
 
     def _refresh(self) -> None:
         if hasattr(self, "_stage"):  # parts may speak up while the stage is still being built

@@ -54,6 +54,10 @@ class Hardware(_Section, frozen=True, kw_only=True):
     microphone: str = "alsa:default"
     speaker: str = "alsa:default"
     display: str = "kmsdrm"
+    sleep_s: Annotated[float, Meta(ge=0)] = 600.0
+    """A display at which nobody does anything for so long goes dark; 0: never."""
+    keyboard: Literal["de", "en"] = "de"
+    """Which letters the keys of a keyboard or scanner stand for, where nobody else knows (kmsdrm)."""
     touch: bool = True
     """Whether the display takes touches; without, nothing can be typed, and steps that need it are left out."""
     gpio: Gpio = Gpio()

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Protocol
 
 from kiosk.book.book import Book
-from kiosk.call.author import KIOSK_COLOUR
 from kiosk.calls import Calls
 from kiosk.config import Config
 from kiosk.errors import Refused, Trouble
 from kiosk.fleet.board import Board
-from kiosk.hw.ports import Buttons, Lamp, LampState, Press, Touch, Touchscreen
+from kiosk.hw.ports import Buttons, Key, Lamp, LampState, Press, Touch, Touchscreen
+from kiosk.pens import Pens
 from kiosk.session import flow as flows
 from kiosk.session import inputs as do
 from kiosk.session.record import CODE_USER, Consent, Rating, Session
 from kiosk.session.states import OPEN, State
 from kiosk.ui.front import react
-from kiosk.ui.local import Chosen, Draw, FingerTool, Front, Intent, Tick
-from kiosk.ui.view import CallView, View
-from kiosk.wire.channel import Edit, SnapshotClose, SnapshotTake, StrokeBegin, StrokeEnd, StrokePoints, Undo
-from kiosk.wire.overlay import EditShape
+from kiosk.ui.local import Chosen, Draw, Front, Intent, Tick
+from kiosk.ui.view import View
+from kiosk.wire.channel import SnapshotClose, SnapshotTake, Undo
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +39,32 @@ DISMISS_S = 60.0
 
 DISCARDED_S = 6.0
 TICK_S = 0.25
-MOST_PEN_POINTS = 900
-"""Of one line on a snapshot; a longer one goes on with every second point of those so far."""
-TAP_SHARE = 0.015
-"""Of the picture; a shorter arrow or box is a tap, and nothing."""
+AWAY_S = 180.0
+"""An article that nobody touches for so long is closed."""
+
+RECALL_S = 120.0
+"""How long a session that was put away can be looked at again: for who pressed too early."""
+
+NOTICE_S = 5.0
 
 OFFLINE_S = 5.0
 """A blip of the network is not worth a banner."""
 
 TROUBLES = {
+    "update": "updating",
+    "kiosk": "stopping",
     "camera": "no_camera",
     "network": "no_network",
     "microphone": "no_sound",
     "speaker": "no_sound",
     "disk": "disk_full",
     "book": "not_kept",
+    "buttons": "stuck_button",
 }
+"""Part on the board -> what the display says, the worst first."""
+
+MUST_BE_SEEN = ("updating", "stopping")
+"""With these the display does not sleep."""
 
 
 class Display(Protocol):
@@ -99,9 +105,11 @@ class Stage:
         self._shown_since_s = 0.0
         self._input_s = -PRESENT_S
         self._online_s = now()
-        self._stroke = ""
-        self._edit: list[tuple[float, float]] = []
-        self._edit_tool: FingerTool = "pen"
+        self._pens = Pens(calls)
+        self._awake_s = now()
+        self._slept = False
+        self._put_away: tuple[str, float] | None = None
+        self._unknown_code_s = -NOTICE_S
 
     def code_user_present(self) -> bool:
         return self._now() - self._input_s < PRESENT_S
@@ -110,12 +118,19 @@ class Stage:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._presses(), name="stage buttons")
             group.create_task(self._touches(), name="stage touch")
+            group.create_task(self._keys(), name="stage keys")
             group.create_task(self._follow(), name="stage sessions")
             group.create_task(self._ticks(), name="stage time")
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """The display is another one now."""
+        self._front = Front(size=size, long_press_s=self._front.long_press_s)
+        self.refresh()
 
     def refresh(self) -> None:
         """Shows what is now; cheap, from the loop."""
         view = self._view()
+        self._slept = view.asleep
         self._front, _ = react(self._front, view, Tick(self._now()))
         self._display.set(view, self._front)
         self._lamp.show(self._lamp_state(view.session))
@@ -130,9 +145,14 @@ class Stage:
         async for touch in self._touchscreen.touches():
             await self._take(touch)
 
-    async def _take(self, what: Press | Touch) -> None:
-        self._input_s = self._flow_touched_s = self._shown_since_s = self._now()
-        self._front, intents = react(self._front, self._view(), what)
+    async def _keys(self) -> None:
+        async for key in self._touchscreen.keys():
+            await self._take(key)
+
+    async def _take(self, what: Press | Touch | Key) -> None:
+        view = self._view()  # as it is before: what wakes a sleeping display does nothing else
+        self._input_s = self._flow_touched_s = self._shown_since_s = self._awake_s = self._now()
+        self._front, intents = react(self._front, view, what)
         for intent in intents:
             try:
                 await self._act(intent)
@@ -151,6 +171,7 @@ class Stage:
     def _show(self, session: Session) -> None:
         """The session that is in progress is on the display, and stays there for a while when it is over."""
         self._shown, self._shown_since_s = session.id, self._now()
+        self._awake_s = self._shown_since_s
         if session.state in OPEN and session.state is not State.REQUESTED:
             self._flow = self._article = None
 
@@ -182,13 +203,33 @@ class Stage:
         if session and session.state not in OPEN and now - self._shown_since_s > DISMISS_S:
             self._shown = None
             return True
-        return self._front.held is not None
+        if now - self._input_s > AWAY_S and (self._article or self._front.browsing):
+            self._article, self._front = None, self._front.on("")
+            return True
+        return self._front.held is not None or self._asleep(session) != self._slept or self._notices_end()
+
+    def _notices_end(self) -> bool:
+        """Once, when what was said or offered for a moment is over."""
+        now, over = self._now(), False
+        if self._put_away and now - self._put_away[1] > RECALL_S:
+            self._put_away, over = None, True
+        if 0 < self._unknown_code_s < now - NOTICE_S:
+            self._unknown_code_s, over = -NOTICE_S, True
+        return over
+
+    def _asleep(self, session: Session | None) -> bool:
+        """Nobody is there, and nothing is going on."""
+        sleep_s = self._config.hardware.sleep_s
+        busy = session or self._flow or self._article or self._discarded_s is not None
+        if not sleep_s or busy or any(t in MUST_BE_SEEN for t in self._troubles()):
+            return False
+        return self._now() - self._awake_s > sleep_s
 
     # --- what it means ------------------------------------------------------------------------------------------------
 
     async def _act(self, intent: Intent) -> None:
         if isinstance(intent, Draw):
-            await self._draw(intent)
+            await self._pens.draw(intent)
         elif self._flow is not None:
             await self._act_in_flow(intent)
         else:
@@ -198,12 +239,16 @@ class Stage:
         flow = self._flow
         assert flow is not None
         match intent.id:
+            case "scan" if flow.step != "ticket":
+                return
+            case "ticket" | "scan":
+                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
+            case "answer" if flow.step == "ticket" and intent.arg:
+                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
             case "answer":
                 flow = flows.answer(flow, intent.arg)
             case "consent-yes" | "consent-no":
                 flow = flows.answer(flow, consent=self._consent(intent.id == "consent-yes", in_call=False))
-            case "ticket":
-                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
             case "next":
                 flow = flows.answer(flow)
             case "back":
@@ -227,19 +272,37 @@ class Stage:
     async def _act_outside_flow(self, intent: Chosen) -> None:
         match intent.id:
             case "ask" | "ask-with-reason":
-                if self._book.provider.requests_allowed and self._book.open_session is None:
-                    self._article = self._shown = None
-                    await self._go_on(flows.begin(self._book.provider, intent.arg, self._config.hardware.touch))
+                await self._begin(reason=intent.arg)
+            case "scan":
+                await self._scanned(intent.arg)
+            case "recall" if self._put_away:
+                self._shown, self._shown_since_s = self._put_away[0], self._now()
             case "article":
                 self._article = intent.arg
             case "back":
                 self._article = None
             case "done":
+                self._put_away = (self._shown, self._now()) if self._shown else self._put_away
                 self._shown = self._article = self._discarded_s = None
             case _:
                 session = self._session()
                 if session is not None:
                     await self._act_on(session, intent)
+
+    async def _begin(self, reason: str = "", ticket: str = "") -> None:
+        if self._book.provider.requests_allowed and self._book.open_session is None:
+            self._article = self._shown = self._discarded_s = None
+            await self._go_on(flows.begin(self._book.provider, reason, self._config.hardware.touch, ticket))
+
+    async def _scanned(self, code: str) -> None:
+        """The device's own code asks for help, any other is a ticket's; where no request may be made, that is said."""
+        device = self._config.device
+        if not self._book.provider.requests_allowed:
+            self._unknown_code_s = self._now()
+        elif code.casefold() in (device.id.casefold(), device.name.casefold()):
+            await self._begin()
+        else:
+            await self._begin(ticket=code)
 
     async def _act_on(self, session: Session, intent: Chosen) -> None:
         simple: dict[str, do.Input] = {
@@ -275,37 +338,6 @@ class Stage:
             case "mute" | "unmute":
                 self._calls.mute(choice == "mute")
 
-    async def _draw(self, pen: Draw) -> None:
-        snapshot = self._calls.open_snapshot
-        if snapshot or self._edit:
-            await self._draw_on_snapshot(snapshot, pen)
-            return
-        at = (pen.x, pen.y)
-        match pen.phase:
-            case "begin":
-                self._stroke = f"k-{token_hex(4)}"
-                await self._calls.tool(StrokeBegin(id=self._stroke, at=at))
-            case "point" if self._stroke:
-                await self._calls.tool(StrokePoints(id=self._stroke, points=(at,)))
-            case "end" if self._stroke:
-                await self._calls.tool(StrokeEnd(id=self._stroke))
-                self._stroke = ""
-
-    async def _draw_on_snapshot(self, snapshot: str, pen: Draw) -> None:
-        at = (pen.x, pen.y)
-        if pen.phase == "begin":
-            self._edit, self._edit_tool = [at], pen.tool
-        elif self._edit_tool != "pen":
-            self._edit = [self._edit[0], at]
-        else:
-            self._edit = [*(self._edit[::2] if len(self._edit) > MOST_PEN_POINTS else self._edit), at]
-        if pen.phase != "end":
-            return
-        points, self._edit = tuple(self._edit), []
-        if snapshot and (self._edit_tool == "pen" or math.dist(points[0], points[-1]) > TAP_SHARE):
-            edit = Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=points, tool=self._edit_tool)
-            await self._calls.tool(edit)
-
     def _consent(self, given: bool, *, in_call: bool) -> Consent:
         view = self._view()
         return Consent(
@@ -336,24 +368,23 @@ class Stage:
             sent=session is not None and self._is_sent(session),
             flow=self._flow,
             flow_discarded=self._discarded_s is not None,
-            call=self._with_own_edit(self._calls.view(session)),
+            call=self._pens.over(self._calls.view(session)),
             troubles=self._troubles(),
             article=self._article,
+            recall=self._put_away is not None and session is None,
+            asleep=self._asleep(session),
             qr=self._public_link(session) if session and session.state not in OPEN else "",
             now_s=self._now(),
+            touched_s=self._awake_s,
         )
 
     def _troubles(self) -> tuple[str, ...]:
         failing = self._board.failing()
         codes = {**TROUBLES, "book": "not_kept" if self._book.trouble else "begun_anew"}
-        return tuple(dict.fromkeys(code for part, code in codes.items() if part in failing))
-
-    def _with_own_edit(self, call: CallView | None) -> CallView | None:
-        """What the finger draws on a snapshot is seen while it is drawn."""
-        if call is None or call.snapshot is None or not self._edit:
-            return call
-        own = EditShape(self._edit_tool, KIOSK_COLOUR, tuple(self._edit))
-        return replace(call, snapshot=replace(call.snapshot, edits=(*call.snapshot.edits, own)))
+        told = [code for part, code in codes.items() if part in failing]
+        if self._now() - self._unknown_code_s < NOTICE_S:
+            told.insert(0, "unknown_code")
+        return tuple(dict.fromkeys(told if self._book.clock_ok else [*told, "no_time"]))
 
     def _lamp_state(self, session: Session | None) -> LampState:
         if self._calls.camera_is_live:

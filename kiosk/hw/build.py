@@ -15,9 +15,10 @@ from kiosk.hw.buttons import GpioButtons
 from kiosk.hw.camera_frames import FramesCamera, FrameSource
 from kiosk.hw.camera_picamera2 import Picamera2Source
 from kiosk.hw.camera_video import file_source, v4l2_source
-from kiosk.hw.display_sdl import SdlDisplay, SdlTouchscreen
+from kiosk.hw.display_sdl import SdlDisplay
 from kiosk.hw.encoder import Encoder, X264Encoder
 from kiosk.hw.encoder_board import BoardEncoder, has_board_encoder
+from kiosk.hw.keyboard import Layout
 from kiosk.hw.lamp import GpioLamp
 from kiosk.hw.ports import ButtonName, Buttons, Camera, Display, Lamp, Microphone, Speaker, Touchscreen
 from kiosk.hw.sim.camera import SceneSource
@@ -28,6 +29,7 @@ from kiosk.hw.sim.scene import Scene
 from kiosk.hw.sim.sound import MeterSpeaker, ToneMicrophone
 from kiosk.hw.sound import Discard, Silence, ThreadMicrophone, ThreadSpeaker
 from kiosk.hw.sound_file import FileSource
+from kiosk.hw.touch_sdl import SdlTouchscreen
 
 _SIZE = re.compile(r"(\d{2,4})x(\d{2,4})")
 
@@ -55,7 +57,7 @@ def build(hardware: Hardware, call: CallSettings) -> Parts:
     source = _frame_source(hardware.camera, call)
     camera = FramesCamera(source, _encoder(source, call), call.bitrate_max_bps)
     speaker = _speaker(hardware.speaker)
-    display, touchscreen = _display(hardware.display)
+    display, touchscreen = _display(hardware.display, hardware.keyboard)
     sim_pins, factory = _pins(hardware.gpio)
     panel = None
     if hardware.panel_port:
@@ -137,17 +139,17 @@ def _speaker(name: str) -> Speaker:
     raise ConfigError(f'hardware.speaker: "{name}" is none of meter, alsa:DEVICE, none')
 
 
-def _display(name: str) -> tuple[Display, Touchscreen]:
+def _display(name: str, layout: Layout) -> tuple[Display, Touchscreen]:
     kind, _, size = name.partition(":")
     found = _SIZE.fullmatch(size)
     if kind == "memory" and found:
         return MemoryDisplay(int(found[1]), int(found[2])), SimTouchscreen()
     if kind == "window" and found:
         window = SdlDisplay("window", (int(found[1]), int(found[2])))
-        return window, SdlTouchscreen(window)
+        return window, SdlTouchscreen(window, layout)
     if name == "kmsdrm":
         screen = SdlDisplay("kmsdrm")
-        return screen, SdlTouchscreen(screen)
+        return screen, SdlTouchscreen(screen, layout)
     raise ConfigError(f'hardware.display: "{name}" is none of memory:WIDTHxHEIGHT, window:WIDTHxHEIGHT, kmsdrm')
 
 

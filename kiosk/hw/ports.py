@@ -69,8 +69,23 @@ class Touch:
     finger: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a keyboard, or of a scanner that types. at_s: monotonic seconds; the pace tells a scanner from a person.
+
+    name: the one character it writes, or "enter", "erase", "escape", "next", "previous".
+    """
+
+    name: str
+    at_s: float
+
+
 class Touchscreen(Device, Protocol):
+    """Everything that people do at the display: fingers, the mouse, keys. Each may be iterated once per opening."""
+
     def touches(self) -> AsyncIterator[Touch]: ...
+
+    def keys(self) -> AsyncIterator[Key]: ...
 
 
 # --- camera -----------------------------------------------------------------------------------------------------------
@@ -202,11 +217,19 @@ class Layer:
 
 
 class Display(Device, Protocol):
-    """Used by the one painting thread (all but entering and leaving the context)."""
+    """`present` and `power` are used by the one painting thread; the rest by the loop."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in px; fixed while open."""
+        """(width, height) in px; fixed while open. Opened anew it may be another one."""
+
+    async def lost(self) -> None:
+        """Until it is closed. Raises DeviceTrouble when the display was pulled out or switched off, or when another one
+        is there: then it is to be closed and opened anew, which raises DeviceTrouble as long as there is none."""
+
+    def power(self, on: bool) -> None:
+        """Lights the panel, or lets it sleep, where it can be switched; where not, it goes on showing black. Never
+        raises: a panel that does not sleep is no trouble."""
 
     def present(self, layers: tuple[Layer, ...], overlay: Pixels, changed: tuple[Rect, ...]) -> None:
         """Shows `layers` from bottom to top and `overlay` over them.

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kiosk.session.inputs import Request
 from kiosk.session.provider import Provider, StepKind
-from kiosk.session.record import Consent
+from kiosk.session.record import MAX_TEXT, Consent, Ticket
 
 
 class Flow(Struct, frozen=True):
@@ -28,17 +28,18 @@ class Flow(Struct, frozen=True):
         return self.steps[self.at] if self.at < len(self.steps) else None
 
 
-def begin(provider: Provider, reason: str = "", can_type: bool = True) -> Flow:
-    """The flow at its first step. A `reason` filled in by an article leaves its step out; so do steps that need a
-    keyboard where there is none to `can_type` on."""
+def begin(provider: Provider, reason: str = "", can_type: bool = True, ticket: str = "") -> Flow:
+    """The flow at its first step. A `reason` that an article filled in leaves its step out, and so does a scanned
+    `ticket`; so do steps that need a keyboard where there is none to `can_type` on."""
     shown: dict[StepKind, bool] = {
         "reason": (bool(provider.reasons) or can_type) and not reason,
         "requester": can_type,
         "consent": provider.recording_allowed,
-        "ticket": bool(provider.tickets),
+        "ticket": (bool(provider.tickets) or can_type) and not ticket,
         "note": bool(provider.note),
     }
-    return Flow(tuple(s for s in provider.steps if shown[s]), request=Request(reason=reason), can_type=can_type)
+    request = Request(reason=reason, tickets=(ticket_of(provider, ticket),) if ticket else ())
+    return Flow(tuple(s for s in provider.steps if shown[s]), request=request, can_type=can_type)
 
 
 def answer(flow: Flow, text: str = "", consent: Consent | None = None) -> Flow:
@@ -59,9 +60,14 @@ def answer(flow: Flow, text: str = "", consent: Consent | None = None) -> Flow:
 
 
 def choose_ticket(flow: Flow, provider: Provider, ticket_id: str) -> Flow:
-    """The flow after a ticket was chosen in the step "ticket"."""
-    chosen = tuple(t for t in provider.tickets if t.id == ticket_id)
-    return replace(flow, at=flow.at + 1, request=replace(flow.request, tickets=chosen))
+    """The flow after a ticket was chosen, typed or scanned in the step "ticket"."""
+    return replace(flow, at=flow.at + 1, request=replace(flow.request, tickets=(ticket_of(provider, ticket_id),)))
+
+
+def ticket_of(provider: Provider, code: str) -> Ticket:
+    """The ticket of that id or link, as the provider offers it; any other is named by the code alone."""
+    known = (t for t in provider.tickets if code.casefold() in (t.id.casefold(), t.link.casefold()))
+    return next(known, Ticket(code[:MAX_TEXT]))
 
 
 def back(flow: Flow) -> Flow | None:

@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 from kiosk.session.states import Event, Role, State
 
 Id = Annotated[str, Meta(pattern=r"^[a-z0-9-]{3,40}$")]
-Text = Annotated[str, Meta(max_length=200)]
+MAX_TEXT = 200
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 LongText = Annotated[str, Meta(max_length=2000)]
 MAX_LOOK_BACK_S = 30
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]

@@ -57,7 +57,15 @@ def running(view: View, session: Session, say: Say, tool: FingerTool = "pen") ->
     withdraw: tuple[Choice, ...] = ()
     if call.recording == "on":
         withdraw = (Choice("withdraw", say("Stop recording"), icon="record-off"),)
+    elif refused(session):
+        withdraw = (Choice("reconsider", say("Allow recording"), icon="record"),)
     return replace(shown, choices=(*first, mute, hang_up, *withdraw))
+
+
+def refused(session: Session) -> bool:
+    """A recording is wanted and was refused: who pressed the wrong button can still agree."""
+    recording = session.recording
+    return recording.allowed and recording.asked and recording.consent is not None and not recording.consent.given
 
 
 def _asked(shown: Screen, view: View, hang_up: Choice, say: Say) -> Screen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -138,6 +138,15 @@ def path(
     left, top = int(min(xs) - reach), int(min(ys) - reach)
     rect = Rect(left, top, int(max(xs) + reach) + 1 - left, int(max(ys) + reach) + 1 - top)
     return Path(rect, points, width, ink, halo, closed)
+
+
+def moved(item: Item, dx: int, dy: int) -> Item:
+    """The same, so many px to the right and down."""
+    assert isinstance(item, Box | Words | Sign | Ring | Code | Path)
+    there = Rect(item.rect.x + dx, item.rect.y + dy, item.rect.w, item.rect.h)
+    if isinstance(item, Path):
+        return replace(item, rect=there, points=tuple((x + dx, y + dy) for x, y in item.points))
+    return replace(item, rect=there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,10 @@ def step(view: View, flow: Flow, front: Front, say: Say) -> Screen:
             shown = keys.screen("requester", say("Your name (may be left empty)"), front, say)
         case "consent":
             shown = _consent(view, say)
+        case "ticket" if front.typing or not view.provider.tickets:
+            shown = keys.screen("ticket-typed", say("Ticket number (type or scan it)"), front, say)
         case "ticket":
-            shown = _ticket(view, front, say)
+            shown = _ticket(view, flow, front, say)
         case "note":
             note = Article("note", say("Please read"), view.provider.note)
             shown = text_page("note", note, [Choice("next", say("Understood"), "primary", icon="check")], front, say)
@@ -77,15 +79,17 @@ def _reason(view: View, flow: Flow, front: Front, say: Say) -> Screen:
     return Screen("reason", "", say("What is it about?"), choices=(*listed, *more, other), layout="list")
 
 
-def _ticket(view: View, front: Front, say: Say) -> Screen:
+def _ticket(view: View, flow: Flow, front: Front, say: Say) -> Screen:
     tickets = list_page("list", view.provider.tickets, front)
     listed = tuple(
         Choice("ticket", f"{t.id} · {t.title}" if t.title else t.id, arg=t.id, place="list", icon="ticket")
         for t in tickets.items
     )
     more = (Choice("page", say("More"), icon="more"),) if tickets.pages > 1 else ()
+    other = (Choice("other", say("Another one"), icon="pen"),) if flow.can_type else ()
     none = Choice("next", say("No ticket"), icon="next")
-    return Screen("ticket", "", say("Which ticket is it about?"), choices=(*listed, *more, none), layout="list")
+    choices = (*listed, *more, *other, none)
+    return Screen("ticket", "", say("Which ticket is it about?"), choices=choices, layout="list")
 
 
 def _consent(view: View, say: Say) -> Screen:

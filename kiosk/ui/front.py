@@ -2,20 +2,23 @@
 
 One button (camera_plus): short = next, long = choose; on the idle screen short = ask for help at once.
 accept = choose what has the focus (at first the main choice); decline = no, back, away.
-Fingers: tap a choice; in the call, draw on the picture.
+Fingers: tap a choice; in the call, draw on the picture, with several fingers at once.
+Keys: arrows and Tab = next, Enter = choose, Escape = decline; letters where something is typed; a scanner's code leaves
+as the intent "scan".
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from kiosk.hw.ports import Press, Touch
+from kiosk.hw.ports import Key, Press, Touch
 from kiosk.ui.fit import contains
-from kiosk.ui.keys import MOST_LETTERS
+from kiosk.ui.keys import MOST_LETTERS, row_of
 from kiosk.ui.layout import choice_at, picture_fit
 from kiosk.ui.local import FINGER_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
+from kiosk.ui.scan import NO_BURST, code_of, typed_on
 from kiosk.ui.screen import Choice, Screen
-from kiosk.ui.screens import CONFIRMED_FIRST, key_of, screen
+from kiosk.ui.screens import CONFIRMED_FIRST, key_of, screen, stops
 from kiosk.ui.view import View
 
 __all__ = ["Chosen", "Draw", "Front", "Intent", "Press", "Tick", "Touch", "react"]
@@ -29,7 +32,7 @@ DECLINE = (
 Step = tuple[Front, tuple[Intent, ...]]
 
 
-def react(front: Front, view: View, what: Press | Touch | Tick) -> Step:
+def react(front: Front, view: View, what: Press | Touch | Key | Tick) -> Step:
     """The display's own state after an input, and what the rest of the kiosk is to do about it."""
     front = front.on(key_of(view))
     match what:
@@ -37,6 +40,8 @@ def react(front: Front, view: View, what: Press | Touch | Tick) -> Step:
             return _press(front, view, what)
         case Touch():
             return _touch(front, view, what)
+        case Key():
+            return _key(front, view, what)
         case Tick():
             return front, ()
 
@@ -44,7 +49,7 @@ def react(front: Front, view: View, what: Press | Touch | Tick) -> Step:
 # --- buttons ----------------------------------------------------------------------------------------------------------
 
 
-def _press(front: Front, view: View, press: Press) -> Step:
+def _press(front: Front, view: View, press: Press) -> Step:  # noqa: PLR0911 - a line per button
     if press.phase == "down":
         held = replace(front, held=press.button, held_since_s=view.now_s, held_on=front.screen, by_touch=False)
         return held, ()
@@ -55,26 +60,43 @@ def _press(front: Front, view: View, press: Press) -> Step:
     shown = screen(view, front)
     match press.button, press.phase:
         case "camera_plus", "short":
-            return _short(front, shown)
+            return _short(front, view, shown)
         case "camera_plus", _:
-            return _long(front, shown)
+            return _long(front, view, shown)
+        case _ if shown.asleep:
+            return front, ()  # the camera-plus button asks at once; these two only wake the display
         case "accept", _:
-            return _choose(front, shown.focused)
+            return _choose(front, view, shown.focused)
         case _:
-            return _choose(front, _declining(shown))
+            return _choose(front, view, _declining(shown))
 
 
-def _short(front: Front, shown: Screen) -> Step:
+def _short(front: Front, view: View, shown: Screen) -> Step:
     if shown.name == "idle" and not front.browsing:
         ask = _named(shown, "ask")
-        return _choose(front, ask) if ask else (replace(front, browsing=True), ())
-    return replace(front, focus=front.focus + 1), ()
+        return _choose(front, view, ask) if ask else (replace(front, browsing=True), ())
+    return _next(front, shown), ()
 
 
-def _long(front: Front, shown: Screen) -> Step:
-    if shown.name == "idle" and not front.browsing and _named(shown, "article"):
+def _next(front: Front, shown: Screen) -> Front:
+    """After the last key of a row the focus is on the whole row again: there is a way out of each."""
+    if front.row >= 0 and front.focus + 1 >= len(stops(shown, front.row)):
+        return _to_rows(front, shown)
+    return replace(front, focus=front.focus + 1)
+
+
+def _to_rows(front: Front, shown: Screen) -> Front:
+    rows = [row_of(shown.choices, stop[0]) for stop in stops(shown, -1)]
+    return replace(front, row=-1, focus=rows.index(front.row) if front.row in rows else 0)
+
+
+def _long(front: Front, view: View, shown: Screen) -> Step:
+    if shown.name == "idle" and not front.browsing and (_named(shown, "article") or _named(shown, "recall")):
         return replace(front, browsing=True, focus=0), ()
-    return _choose(front, shown.focused)
+    if len(shown.group) > 1:
+        return replace(front, row=row_of(shown.choices, shown.group[0]), focus=0), ()
+    front, intents = _choose(front, view, shown.focused)
+    return (_to_rows(front, shown) if front.row >= 0 else front), intents
 
 
 def _named(shown: Screen, choice_id: str) -> Choice | None:
@@ -88,15 +110,21 @@ def _declining(shown: Screen) -> Choice | None:
 # --- choosing ---------------------------------------------------------------------------------------------------------
 
 
-def _choose(front: Front, choice: Choice | None) -> Step:
+def _choose(front: Front, view: View, choice: Choice | None) -> Step:
     if choice is None:
         return front, ()
     here = _chosen_here(front, choice)
     if here is not None:
         return here, ()
-    if choice.id in CONFIRMED_FIRST and front.confirm != choice.id:
+    if choice.id in CONFIRMED_FIRST and front.confirm != choice.id and _costs(front, view, choice.id):
         return replace(front, confirm=choice.id, focus=0), ()
-    return replace(front, confirm=""), (Chosen(choice.id, choice.arg),)
+    chosen = "consent-yes" if choice.id == "reconsider" else choice.id
+    return replace(front, confirm=""), (Chosen(chosen, choice.arg),)
+
+
+def _costs(front: Front, view: View, choice: str) -> bool:
+    """Whether anything would be lost: a creation flow in which nothing was answered yet is left at once."""
+    return choice != "leave" or bool(front.text.strip()) or (view.flow is not None and view.flow.at > 0)
 
 
 def _chosen_here(front: Front, choice: Choice) -> Front | None:  # noqa: PLR0911 - a line per choice
@@ -127,50 +155,106 @@ def _chosen_here(front: Front, choice: Choice) -> Front | None:  # noqa: PLR0911
             return None
 
 
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def _key(front: Front, view: View, key: Key) -> Step:
+    shown = screen(view, front)
+    if len(key.name) == 1:
+        front = replace(front, burst=typed_on(front.burst, key, front.text), by_touch=False)
+        return (_typed(front, key.name) if shown.field is not None else front), ()
+    code = code_of(front.burst, key) if key.name == "enter" else ""
+    if code:
+        return _scanned(front, shown, code)
+    front = replace(front, burst=NO_BURST, by_touch=False)
+    return (front, ()) if shown.asleep else _named_key(front, view, shown, key.name)
+
+
+def _typed(front: Front, letter: str) -> Front:
+    return replace(front, text=(front.text + letter)[:MOST_LETTERS], shift=False)
+
+
+def _scanned(front: Front, shown: Screen, code: str) -> Step:
+    """Where free text is typed the code is a part of it; anywhere else it leaves, and what it typed is taken back."""
+    if shown.field is not None and shown.name != "ticket-typed":
+        return replace(front, burst=NO_BURST), ()
+    return replace(front, text=front.burst.before, burst=NO_BURST), (Chosen("scan", code),)
+
+
+def _named_key(front: Front, view: View, shown: Screen, name: str) -> Step:
+    match name:
+        case "enter" if shown.field is not None:
+            return _choose(front, view, _named(shown, "answer"))
+        case "enter":
+            return _choose(front, view, shown.focused)
+        case "escape":
+            return _choose(front, view, _declining(shown))
+        case "erase":
+            return replace(front, text=front.text[:-1]), ()
+        case "previous":
+            return replace(front, row=-1, focus=front.focus - 1), ()
+        case _:
+            return replace(front, row=-1, focus=front.focus + 1), ()
+
+
 # --- fingers ----------------------------------------------------------------------------------------------------------
+
+MOST_FINGERS = 5
 
 
 def _touch(front: Front, view: View, touch: Touch) -> Step:
-    grip = front.grip
+    grip = next((g for g in front.grips if g.finger == touch.finger), None)
     if touch.phase == "down":
         return _down(front, view, touch) if grip is None else (front, ())
-    if grip is None or grip.finger != touch.finger:
+    if grip is None:
         return front, ()
     if grip.choice is None:
         return _pen(front, view, grip, touch)
     if touch.phase == "move":
         return front, ()
-    front = replace(front, grip=None)
+    front = _without(front, grip)
     shown = screen(view, front)
     choice = choice_at(shown, front.size, *_px(front, touch))
     same = choice is not None and Chosen(choice.id, choice.arg) == grip.choice and grip.screen == shown.key
-    return _choose(front, choice) if same else (front, ())
+    return _choose(front, view, choice) if same else (front, ())
+
+
+def _without(front: Front, grip: Grip) -> Front:
+    return replace(front, grips=tuple(g for g in front.grips if g is not grip))
 
 
 def _down(front: Front, view: View, touch: Touch) -> Step:
-    if view.asleep and front.screen == "idle":
-        return front, ()  # this finger only wakes the display
-    front = replace(front, by_touch=True)
+    """Several fingers draw at once; a choice is pressed by one alone."""
+    if (view.asleep and front.screen == "idle") or len(front.grips) >= MOST_FINGERS:
+        return front, ()  # the first finger only wakes the display
+    if any(g.choice for g in front.grips):
+        return front, ()
+    front = replace(front, by_touch=True, row=-1)
     shown = screen(view, front)
     at = _px(front, touch)
     choice = choice_at(shown, front.size, *at)
     if choice:
-        return replace(front, grip=Grip(touch.finger, shown.key, Chosen(choice.id, choice.arg))), ()
+        if front.grips:
+            return front, ()
+        return replace(front, grips=(Grip(touch.finger, shown.key, Chosen(choice.id, choice.arg)),)), ()
     place = picture_fit(front.size, _frame(view))
     if shown.mode == "page" or shown.title or not contains(place.rect, *at):
         return front, ()
     x, y = place.to_frame(*at)
-    return replace(front, grip=Grip(touch.finger, shown.key, None, x, y)), (Draw("begin", x, y, front.tool),)
+    grip = Grip(touch.finger, shown.key, None, x, y)
+    return replace(front, grips=(*front.grips, grip)), (Draw("begin", x, y, front.tool, touch.finger),)
 
 
 def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
-    """A line goes on until the finger is lifted, or until another screen is shown."""
+    """A line goes on until its finger is lifted, or until another screen is shown."""
     if grip.screen != front.screen:
-        return replace(front, grip=None), (Draw("end", grip.x, grip.y, front.tool),)
+        return _without(front, grip), (Draw("end", grip.x, grip.y, front.tool, grip.finger),)
     x, y = picture_fit(front.size, _frame(view)).to_frame(*_px(front, touch))
     if touch.phase == "up":
-        return replace(front, grip=None), (Draw("end", x, y, front.tool),)
-    return replace(front, grip=replace(grip, x=x, y=y)), (Draw("point", x, y, front.tool),)
+        return _without(front, grip), (Draw("end", x, y, front.tool, grip.finger),)
+    moved = replace(grip, x=x, y=y)
+    grips = tuple(moved if g is grip else g for g in front.grips)
+    return replace(front, grips=grips), (Draw("point", x, y, front.tool, grip.finger),)
 
 
 def _px(front: Front, touch: Touch) -> tuple[float, float]:

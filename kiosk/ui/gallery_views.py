@@ -123,7 +123,7 @@ def overlay() -> Overlay:
 def sample_views(language: str, size: tuple[int, int], live: Picture) -> Iterator[Sample]:
     """(name, View, Front) of every screen there is."""
     base = View(language, "Presse 7 · Halle 2" if language == "de" else "Press 7 · Hall 2", provider(language))
-    base = replace(base, online=True, staff_online=True, now_s=247.0)
+    base = replace(base, online=True, staff_online=True, now_s=247.0, touched_s=247.0)
     front = Front(size=size)
     yield from _idle(base, front)
     yield from _flow(base, front)

@@ -19,6 +19,8 @@ def idle(view: View, front: Front, say: Say) -> Screen:
     articles = list_page("idle", provider.articles, front)
     listed = [Choice("article", a.title, arg=a.id, icon="book", place="list") for a in articles.items]
     more = [Choice("page", say("More"), icon="more", place="list")] if articles.pages > 1 else []
+    if view.recall:
+        more.append(Choice("recall", say("Back to the last session"), icon="undo"))
     end = [Choice("browse-end", say("Back"), icon="back")] if front.browsing else []
     hint = ""
     if front.browsing:

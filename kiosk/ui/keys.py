@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from kiosk.ui.local import Front
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.texts import Say
@@ -19,7 +22,7 @@ WIDE = {" ": 4, "shift": 1, "erase": 1, "symbols": 2}
 
 
 def screen(name: str, title: str, front: Front, say: Say) -> Screen:
-    """Field and keys; the keys are for fingers only, the single button reaches what ends the typing."""
+    """Field and keys; the single button reaches what ends the typing, then rows, and in a row its keys."""
     done = Choice(
         "answer",
         say("Next") if front.text.strip() else say("Skip"),
@@ -37,7 +40,12 @@ def _keys(rows: tuple[str, ...], front: Front) -> tuple[Choice, ...]:
     shift, erase = _special("shift", "", "shift"), _special("erase", "", "erase")
     other = _special("symbols", "ABC" if front.symbols else "123", "")
     space, hyphen, dot = _letter(" ", front), _letter("-", front), _letter(".", front)
-    return (*first, *second, shift, *third, erase, other, *last, space, hyphen, dot)
+    rows_ = (first, second, (shift, *third, erase), (other, *last, space, hyphen, dot))
+    return tuple(replace(c, row=n) for n, row in enumerate(rows_) for c in row)
+
+
+def row_of(choices: Sequence[Choice], at: int) -> int:
+    return choices[at].row
 
 
 def _letter(c: str, front: Front) -> Choice:

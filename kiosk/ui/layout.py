@@ -77,6 +77,7 @@ def arrange(screen: Screen, size: Size) -> Arrangement:
 def choice_at(screen: Screen, size: Size, x: float, y: float) -> Choice | None:
     """The choice at (x, y) in px; with a little slack around each, the nearest first."""
     rects = arrange(screen, size).choices
+    x, y = x - screen.drift[0], y - screen.drift[1]
     slack = measures(size).px(KEY_GAP if screen.layout == "keys" else GAP) // 2
     for by in (0, slack):
         for choice, rect in zip(screen.choices, rects, strict=True):

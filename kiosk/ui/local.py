@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kiosk.hw.ports import ButtonName
+from kiosk.ui.scan import NO_BURST, Burst
 
 FingerTool = Literal["pen", "arrow", "box"]
 FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box")
@@ -34,13 +35,14 @@ class Chosen:
 class Draw:
     """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame.
 
-    tool: on a snapshot; on the live picture there is the pen alone.
+    tool: on a snapshot; on the live picture there is the pen alone. Several fingers draw a line each.
     """
 
     phase: Literal["begin", "point", "end"]
     x: float
     y: float
     tool: FingerTool = "pen"
+    finger: int = 0
 
 
 Intent = Chosen | Draw
@@ -64,6 +66,8 @@ class Front:
     `screen` names the screen that focus, page and text belong to: on another they start anew.
     `held_on` is the screen on which the button went down: a press counts on no other, so that a screen which changes
     under the finger is never answered by mistake.
+    grips: one for each finger that is down. burst: what keys have written lately, at which pace.
+    row: of the on-screen keyboard, the one in which the single button walks from key to key; -1: from row to row.
     """
 
     size: tuple[int, int] = (1024, 600)
@@ -81,7 +85,9 @@ class Front:
     held: ButtonName | None = None
     held_since_s: float = 0.0
     held_on: str = ""
-    grip: Grip | None = None
+    grips: tuple[Grip, ...] = ()
+    burst: Burst = NO_BURST
+    row: int = -1
     tool: FingerTool = "pen"
 
     def on(self, screen: str) -> Front:
@@ -90,5 +96,5 @@ class Front:
             return self
         return replace(
             self, screen=screen, focus=0, page=0, text="", typing=False, shift=True, symbols=False, confirm="",
-            browsing=False,
+            browsing=False, row=-1,
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
-from kiosk.ui.canvas import Box, Code, Ring, Sign
+from kiosk.ui.canvas import Box, Code, Ring, Sign, moved
 from kiosk.ui.fit import grown
 from kiosk.ui.layout import TITLE_ROW, Arrangement, Measures, arrange, measures, text_measures, top_bar
 from kiosk.ui.screen import Choice, Screen
@@ -42,7 +42,8 @@ def page(shown: Screen, size: tuple[int, int]) -> Items:
         items += _choice(shown, choice, rect, m)
     if shown.show_focus and shown.hint and shown.layout != "keys":
         items += _hint(shown, at, m)
-    return items + focus_marks(shown, at.choices, m)
+    items += focus_marks(shown, at.choices, m)
+    return [moved(item, *shown.drift) for item in items] if any(shown.drift) else items
 
 
 def _choice(shown: Screen, choice: Choice, rect: Rect, m: Measures) -> Items:

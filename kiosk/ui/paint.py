@@ -12,7 +12,7 @@ from kiosk.ui.layout import inset, live_inset, picture_fit
 from kiosk.ui.local import Front
 from kiosk.ui.pages import page
 from kiosk.ui.screen import Screen
-from kiosk.ui.screens import screen
+from kiosk.ui.screens import DRIFT_S, screen
 from kiosk.ui.texts import speaker
 from kiosk.ui.view import View
 
@@ -26,6 +26,7 @@ class Painted:
     layers: tuple[Layer, ...]
     overlay: Pixels
     changed: tuple[Rect, ...]
+    asleep: bool = False
 
 
 class Painter:
@@ -45,7 +46,7 @@ class Painter:
             theirs = staff.size if staff and view.call.staff_camera else None
             items = call(shown, view.call, self.size, view.now_s, theirs)
             changed = self._canvas.update(tuple(items), theme.CLEAR)
-        return Painted(layers(view, self.size, live, staff), self._canvas.pixels, changed)
+        return Painted(layers(view, self.size, live, staff), self._canvas.pixels, changed, shown.asleep)
 
     def starting(self, language: str) -> Painted:
         """The first screen, before anything is known."""
@@ -82,7 +83,7 @@ def next_tick_s(view: View, front: Front) -> float | None:
         return 1 / 30
     call_ = view.call
     if call_ is None or not shows_pictures(view):
-        return None
+        return None if view.asleep else DRIFT_S - (view.now_s - view.touched_s) % DRIFT_S + 0.01
     if not call_.snapshot and any(s.ended_s is not None and s.opacity(view.now_s) > 0 for s in call_.overlay.strokes):
         return 1 / 15
     return 1.0 - view.now_s % 1.0 + 0.01

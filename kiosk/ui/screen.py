@@ -14,7 +14,10 @@ Place = Literal["bar", "main", "list", "key", "star"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something to press. `focusable` ones are reached with the single button; all can be touched."""
+    """Something to press. `focusable` ones are reached with the single button; all can be touched.
+
+    row: of the on-screen keyboard; the single button reaches a key through its row.
+    """
 
     id: str
     label: str
@@ -23,6 +26,7 @@ class Choice:
     icon: str = ""
     place: Place = "bar"
     focusable: bool = True
+    row: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Screen:
     key: names the screen so that a press counts only where it began (kiosk.ui.local.Front).
     step: (at, of) in the creation flow. field: what was typed so far, where something is typed.
     stars: given so far. page: of the text, on a screen that has too much of it for one.
+    group: all choices that have the focus together (a row of keys). drift: px that the page is moved by, so that
+    nothing burns in on a screen that stands for days.
     """
 
     name: str
@@ -63,6 +69,8 @@ class Screen:
     qr: str = ""
     stars: int = 0
     page: int = 0
+    group: tuple[int, ...] = ()
+    drift: tuple[int, int] = (0, 0)
     hold: float = 0.0
     show_focus: bool = True
     pressed: int = -1

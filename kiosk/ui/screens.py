@@ -3,10 +3,12 @@
 Choices that leave the display (as kiosk.ui.local.Chosen):
     ask  article(id)  ask-with-reason(reason)  done                                   idle, articles, the end
     answer(text)  consent-yes  consent-no  ticket(id)  next  back  leave               creation flow
+    scan(code): read by a scanner; recall: the last session once more             anywhere; the idle screen
     cancel  start  accept  decline  give-up                                           before the call
     hang-up  snapshot  live  undo  mute  unmute  withdraw  consent-yes  consent-no     in the call
     rate(1..5)                                                                        after it
-Those that stay here: page, other, untype, type(letter), shift, symbols, erase, keep, browse-end.
+Those that stay here: page, other, untype, type(letter), shift, symbols, erase, keep, browse-end; reconsider leaves as
+consent-yes once it is confirmed.
 """
 
 from __future__ import annotations
@@ -15,31 +17,43 @@ from dataclasses import replace
 
 from kiosk.session.states import OPEN, State
 from kiosk.ui import call_screens, flow_screens, idle_screens, session_screens
+from kiosk.ui.consent import consent_lines
 from kiosk.ui.local import Chosen, Front
 from kiosk.ui.screen import Chip, Choice, Screen
 from kiosk.ui.texts import Say, later, speaker
+from kiosk.ui.theme import scale_of
 from kiosk.ui.view import View
 
 __all__ = ["CONFIRMED_FIRST", "TROUBLES", "Chip", "Choice", "Screen", "key_of", "screen"]
 
 TROUBLES = {
+    "updating": later("The software is being updated. Please do not switch off."),
+    "stopping": later("The kiosk is restarting."),
+    "unknown_code": later("This code is not known here."),
     "no_camera": later("The camera does not answer. Please check its cable."),
     "no_network": later("No network. Requests are sent as soon as it is back."),
     "no_sound": later("Microphone or speaker does not answer."),
     "disk_full": later("The storage is full. Recording is not possible."),
     "not_kept": later("Nothing can be stored: requests are sent, nothing is recorded."),
     "begun_anew": later("The storage was damaged: earlier sessions are missing here."),
+    "stuck_button": later("A button is stuck. Please let it go or have it checked."),
     "no_time": later("The time is not known yet."),
-    "updating": later("The software is being updated. Please do not switch off."),
-    "stopping": later("The kiosk is restarting."),
 }
+"""The worst first."""
 
 CONFIRMED_FIRST = {
     "cancel": (later("Really cancel the request?"), later("Yes, cancel")),
     "hang-up": (later("Really end the call?"), later("Yes, hang up")),
     "withdraw": (later("Really stop the recording?"), later("Yes, stop it")),
+    "leave": (later("Really leave? Nothing is sent."), later("Yes, leave")),
+    "reconsider": (later("May the call be recorded?"), later("I agree")),
 }
 """What cannot be taken back is asked once more: question, and the word for yes."""
+
+DRIFT_S = 60.0
+_DRIFT_X = (0, 2, 4, 6, 8, 6, 4, 2, 0, -2, -4, -6, -8, -6, -4, -2)
+_DRIFT_Y = (0, -1, -2, -3, -1, 0, -2, -3, -1, -2, 0, -3, -1, -2, -3, -1)
+"""Where a page stands, minute by minute since somebody was there, in units of theme.py: within its margins, which are narrow above and below."""
 
 
 def key_of(view: View) -> str:
@@ -65,7 +79,9 @@ def screen(view: View, front: Front) -> Screen:
     front = front.on(key)
     shown = replace(_body(view, front, say), key=key)
     if front.confirm:
-        shown = _confirming(shown, front.confirm, say)
+        shown = _confirming(shown, front.confirm, view, say)
+    if shown.layout in ("idle", "message"):
+        shown = replace(shown, drift=drift(view.now_s - view.touched_s, front.size))
     shown = replace(
         shown,
         heading=view.device_name,
@@ -93,20 +109,29 @@ def _body(view: View, front: Front, say: Say) -> Screen:  # noqa: PLR0911 - a li
     return idle_screens.idle(view, front, say)
 
 
-def _confirming(shown: Screen, choice: str, say: Say) -> Screen:
+def drift(still_s: float, size: tuple[int, int]) -> tuple[int, int]:
+    """px that a page is moved by when nothing has happened for so long."""
+    minute, scale = int(still_s // DRIFT_S), scale_of(size)
+    return round(_DRIFT_X[minute % 16] * scale), round(_DRIFT_Y[minute % 16] * scale)
+
+
+def _confirming(shown: Screen, choice: str, view: View, say: Say) -> Screen:
     question, yes = CONFIRMED_FIRST[choice]
+    agreeing = choice == "reconsider"
+    sign = "hang-up" if choice == "hang-up" else "check" if agreeing else "cross"
     return replace(
         shown,
         name=f"{shown.name}-confirm",
         title=say(question),
-        lines=(),
+        lines=consent_lines(view) if agreeing else (),
+        field=None,
         icon="warning",
         tone="alert",
         qr="",
         layout=shown.layout if shown.layout == "call" else "message",
         choices=(
             Choice("keep", say("No, back"), "primary", icon="back"),
-            Choice(choice, say(yes), "danger", icon="hang-up" if choice == "hang-up" else "cross"),
+            Choice(choice, say(yes), "plain" if agreeing else "danger", icon=sign),
         ),
     )
 
@@ -119,15 +144,27 @@ def _status(view: View, say: Say) -> tuple[Chip, ...]:
     return (network, Chip("person", staff))
 
 
+def stops(shown: Screen, row: int) -> list[tuple[int, ...]]:
+    """Where the single button stops: at choices, at rows of keys as a whole, and in the `row` at each of its keys."""
+    if row >= 0:
+        return [(i,) for i, c in enumerate(shown.choices) if c.row == row]
+    single = [(i,) for i, c in enumerate(shown.choices) if c.focusable and c.row < 0]
+    rows = sorted({c.row for c in shown.choices if c.row >= 0})
+    return single + [tuple(i for i, c in enumerate(shown.choices) if c.row == r) for r in rows]
+
+
 def _held(shown: Screen, view: View, front: Front) -> Screen:
     """With focus, finger and the ring of a held button on it."""
-    focusable = [i for i, c in enumerate(shown.choices) if c.focusable]
-    focus = focusable[front.focus % len(focusable)] if focusable else 0
+    places = stops(shown, front.row)
+    group = places[front.focus % len(places)] if places else (0,)
     hold = 0.0
     if front.held == "camera_plus" and front.held_on == shown.key:
         hold = min(1.0, max(0.0, (view.now_s - front.held_since_s) / front.long_press_s))
     pressed = -1
-    if front.grip and front.grip.choice and front.grip.screen == shown.key:
-        pressed = next((i for i, c in enumerate(shown.choices) if Chosen(c.id, c.arg) == front.grip.choice), -1)
-    show_focus = not front.by_touch and bool(focusable)
-    return replace(shown, focus=focus, hold=hold, pressed=pressed, show_focus=show_focus, page=front.page)
+    grip = next((g for g in front.grips if g.choice), None)
+    if grip and grip.screen == shown.key:
+        pressed = next((i for i, c in enumerate(shown.choices) if Chosen(c.id, c.arg) == grip.choice), -1)
+    show_focus = not front.by_touch and bool(places)
+    return replace(
+        shown, focus=group[0], group=group, hold=hold, pressed=pressed, show_focus=show_focus, page=front.page
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from kiosk.errors import DeviceTrouble
 from kiosk.hw.ports import Display, Picture
 from kiosk.mailbox import Slot
 from kiosk.ui.local import Front
@@ -17,14 +19,19 @@ from kiosk.ui.view import View
 
 CLOSE_S = 2.0
 
+REOPEN_S = 2.0
+"""Between two tries to open a display that is not there."""
+
 
 class Show:
-    """Shows the newest View on a Display that is open.
+    """Shows the newest View on a Display, which it opens, and opens anew where it was pulled out or switched off.
 
     Paints when told something new, at the camera's pace in a call (at most `fps`), and by itself only while
     something on the screen moves with time. An idle screen costs nothing.
 
     painted: how often it has painted; painted_s: when last (monotonic).
+    trouble: why nothing can be seen; empty where it can.
+    changed: called from the loop when that, or the size, is another.
     turns: grows each time that what was told is dealt with, also where nothing had to be painted: for the watchdog.
     """
 
@@ -39,34 +46,95 @@ class Show:
         self._live: Picture | None = None
         self._staff: Picture | None = None
         self._new_view = self._new_picture = self._closing = False
-        self._thread = threading.Thread(target=self._work, name="painting", daemon=True)
+        self._thread: threading.Thread | None = None
         self._died: Slot[Exception] | None = None
+        self._dark = False
+        self.trouble = ""
+        self.changed: Callable[[], None] = lambda: None
         self.painted = 0
         self.painted_s = 0.0
         self.turns = 0
         self._anew_s = 0.0
+        self._said = (False, (0, 0))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._display.size
 
     async def __aenter__(self) -> Self:
-        self._died = Slot()
-        self._thread.start()
+        """Where there is no display that is said, and the kiosk goes on without; it is opened when it comes."""
+        await self._open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._thread:
+            await self._close()
+
+    async def run(self) -> None:
+        """Returns never; raises what ended the painting thread, but for the display that it lost.
+
+        Raises:
+            DeviceTrouble: the display's driver hangs.
+        """
+        while True:
+            while not self._thread and not await self._open():  # noqa: ASYNC110 - the world is asked, not a part
+                await asyncio.sleep(REOPEN_S)
+            error = await self._ended()
+            await self._close()
+            if not isinstance(error, DeviceTrouble):
+                raise error
+            self._say(error.text)
+
+    async def _open(self) -> bool:
+        try:
+            await self._display.__aenter__()
+        except DeviceTrouble as error:
+            self.turns += 1
+            self._say(error.text)
+            return False
+        self._died, self._dark = Slot(), False
+        self._closing, self._new_view = False, self._view is not None
+        self._thread = threading.Thread(target=self._work, name="painting", daemon=True)
+        self._thread.start()
+        self._say("")
+        return True
+
+    async def _close(self) -> None:
+        thread, self._thread = self._thread, None
+        assert thread is not None, "open"
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(CLOSE_S)  # one frame at most; a driver that hangs is left behind
+        await asyncio.to_thread(thread.join, CLOSE_S)  # one frame at most
+        if thread.is_alive():
+            raise DeviceTrouble("display: its driver hangs")
+        await self._display.__aexit__(None, None, None)
 
-    async def run(self) -> None:
-        """Returns never; raises what ended the painting thread.
+    async def _ended(self) -> Exception:
+        """What ended the painting thread, or took the display away."""
+        assert self._died is not None, "open"
+        lost = asyncio.create_task(self._lost(), name="display lost")
+        died = asyncio.create_task(self._died.get(), name="painting died")
+        done, waiting = await asyncio.wait((lost, died), return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        return done.pop().result()
 
-        Raises:
-            DeviceTrouble: the display.
-        """
-        assert self._died is not None, "entered first"
-        raise await self._died.get()
+    async def _lost(self) -> DeviceTrouble:
+        try:
+            await self._display.lost()
+        except DeviceTrouble as error:
+            return error
+        return DeviceTrouble("display: closed")
+
+    def _say(self, trouble: str) -> None:
+        """At the edges: once when it is lost, once when it is back."""
+        if (bool(trouble), self.size) != self._said:
+            self._said = bool(trouble), self.size
+            self.trouble = trouble
+            self.changed()
 
     def set(self, view: View, front: Front) -> None:
         """From any thread: shows this from now on."""
@@ -141,6 +209,14 @@ class Show:
             self._present(painter.same(view, live, staff))
 
     def _present(self, painted: Painted) -> None:
+        """A panel that sleeps is left alone until there is something to see on it."""
+        if painted.asleep and self._dark:
+            return
+        if self._dark:
+            self._display.power(True)
         self._display.present(painted.layers, painted.overlay, painted.changed)
+        if painted.asleep:
+            self._display.power(False)
+        self._dark = painted.asleep
         self.painted += 1
         self.painted_s = self._clock()

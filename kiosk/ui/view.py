@@ -61,9 +61,9 @@ class View:
     staff_online: None = not known.
     flow_discarded: said once, after the creation flow timed out.
     troubles: codes of screens.TROUBLES, the worst first.
-    article: id of the one that is open.
+    article: id of the one that is open. recall: the session that was put away last can be looked at again.
     qr: where the code user finds what belongs to the session; empty = not (yet) known.
-    now_s: monotonic seconds.
+    now_s: monotonic seconds. touched_s: when anything happened at the kiosk last.
     """
 
     language: str
@@ -78,6 +78,8 @@ class View:
     call: CallView | None = None
     troubles: tuple[str, ...] = ()
     article: str | None = None
+    recall: bool = False
     qr: str = ""
     now_s: float = 0.0
+    touched_s: float = 0.0
     asleep: bool = False

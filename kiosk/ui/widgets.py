@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 from itertools import pairwise
 from typing import Literal
 
 from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
 from kiosk.ui.canvas import Box, Item, Sign, Words, path
-from kiosk.ui.fit import grown
+from kiosk.ui.fit import grown, union
 from kiosk.ui.layout import Measures
 from kiosk.ui.screen import Chip, Choice, Screen
 from kiosk.ui.theme import Colour
@@ -124,7 +125,7 @@ def focus_marks(shown: Screen, rects: tuple[Rect, ...], m: Measures) -> Items:
         items.append(Box(rects[shown.pressed], theme.colour("#ffffff", 0.28), radius))
     if not shown.choices or not shown.show_focus or shown.asleep:
         return items
-    rect = rects[shown.focus]
+    rect = reduce(union, (rects[i] for i in shown.group or (shown.focus,)))
     lonely_hero = shown.choices[shown.focus].place == "main"
     if not lonely_hero:
         items.append(Box(grown(rect, m.px(6)), theme.CLEAR, m.px(theme.RADIUS + 6), m.px(4), theme.INK))

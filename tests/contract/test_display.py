@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ import pytest
 import sdl2
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw.display_sdl import SdlDisplay, SdlTouchscreen, connected_card
+from kiosk.hw import drm
+from kiosk.hw.composer import TILE_PX, filled
+from kiosk.hw.display_sdl import SdlDisplay
+from kiosk.hw.keyboard import Layout, character
 from kiosk.hw.ports import Display, Layer, Pixels, Rect, Touch
 from kiosk.hw.sim.display import MemoryDisplay, SimTouchscreen
+from kiosk.hw.touch_sdl import SdlTouchscreen
 from kiosk.ui.gallery import flat, picture_of, sample_picture
 from kiosk.ui.gallery_views import sample_views
 from kiosk.ui.paint import Painter
@@ -152,7 +157,7 @@ async def test_an_unplugged_display_says_so_and_comes_back(memory: MemoryDisplay
     memory.unplug()
     with pytest.raises(DeviceTrouble):
         memory.present((), overlay(), ALL)
-    memory.unplug(False)
+    memory.plug()
     memory.present((), overlay(), ALL)
 
 
@@ -224,9 +229,131 @@ async def test_where_there_is_no_screen_it_says_so(monkeypatch: pytest.MonkeyPat
             pass
 
 
-def test_the_card_with_a_screen_at_it_is_found(tmp_path: Path) -> None:
-    for name, status in (("card0-HDMI-A-1", "disconnected"), ("card1-HDMI-A-1", "connected")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "status").write_text(f"{status}\n")
-    assert connected_card(tmp_path) == 1
-    assert connected_card(tmp_path / "none") == 0
+def sysfs(folder: Path, **connectors: str) -> Path:
+    """As /sys/class/drm on a Pi 4; `card1_HDMI_A_1="connected 1920x1080 1280x720"`."""
+    for name in ("card0", "version", "renderD128", "card1-Writeback-1"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "card1-Writeback-1" / "status").write_text("unknown\n")
+    for name, told in connectors.items():
+        status, *modes = told.split()
+        there = folder / name.replace("_", "-")
+        there.mkdir(exist_ok=True)
+        (there / "status").write_text(f"{status}\n")
+        (there / "modes").write_text("".join(f"{m}\n" for m in modes))
+        (there / "connector_id").write_text("32\n")
+    return folder
+
+
+def test_the_card_with_a_screen_at_it_is_found_whatever_its_number_is(tmp_path: Path) -> None:
+    there = sysfs(
+        tmp_path, card0_DSI_1="disconnected", card1_HDMI_A_1="disconnected", card1_HDMI_A_2="connected 800x480"
+    )
+    assert drm.attached(there) == drm.Screen(1, "HDMI-A-2", ("800x480",), 32)
+
+
+def test_of_two_screens_the_first_connector_of_the_first_card_is_used(tmp_path: Path) -> None:
+    there = sysfs(tmp_path, card10_DSI_1="connected", card2_HDMI_A_2="connected", card2_HDMI_A_1="connected")
+    found = drm.attached(there)
+    assert found
+    assert (found.card, found.connector) == (2, "HDMI-A-1")
+
+
+def test_where_nothing_is_attached_or_the_kernel_tells_nothing_there_is_no_screen(tmp_path: Path) -> None:
+    assert drm.attached(sysfs(tmp_path, card1_HDMI_A_1="disconnected")) is None
+    assert drm.attached(tmp_path / "none") is None
+
+
+async def test_a_bare_display_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DeviceTrouble, match="none is connected"):
+        async with SdlDisplay("kmsdrm", sysfs=sysfs(tmp_path)):
+            pass
+
+
+@pytest.mark.parametrize("now", ["disconnected", "connected 1280x720"])
+async def test_a_bare_display_that_is_pulled_out_or_changed_is_lost(
+    tmp_path: Path, now: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.hw.display_sdl.LOOK_S", 0.01)
+    display = SdlDisplay("kmsdrm", sysfs=sysfs(tmp_path, card1_HDMI_A_1="connected 1920x1080"))
+    display._screen, display._window = drm.attached(tmp_path), object()  # as opened; no KMS can be had here
+    lost = asyncio.create_task(display.lost())
+    await asyncio.sleep(0.05)
+    assert not lost.done()
+    sysfs(tmp_path, card1_HDMI_A_1=now)
+    with pytest.raises(DeviceTrouble):
+        await lost
+
+
+def test_a_panel_that_cannot_be_switched_is_no_trouble() -> None:
+    assert not drm.switch(-1, 32, on=False)
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layout", "key", "plain", "shifted"),
+    [("de", 28, "z", "Z"), ("en", 28, "y", "Y"), ("de", 51, "ö", "Ö"), ("en", 51, ";", ":"), ("de", 36, "7", "/"),
+     ("en", 36, "7", "&"), ("de", 56, "-", "_"), ("en", 45, "-", "_"), ("de", 44, " ", " "), ("en", 98, "0", "0")],
+)  # fmt: skip
+def test_keys_write_what_stands_on_them(layout: Layout, key: int, plain: str, shifted: str) -> None:
+    assert (character(key, layout), character(key, layout, shift=True)) == (plain, shifted)
+    assert character(76, layout) == "", "the delete key writes nothing"
+
+
+def test_the_third_sign_of_a_german_key_is_written() -> None:
+    assert character(20, "de", third=True) == "@"
+    assert character(20, "en", third=True) == ""
+
+
+async def test_keys_of_a_window_are_told_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    async with SdlDisplay("window", SIZE) as display, SdlTouchscreen(display) as touchscreen:
+        event = sdl2.SDL_Event()
+        event.type = sdl2.SDL_TEXTINPUT
+        event.text.text = "ä".encode()
+        sdl2.SDL_PushEvent(ctypes.byref(event))
+        down = sdl2.SDL_Event()
+        down.type = sdl2.SDL_KEYDOWN
+        down.key.keysym.scancode = sdl2.SDL_SCANCODE_RETURN
+        sdl2.SDL_PushEvent(ctypes.byref(down))
+        keys = touchscreen.keys()
+        told = [await anext(keys), await anext(keys)]
+        assert [k.name for k in told] == ["ä", "enter"]
+        assert abs(told[1].at_s - time.monotonic()) < 30
+
+
+async def test_a_bare_display_has_the_layout_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = SdlDisplay("kmsdrm")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    async with SdlDisplay("window", SIZE), SdlTouchscreen(display, "de") as touchscreen:
+        event = sdl2.SDL_Event()
+        event.type = sdl2.SDL_KEYDOWN
+        event.key.keysym.scancode, event.key.keysym.mod = sdl2.SDL_SCANCODE_Z, sdl2.KMOD_LSHIFT
+        sdl2.SDL_PushEvent(ctypes.byref(event))
+        assert (await anext(touchscreen.keys())).name == "Y"
+
+
+async def test_the_simulated_scanner_types_at_its_pace() -> None:
+    async with SimTouchscreen() as touchscreen:
+        touchscreen.type("A1\n", 0.01, at_s=5.0)
+        keys = touchscreen.keys()
+        told = [await anext(keys) for _ in range(3)]
+        assert [(k.name, round(k.at_s, 3)) for k in told] == [("A", 4.98), ("1", 4.99), ("enter", 5.0)]
+
+
+# --- the overlay is laid over only where it holds anything ------------------------------------------------------------
+
+
+def test_the_rectangles_of_filled_tiles_hold_each_tile_once_and_no_empty_one() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        tiles = rng.random((9, 16)) < 0.4
+        again = np.zeros((9 * TILE_PX, 16 * TILE_PX), np.uint8)
+        for r in filled(tiles, (16 * TILE_PX, 9 * TILE_PX)):
+            again[r.y : r.y + r.h, r.x : r.x + r.w] += 1
+        assert (again == np.kron(tiles, np.ones((TILE_PX, TILE_PX)))).all()
+
+
+def test_tiles_at_the_edge_end_with_the_display() -> None:
+    assert filled(np.ones((4, 6), np.bool_), SIZE) == [Rect(0, 0, *SIZE)]

@@ -17,11 +17,11 @@ from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
 from kiosk.errors import StoreTrouble
 from kiosk.fleet.board import Board
-from kiosk.hw.ports import LampState, Press, Touch
+from kiosk.hw.ports import Key, LampState, Press, Touch
 from kiosk.mailbox import Queue
 from kiosk.session import inputs as do
-from kiosk.session.provider import Provider
-from kiosk.session.record import Actor, Device, Person
+from kiosk.session.provider import Article, Provider
+from kiosk.session.record import Actor, Device, Person, Ticket
 from kiosk.session.states import Role, State
 from kiosk.stage import Stage
 from kiosk.ui.consent import consent_shown, wording
@@ -40,6 +40,7 @@ class Hardware:
     def __init__(self) -> None:
         self._presses: Queue[Press] = Queue(50)
         self._touches: Queue[Touch] = Queue(50)
+        self._keys: Queue[Key] = Queue(500)
         self.lamp: LampState = "idle"
         self.view: View | None = None
         self.front: Front | None = None
@@ -56,6 +57,9 @@ class Hardware:
     def touches(self) -> AsyncIterator[Touch]:
         return aiter(self._touches)
 
+    def keys(self) -> AsyncIterator[Key]:
+        return aiter(self._keys)
+
     def show(self, state: LampState) -> None:
         self.lamp = state
 
@@ -65,6 +69,13 @@ class Hardware:
     def press(self, phase: str = "short") -> None:
         for part in ("down", phase, "up"):
             self._presses.put(Press("camera_plus", cast(Any, part)))
+
+    def touch(self, touch: Touch) -> None:
+        self._touches.put(touch)
+
+    def scan(self, code: str) -> None:
+        for n, name in enumerate([*code, "enter"]):
+            self._keys.put(Key(name, 10.0 + n * 0.008))
 
 
 class Kiosk:
@@ -224,3 +235,112 @@ async def test_staff_who_were_faster_end_the_flow_and_their_session_is_shown(tmp
         await until(lambda: kiosk.view.session == session)
         assert kiosk.view.flow is None
         assert len(kiosk.book.sessions) == 1
+
+
+# --- nobody is there --------------------------------------------------------------------------------------------------
+
+
+async def test_the_display_sleeps_when_nobody_is_there_and_a_touch_only_wakes_it(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        await until(lambda: kiosk.hardware.view)
+        kiosk.now_s += 601
+        await until(lambda: kiosk.view.asleep)
+        for phase in ("down", "up"):
+            kiosk.hardware.touch(Touch(cast(Any, phase), 0.3, 0.5))
+        await until(lambda: not kiosk.view.asleep)
+        await asyncio.sleep(0.05)
+        assert kiosk.view.flow is None
+        kiosk.now_s += 601
+        await until(lambda: kiosk.view.asleep)
+        kiosk.hardware.press()
+        await until(lambda: kiosk.step == "reason")
+
+
+async def test_an_incoming_session_wakes_the_display_and_keeps_it_awake(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        kiosk.now_s += 601
+        await until(lambda: kiosk.hardware.view and kiosk.view.asleep)
+        await kiosk.book.put(None, do.Create(), Actor(Role.STAFF, "anna", "Anna Berg"))
+        await until(lambda: kiosk.view.session)
+        kiosk.now_s += 3600
+        kiosk.stage.refresh()
+        assert not kiosk.view.asleep
+
+
+async def test_what_must_be_seen_keeps_the_display_awake(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        kiosk.board.fails("update", "installing 2.0")
+        kiosk.now_s += 601
+        kiosk.stage.refresh()
+        assert kiosk.view.troubles == ("updating",)
+        assert not kiosk.view.asleep
+
+
+async def test_an_article_that_was_left_open_is_closed(tmp_path: Path) -> None:
+    article = Article("a-1", "Filter", "Change it.")
+    async with kiosk_with(tmp_path, replace(PROVIDER, articles=(article,))) as kiosk:
+        kiosk.hardware.press("long")
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.hardware.view and kiosk.view.article)
+        kiosk.now_s += 181
+        await until(lambda: not kiosk.view.article)
+
+
+async def test_a_session_that_was_put_away_too_early_can_be_looked_at_again_for_a_while(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        session = await kiosk.book.put(None, do.Create(), Actor(Role.STAFF, "anna", "Anna Berg"))
+        await until(lambda: kiosk.view.session == session)
+        ended = await kiosk.book.put(session.id, do.Cancel("changed_mind"), Actor(Role.STAFF, "anna", "Anna Berg"))
+        await until(lambda: kiosk.view.session == ended)
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.recall)
+        kiosk.hardware.press("long")  # to what the single button walks through
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.session == ended)
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.recall)
+        kiosk.now_s += 121
+        await until(lambda: not kiosk.view.recall)
+
+
+# --- scanners ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_that_is_scanned_begins_the_flow_and_is_in_the_request(tmp_path: Path) -> None:
+    known = Ticket("SR-1042", "Spindle vibrates", "https://tickets.example/SR-1042")
+    settings = replace(PROVIDER, steps=("ticket", "reason"), tickets=(known,))
+    async with kiosk_with(tmp_path, settings) as kiosk:
+        kiosk.hardware.scan("sr-1042")
+        await until(lambda: kiosk.step == "reason")
+        kiosk.hardware.press("long")
+        await until(lambda: kiosk.view.session)
+        assert kiosk.book.open_session is not None
+        assert kiosk.book.open_session.tickets == (known,)
+
+
+async def test_the_devices_own_code_asks_for_help(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        kiosk.hardware.scan("PRESS-7")
+        await until(lambda: kiosk.step == "reason")
+        kiosk.hardware.scan("4711-0815")
+        await asyncio.sleep(0.05)
+        assert kiosk.step == "reason", "a code is no answer to another question"
+
+
+async def test_a_ticket_is_scanned_in_its_step(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path, replace(PROVIDER, steps=("ticket", "reason"))) as kiosk:
+        kiosk.hardware.press()
+        await until(lambda: kiosk.step == "ticket")
+        kiosk.hardware.scan("4711-0815")
+        await until(lambda: kiosk.step == "reason")
+        assert kiosk.view.flow is not None
+        assert kiosk.view.flow.request.tickets == (Ticket("4711-0815"),)
+
+
+async def test_where_nothing_may_be_requested_a_code_is_refused_in_words_for_a_moment(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path, replace(PROVIDER, requests_allowed=False)) as kiosk:
+        kiosk.hardware.scan("4711-0815")
+        await until(lambda: kiosk.hardware.view and kiosk.view.troubles == ("unknown_code",))
+        kiosk.now_s += 6
+        await until(lambda: kiosk.view.troubles == ())
+        assert kiosk.book.sessions == {}

@@ -7,10 +7,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from kiosk.hw.ports import ButtonName, Press, Touch
+from kiosk.hw.ports import ButtonName, Key, Press, Touch
 from kiosk.session.flow import Flow, answer, begin
-from kiosk.session.record import Ringing
+from kiosk.session.record import Consent, Recording, Ringing
 from kiosk.session.states import State
+from kiosk.ui.consent import consent_lines
 from kiosk.ui.front import react
 from kiosk.ui.gallery import sample_picture
 from kiosk.ui.gallery_views import provider, session
@@ -33,7 +34,7 @@ class Kiosk:
     def screen(self) -> Screen:
         return screen(self.view, self.front)
 
-    def put(self, what: Press | Touch | Tick) -> tuple[Intent, ...]:
+    def put(self, what: Press | Touch | Key | Tick) -> tuple[Intent, ...]:
         self.front, intents = react(self.front, self.view, what)
         return intents
 
@@ -246,13 +247,29 @@ def test_nothing_is_drawn_beside_the_picture_nor_while_a_question_is_open() -> N
     assert drag(kiosk, (1280, 720)) == ()
 
 
-def test_a_second_finger_does_not_disturb_the_line_of_the_first() -> None:
+def test_two_fingers_draw_two_lines() -> None:
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView())
-    assert rounded(kiosk.put(Touch("down", 0.5, 0.4)))[0][0] == "begin"
-    assert kiosk.put(Touch("down", 0.3, 0.3, finger=1)) == ()
-    assert kiosk.put(Touch("move", 0.3, 0.4, finger=1)) == ()
-    assert rounded(kiosk.put(Touch("up", 0.5, 0.5)))[0][0] == "end"
+    told = [
+        *kiosk.put(Touch("down", 0.5, 0.4)),
+        *kiosk.put(Touch("down", 0.3, 0.3, finger=1)),
+        *kiosk.put(Touch("move", 0.3, 0.4, finger=1)),
+        *kiosk.put(Touch("up", 0.5, 0.5)),
+        *kiosk.put(Touch("up", 0.3, 0.5, finger=1)),
+    ]
+    said = [(d.finger, d.phase) for d in told if isinstance(d, Draw)]
+    assert said == [(0, "begin"), (1, "begin"), (1, "point"), (0, "end"), (1, "end")]
+
+
+def test_a_hand_on_the_buttons_presses_one_of_them_and_draws_nothing() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    rect = arrange(kiosk.screen, SIZE).choices[0]
+    at = ((rect.x + 9) / SIZE[0], (rect.y + 9) / SIZE[1])
+    assert kiosk.put(Touch("down", *at)) == ()
+    assert kiosk.put(Touch("down", 0.5, 0.4, finger=1)) == ()
+    assert kiosk.put(Touch("up", 0.5, 0.4, finger=1)) == ()
+    assert kiosk.put(Touch("up", *at)) == (Chosen("snapshot"),)
 
 
 def test_a_line_ends_where_the_screen_changes_under_the_pen() -> None:
@@ -282,3 +299,118 @@ def test_time_alone_changes_nothing() -> None:
     before = kiosk.screen
     assert kiosk.put(Tick(99.0)) == ()
     assert kiosk.screen == before
+
+
+# --- everything with one button ---------------------------------------------------------------------------------------
+
+
+def test_free_text_is_typed_with_one_button_row_by_row() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("requester",))))
+    kiosk.press()
+    kiosk.press()  # answer, leave, and then the first row as a whole
+    assert kiosk.screen.choices[kiosk.screen.group[-1]].label == "P"
+    kiosk.hold()
+    kiosk.press()
+    assert kiosk.hold() == ()
+    assert kiosk.front.text == "W"
+    assert len(kiosk.screen.group) == 10, "and the focus is on the row again"
+    kiosk.press()
+    kiosk.hold()
+    assert kiosk.hold() == ()
+    assert kiosk.front.text == "Wa"
+    kiosk.go_to("leave")
+    kiosk.press("accept")
+    assert kiosk.screen.name == "requester-confirm", "what was typed is not thrown away by one press"
+
+
+def test_behind_the_last_key_of_a_row_stands_the_row_again() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("requester",))))
+    kiosk.press()
+    kiosk.press()
+    kiosk.hold()
+    for _ in range(10):
+        assert len(kiosk.screen.group) == 1
+        kiosk.press()
+    assert len(kiosk.screen.group) == 10
+
+
+def test_leaving_a_flow_in_which_nothing_was_answered_asks_nothing() -> None:
+    kiosk = Kiosk(replace(BASE, flow=begin(BASE.provider)))
+    kiosk.go_to("leave")
+    assert kiosk.hold() == (Chosen("leave"),)
+    kiosk.view = replace(BASE, flow=msgspec.structs.replace(begin(BASE.provider), at=1))
+    kiosk.go_to("leave")
+    assert kiosk.hold() == ()
+    kiosk.go_to("leave")
+    assert kiosk.hold() == (Chosen("leave"),)
+
+
+def test_a_refused_recording_can_still_be_agreed_to_with_the_words_before_ones_eyes() -> None:
+    kiosk = Kiosk()
+    no = Recording(allowed=True, asked=True, consent=Consent(False, "2026-01-01T10:00:00Z", "w", "en", "call"))
+    kiosk.to(State.RUNNING, CallView(), recording=no)
+    kiosk.go_to("reconsider")
+    assert kiosk.hold() == ()
+    assert kiosk.screen.lines == consent_lines(kiosk.view)
+    assert kiosk.focused() == "keep", "nobody agrees by pressing on"
+    kiosk.go_to("reconsider")
+    assert kiosk.hold() == (Chosen("consent-yes"),)
+
+
+# --- keyboards and scanners -------------------------------------------------------------------------------------------
+
+
+def write(kiosk: Kiosk, text: str, gap_s: float, at_s: float = 50.0) -> tuple[Intent, ...]:
+    said: tuple[Intent, ...] = ()
+    for n, letter in enumerate(text):
+        said += kiosk.put(Key("enter" if letter == "\n" else letter, at_s + n * gap_s))
+    return said
+
+
+PERSON_S, SCANNER_S = 0.12, 0.008
+
+
+def test_a_keyboard_types_into_the_field_and_enter_ends_it() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("requester",))))
+    assert write(kiosk, "Jörg ß", PERSON_S) == ()
+    assert kiosk.put(Key("erase", 60.0)) == ()
+    assert kiosk.put(Key("enter", 61.0)) == (Chosen("answer", "Jörg"),)
+
+
+def test_keys_lead_through_choices() -> None:
+    kiosk = Kiosk(replace(BASE, flow=begin(BASE.provider)))
+    kiosk.put(Key("next", 1.0))
+    kiosk.put(Key("next", 2.0))
+    kiosk.put(Key("previous", 3.0))
+    assert kiosk.put(Key("enter", 4.0)) == (Chosen("answer", BASE.provider.reasons[1]),)
+    assert kiosk.put(Key("escape", 5.0)) == (Chosen("leave"),)
+
+
+def test_a_scanners_code_leaves_and_its_enter_chooses_nothing() -> None:
+    for view in (BASE, replace(BASE, flow=Flow(("ticket",))), replace(BASE, asleep=True)):
+        assert write(Kiosk(view), "SR-1042\n", SCANNER_S) == (Chosen("scan", "SR-1042"),)
+
+
+def test_a_code_that_is_scanned_into_the_ticket_field_replaces_nothing_that_was_typed() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("ticket",)), provider=msgspec.structs.replace(BASE.provider, tickets=())))
+    assert kiosk.screen.name == "ticket-typed"
+    write(kiosk, "SR", PERSON_S)
+    assert write(kiosk, "4711-0815\n", SCANNER_S, at_s=99.0) == (Chosen("scan", "4711-0815"),)
+    assert kiosk.front.text == "SR"
+
+
+def test_a_code_that_is_scanned_into_free_text_is_a_part_of_it() -> None:
+    kiosk = Kiosk(replace(BASE, flow=Flow(("requester",))))
+    assert write(kiosk, "Part 4711\n", SCANNER_S) == ()
+    assert kiosk.front.text == "Part 4711"
+
+
+def test_a_person_is_never_taken_for_a_scanner() -> None:
+    assert write(Kiosk(), "SR-1042\n", PERSON_S) == (Chosen("ask"),), "Enter chooses, as always"
+    assert write(Kiosk(), "xy\n", SCANNER_S) == (Chosen("ask"),), "too short for a code"
+    assert write(Kiosk(replace(BASE, asleep=True)), "xy\n", PERSON_S) == (), "and only wakes a sleeping display"
+
+
+def test_on_a_sleeping_display_accept_and_decline_only_wake_it() -> None:
+    for button in ("accept", "decline"):
+        assert Kiosk(replace(BASE, asleep=True)).press(button) == ()

@@ -15,7 +15,7 @@ from kiosk.ui.canvas import Box, Words, merged
 from kiosk.ui.fit import contains, fit, overlap
 from kiosk.ui.gallery import SIZES, flat, sample_picture
 from kiosk.ui.gallery_views import provider, sample_views, session
-from kiosk.ui.layout import arrange, picture_fit
+from kiosk.ui.layout import arrange, choice_at, picture_fit
 from kiosk.ui.local import Front
 from kiosk.ui.pages import page
 from kiosk.ui.paint import Painter, layers, next_tick_s
@@ -155,7 +155,8 @@ def test_an_open_snapshot_stands_in_place_of_the_live_picture() -> None:
 
 
 def test_only_what_moves_needs_time() -> None:
-    assert next_tick_s(BASE, Front()) is None
+    assert (next_tick_s(BASE, Front()) or 0) > 10, "a page moves a little each minute, so that nothing burns in"
+    assert next_tick_s(replace(BASE, asleep=True), Front()) is None
     assert next_tick_s(BASE, Front(held="camera_plus")) is not None
     assert (next_tick_s(in_call(CallView()), Front()) or 0) > 0.5
     fading = in_call(CallView(overlay=stroke(((0.1, 0.1), (0.2, 0.2)), ended_s=99.0)))
@@ -276,3 +277,20 @@ def test_words_stand_out_from_what_is_under_them(size: tuple[int, int], language
             under = [b.fill for b in items[:at] if isinstance(b, Box) and b.fill[3] == 255 and contains(b.rect, x, y)]
             ground = under[-1] if under else theme.GROUND
             assert theme.contrast(item.ink, ground) >= 7, (name, item.text)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (800, 480)])
+def test_nothing_burns_in_and_what_moves_stays_on_the_display_and_under_the_finger(size: tuple[int, int]) -> None:
+    places = set()
+    for minute in range(16):
+        view = replace(BASE, now_s=minute * 60.0, troubles=("no_network",))
+        shown = screen(view, Front(size=size))
+        items = page(shown, size)
+        places.add((items[0].rect.x, items[0].rect.y))
+        for item in items:
+            assert contains(Rect(0, 0, *size), item.rect.x, item.rect.y), (minute, item)
+            assert contains(Rect(0, 0, *size), item.rect.x + item.rect.w - 1, item.rect.y + item.rect.h - 1)
+        for choice, rect in zip(shown.choices, arrange(shown, size).choices, strict=True):
+            for x, y in ((rect.x, rect.y), (rect.x + rect.w - 1, rect.y + rect.h - 1)):
+                assert choice_at(shown, size, x + shown.drift[0], y + shown.drift[1]) == choice
+    assert len(places) >= 12

@@ -65,7 +65,7 @@ def test_a_trouble_is_said_in_words_on_every_screen() -> None:
         ("reason", {"answer", "other", "leave", "page"}),
         ("requester", {"answer", "type", "erase", "shift", "symbols", "leave"}),
         ("consent", {"consent-yes", "consent-no", "leave"}),
-        ("ticket", {"ticket", "next", "leave"}),
+        ("ticket", {"ticket", "other", "next", "leave"}),
         ("note", {"next", "leave"}),
     ],
 )

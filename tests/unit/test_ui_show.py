@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kiosk.errors import DeviceTrouble
 from kiosk.hw.ports import Layer, Pixels, Rect
+from kiosk.hw.sim.display import MemoryDisplay
 from kiosk.session.states import State
 from kiosk.ui.gallery import sample_picture
 from kiosk.ui.gallery_views import provider, session
@@ -31,7 +33,8 @@ class Screen:
         self.presented: list[tuple[tuple[Layer, ...], tuple[Rect, ...]]] = []
         self.go = threading.Event()
         self.go.set()
-        self.fails = False
+        self.fails: Exception | None = None
+        self.lit: list[bool] = []
         self.news = threading.Condition()
 
     async def __aenter__(self) -> Screen:
@@ -40,10 +43,16 @@ class Screen:
     async def __aexit__(self, *_: Any) -> None:
         return None
 
+    async def lost(self) -> None:
+        await asyncio.Event().wait()
+
+    def power(self, on: bool) -> None:
+        self.lit.append(on)
+
     def present(self, layers: tuple[Layer, ...], overlay: Pixels, changed: tuple[Rect, ...]) -> None:
         self.go.wait(10)
         if self.fails:
-            raise DeviceTrouble("display: pulled out")
+            raise self.fails
         with self.news:
             self.presented.append((layers, changed))
             self.news.notify_all()
@@ -148,9 +157,9 @@ async def test_the_death_of_the_painting_thread_is_told() -> None:
     screen = Screen()
     async with Show(screen) as show:
         await screen.count(1)
-        screen.fails = True
+        screen.fails = ValueError("a mistake of ours")
         show.set(BASE, FRONT)
-        with pytest.raises(DeviceTrouble, match="pulled out"):
+        with pytest.raises(ValueError, match="of ours"):
             await show.run()
 
 
@@ -161,3 +170,64 @@ async def test_painting_is_counted_for_the_watchdog() -> None:
         show.set(BASE, FRONT)
         await screen.count(2)
     assert (show.painted, show.painted_s) == (2, 5.0)
+
+
+async def test_a_sleeping_panel_is_switched_off_once_and_on_before_anything_is_shown() -> None:
+    screen = Screen()
+    async with Show(screen) as show:
+        show.set(BASE, FRONT)
+        await screen.count(2)
+        show.set(replace(BASE, asleep=True), FRONT)
+        await screen.count(3)
+        show.set(replace(BASE, asleep=True, online=False), FRONT)  # nothing that anybody could see
+        show.set(BASE, FRONT)
+        await screen.count(4)
+    assert screen.lit == [False, True]
+
+
+@contextlib.asynccontextmanager
+async def running(show: Show) -> AsyncIterator[None]:
+    async with show:
+        task = asyncio.create_task(show.run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_display_that_was_pulled_out_comes_back_in_its_own_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk.ui.show.REOPEN_S", 0.01)
+    display, news = MemoryDisplay(320, 200), []
+    show = Show(display)
+    show.changed = lambda: news.append((show.trouble, show.size))
+    async with running(show):
+        show.set(BASE, FRONT)
+        await until(lambda: display.grab().any())
+        display.unplug()
+        await until(lambda: show.trouble)
+        show.set(replace(BASE, device_name="Presse 8"), FRONT)  # nobody waits for a display
+        display.plug((200, 320))
+        await until(lambda: not show.trouble and display.grab()[:, :, 0].any())
+        assert display.grab().shape == (320, 200, 3)
+    assert news == [("", (320, 200)), ("display: not connected", (320, 200)), ("", (200, 320))]
+
+
+async def test_a_kiosk_that_starts_without_a_display_opens_it_when_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kiosk.ui.show.REOPEN_S", 0.01)
+    display = MemoryDisplay(320, 200)
+    display.unplug()
+    show = Show(display)
+    async with running(show):
+        assert show.trouble == "display: none is connected"
+        assert show.turns, "the watchdog sees that it tries"
+        show.set(BASE, FRONT)
+        display.plug()
+        await until(lambda: display.grab().any())
