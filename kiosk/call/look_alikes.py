@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,7 @@ from kiosk.call.vision import Grey
 
 REACH_PX = 130
 MOST = 4
+NEAR_PX = 12.0
 ALIKE = 0.6
 CLEARLY = 0.04
 """By how much the mark must look more like itself than its look-alikes do."""
@@ -21,8 +24,18 @@ CLEARLY = 0.04
 class LookAlikes:
     """offsets: where they are, in px of the mark's first frame."""
 
-    def __init__(self, frame: GreyFrame, quad: Points) -> None:
-        self.offsets = _find(frame.grey, quad)
+    def __init__(self, frame: GreyFrame, quad: Points, pose: Pose = poses.STAY) -> None:
+        """quad: the mark's in its first frame; pose: px of that frame -> px of `frame`."""
+        x, y = poses.centre(quad)
+        back, (here_x, here_y) = poses.inverse(pose), poses.apply_one(pose, x, y)
+        there = (
+            poses.apply_one(back, here_x + dx, here_y + dy) for dx, dy in _find(frame.grey, poses.apply(pose, quad))
+        )
+        self.offsets = tuple((u - x, v - y) for u, v in there)
+
+    def near(self, aside: tuple[float, float]) -> bool:
+        """Whether one of them, or one of theirs, lies about so far from the mark (px of its first frame)."""
+        return any(hypot(aside[0] - s * dx, aside[1] - s * dy) < NEAR_PX for dx, dy in self.offsets for s in (1, -1))
 
     def outdone(self, view: Template, frame: GreyFrame, pose: Pose, by: float) -> bool:
         """Whether the mark at `pose` looks more like itself than any neighbour that could be taken for it.

@@ -7,17 +7,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, log
+from math import hypot
 
 import numpy as np
 
-from kiosk.call import matching, poses, template
+from kiosk.call import matching, poses, proof, template, wandered
 from kiosk.call.frames import GreyFrame
 from kiosk.call.keyframes import Keyframes, Sighting
 from kiosk.call.look_alikes import CLEARLY, LookAlikes
 from kiosk.call.matching import Match
 from kiosk.call.poses import Points, Pose
 from kiosk.call.scene_motion import Motion
+from kiosk.call.second_look import SecondLook
+from kiosk.call.surroundings import Surroundings
 from kiosk.call.template import Template
 from kiosk.wire.channel import MarkState
 
@@ -33,6 +35,12 @@ CONFIRMS_PX = 4.0
 """A sighting of the whole scene is as exact as this."""
 GRACE_FRAMES = 2
 """Blurred frames in a healthy scene do not make the mark flicker."""
+CLOSE_PX = 3.0
+"""So sure of the place, a mark is not taken for its neighbour."""
+PLACED_PX = 1.5
+"""The scene as a whole says where the mark is as exactly as this."""
+WELL_KNOWN, KNOWN_FRAMES = 0.85, 10
+"""So often it has been seen clearly: then it can be told from others where it was not expected."""
 STRONG_SIGHTING = 22
 """So many features agree: the scene is found again even where the mark itself cannot be proved."""
 
@@ -67,6 +75,8 @@ class MarkTracker:
         if not self._keyframes.add(frame, poses.STAY) and first is None:
             raise NothingToHold("nothing here that could be followed")
         self._look_alikes = LookAlikes(frame, quad)
+        self._surroundings = Surroundings(frame, quad)
+        self._second_look = SecondLook(quad)
         self._pose: Pose = poses.STAY.copy()
         self._chain = True  # whether scene motion has carried the pose without a break
         self._gap = False  # whether a motion was missing since the mark was last proved
@@ -75,6 +85,8 @@ class MarkTracker:
         self._streak = 1
         self._steps = 0
         self._confidence = 1.0
+        self._known = 0
+        self._usual = 0.5  # how much it looks like itself
         self._quad_told = quad
 
     def step(self, frame: GreyFrame, motion: Motion | None) -> Seen:
@@ -87,6 +99,10 @@ class MarkTracker:
             self._miss(motion)
             if self._is_time_to_search():
                 proved = self._find_again(frame, in_view)
+            if not proved and self._chain and self._missed % 3 == 1:
+                proved = self._look_around(frame, in_view)
+            if not proved and in_view and motion is not None and self._is_unknown():
+                self._look_again(frame, motion)
         if proved and self._streak >= 3:
             self._learn(frame)
         return self._told(frame, proved, motion)
@@ -120,38 +136,56 @@ class MarkTracker:
     # --- proof by the template
 
     def _verify(self, frame: GreyFrame, motion: Motion | None) -> bool:
-        strict = motion is None or self._missed > 3
         match = self._match(frame, self._pose, far=self._missed > 0 or motion is None)
         flow_px = motion.flow_px if motion else 0.0
-        if match is None or self._jumps(match.pose, flow_px) or self._strays(match, motion):
+        if match is None:
             return False
-        if _proves(match, strict, fast=flow_px > 12) and self._outdoes_look_alikes(frame, match, strict):
+        close = match.textured and not self._gap and self._uncertain_px < CLOSE_PX
+        strict = motion is None or (self._missed > 3 and not close)
+        if self._is_hidden(match) or self._jumps(match.pose, flow_px) or self._strays(match, motion):
+            return False
+        lasting = self._missed <= 3 or match.agree >= 0.4 * match.seen
+        if (
+            lasting
+            and proof.proves(match, strict, fast=flow_px > 12)
+            and self._outdoes_look_alikes(frame, match, strict)
+        ):
             self._accept(match)
             return True
-        if match.covered and match.agree >= max(12.0, 0.5 * (match.seen - match.own_seen)):
+        around = match.covered and match.agree >= max(12.0, 0.5 * (match.seen - match.own_seen))
+        if around or match.agree >= max(15.0, 0.4 * match.seen):
             self._pose = match.pose  # the surroundings still say where it is: no drift under a hand
         return False
 
     def _match(self, frame: GreyFrame, pose: Pose, far: bool) -> Match | None:
         if not self._views:
             return None
-        view = min(self._views, key=lambda v: _difference(v, pose))
-        return matching.find(view, frame, pose, far)
+        return matching.find(self._nearest_view(pose), frame, pose, far)
+
+    def _nearest_view(self, pose: Pose) -> Template:
+        return min(self._views, key=lambda v: proof.difference(v, pose))
 
     def _jumps(self, pose: Pose, flow_px: float) -> bool:
         """An unbroken chain does not jump: repeated patterns do."""
         off = self._distance(pose, self._pose)
         return self._uncertain_px < GATE_PX and off > 11 + 2.5 * self._uncertain_px + 0.4 * flow_px
 
+    def _is_hidden(self, match: Match) -> bool:
+        """A mark with few corners, that otherwise looks as it did: now it does not."""
+        return not match.textured and match.inner < self._usual - 0.5
+
     def _strays(self, match: Match, motion: Motion | None) -> bool:
         """A mark with no face of its own, or a hidden one, stays where the scene puts it: around it may be a hand."""
-        if (match.textured and not match.covered) or motion is None or motion.health < 0.4 or self._gap:
+        clear = self._known >= KNOWN_FRAMES or match.inner > 0.75 or match.own_agree >= 0.6 * match.own_seen
+        if (match.textured and clear and not match.covered) or motion is None or motion.health < 0.4 or self._gap:
             return False
         return self._distance(match.pose, self._pose) > 0.8 + 0.08 * motion.flow_px + 0.5 * self._uncertain_px
 
     def _outdoes_look_alikes(self, frame: GreyFrame, match: Match, strict: bool) -> bool:
         """Asked when the mark is found again, and now and then. An unbroken chain is trusted over likeness."""
         if not strict and self._steps % 8 and self._streak:
+            return True
+        if self._chain and self._uncertain_px < CLOSE_PX and match.agree >= 0.8 * match.seen:
             return True
         by = -CLEARLY if self._chain and self._uncertain_px < LOST_PX else CLEARLY
         return self._look_alikes.outdone(self._views[0], frame, match.pose, by)
@@ -162,6 +196,8 @@ class MarkTracker:
         self._streak = self._streak + 1 if self._missed == 0 else 1
         self._missed = 0
         self._uncertain_px = max(0.0, self._uncertain_px / 2 - 0.15)
+        self._known += match.inner > WELL_KNOWN
+        self._usual += 0.1 * (match.inner - self._usual)
         self._confidence = max(0.0, min(1.0, match.inner if match.textured else match.whole))
 
     # --- found again
@@ -183,6 +219,33 @@ class MarkTracker:
                 break
         return False
 
+    def _look_around(self, frame: GreyFrame, in_view: bool) -> bool:
+        """Takes the place where the scene has the mark, and looks whether the mark has been moved from there."""
+        placed = self._surroundings.place(frame, self._pose)
+        if placed is not None and self._distance(placed, self._pose) < 8 + 2.5 * self._uncertain_px:
+            self._pose, self._uncertain_px = placed, min(self._uncertain_px, PLACED_PX)
+        if not in_view or self._known < KNOWN_FRAMES:
+            return False
+        view = self._nearest_view(self._pose)
+        pose = wandered.look_around(view, frame, self._pose) if view.textured else None
+        match = None if pose is None else matching.find_alone(view, frame, pose)
+        if match is None or match.inner < 0.8 or match.own_agree < 0.5 * match.own_seen:
+            return False
+        if self._look_alikes.near(self._aside(match.pose)) or not proof.proves(match, strict=True, fast=False):
+            return False
+        self._accept(match)
+        return True
+
+    def _is_unknown(self) -> bool:
+        """Never seen clearly, but the scene says where it is."""
+        placed = self._chain and self._uncertain_px <= PLACED_PX + 1
+        return placed and self._known < KNOWN_FRAMES and self._missed > 10 and self._missed % 2 == 0
+
+    def _look_again(self, frame: GreyFrame, motion: Motion) -> None:
+        view = self._second_look.look(frame, self._pose, 2 * motion.flow_px)
+        if view is not None:
+            self._views, self._look_alikes = [view], LookAlikes(frame, self._first_quad, self._pose)
+
     def _possible(self, pose: Pose, frame: GreyFrame) -> bool:
         x, y = poses.apply_one(pose, *self._middle)
         shape = poses.shape_at(pose, *self._middle)
@@ -197,7 +260,7 @@ class MarkTracker:
         match = self._match(frame, sighting.pose, far=True)
         if match is None or self._distance(match.pose, sighting.pose) > 25:
             return False
-        if not _proves(match, strict=True, fast=False) or not self._outdoes_look_alikes(frame, match, strict=True):
+        if not proof.proves(match, strict=True, fast=False) or not self._outdoes_look_alikes(frame, match, strict=True):
             return False
         self._accept(match)
         return True
@@ -219,10 +282,12 @@ class MarkTracker:
         whole = quad.min() >= 2 and (quad <= (frame.width - 3, frame.height - 3)).all()
         if not whole or self._confidence < 0.65:
             return
-        if self._views and min(_difference(view, self._pose) for view in self._views) > NEW_VIEW:
+        if self._views and min(proof.difference(view, self._pose) for view in self._views) > NEW_VIEW:
             self._add_view(frame)
         if self._steps % 5 == 0:
             self._keyframes.add_if_new(frame, self._pose)
+        if self._steps % 10 == 3 and self._confidence > 0.85:
+            self._surroundings.learn(frame, self._pose)
 
     def _add_view(self, frame: GreyFrame) -> None:
         view = template.cut(frame, self._pose, self._first_quad)
@@ -243,6 +308,8 @@ class MarkTracker:
         return Seen(self._quad_told, state, 0.0 if state == "lost" else round(confidence, 2))
 
     def _state(self, frame: GreyFrame, proved: bool, motion: Motion | None) -> MarkState:
+        if not proof.shown(self._quad_told, frame):
+            return "lost"
         if proved:
             return "tracked"
         x, y = poses.apply_one(self._pose, *self._middle)
@@ -251,37 +318,11 @@ class MarkTracker:
         steady = motion is not None and motion.health > 0.6 and self._uncertain_px < 2
         return "tracked" if steady and self._missed <= GRACE_FRAMES else "unsure"
 
+    def _aside(self, pose: Pose) -> tuple[float, float]:
+        """How far beside the place that is held for the mark's, in px of its first frame."""
+        x, y = poses.apply_one(poses.chain(pose, poses.inverse(self._pose)), *self._middle)
+        return x - self._middle[0], y - self._middle[1]
+
     def _distance(self, a: Pose, b: Pose) -> float:
         (ax, ay), (bx, by) = poses.apply_one(a, *self._middle), poses.apply_one(b, *self._middle)
         return hypot(ax - bx, ay - by)
-
-
-def _difference(view: Template, pose: Pose) -> float:
-    """How differently the view was taken, as a logarithm of scale and aspect."""
-    shape = poses.shape_at(poses.chain(view.to_first, pose), view.around.x, view.around.y)
-    if not shape.upright:
-        return 1e9
-    return abs(log(max(shape.scale, 1e-3) / view.scale_made)) + 0.7 * log(max(shape.stretch, 1.0))
-
-
-def _proves(match: Match, strict: bool, fast: bool) -> bool:
-    """Whether the mark itself was seen. strict: it was lost before; fast: blur is to be expected."""
-    if match.covered:
-        return False
-    if match.textured and match.own_seen >= 4:
-        return _own_proof(match, strict, 0.1 if fast else 0.0)
-    if strict:
-        return match.whole > 0.65 and match.agree >= max(9.0, 0.45 * match.seen)
-    return match.whole > (0.4 if fast else 0.5) and match.agree >= max(6.0, 0.35 * match.seen)
-
-
-def _own_proof(match: Match, strict: bool, allowance: float) -> bool:
-    if not strict:
-        # a place that looks right by and large, but not one of the mark's own corners there: it has moved away
-        some = match.own_agree >= 0.2 * match.own_seen or allowance > 0 or match.inner > 0.93
-        return (match.inner > 0.7 and some) or (
-            match.inner > 0.45 - allowance and match.own_agree >= 0.35 * match.own_seen
-        )
-    surroundings = match.whole > 0.5 and match.agree >= max(10.0, 0.35 * match.seen)
-    own = match.own_agree >= max(5.0, 0.6 * match.own_seen)
-    return match.inner > 0.85 or (match.inner > 0.6 and (surroundings or own))

@@ -18,6 +18,8 @@ from kiosk.call.template import GAINS, Template
 from kiosk.call.vision import Chosen, Grey
 
 AGREE_PX = 1.8
+MOVED_AWAY = 0.6
+"""Looking less like itself than that, a mark is hidden or not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,30 @@ def find(template: Template, frame: GreyFrame, predicted: Pose, far: bool = Fals
             break
     if fitted is None:
         return None
-    return _verified(template, frame, fitted, (pose, patch), (start, before))
+    match = _verified(template, frame, fitted, (pose, patch), (start, before))
+    if not template.textured or match.inner > MOVED_AWAY:
+        return match
+    by_itself = find_alone(template, frame, predicted)
+    return by_itself if by_itself is not None and by_itself.inner > max(MOVED_AWAY, match.inner + 0.15) else match
+
+
+def find_alone(template: Template, frame: GreyFrame, predicted: Pose) -> Match | None:
+    """Like `find`, of a mark that moves otherwise than most around it: only its own corners are asked.
+
+    A round button says nothing about how it is turned: the plain shift is preferred where it looks as good.
+    """
+    start = poses.chain(template.to_first, predicted)
+    before = look(template, frame, start)
+    fitted = _correct(template, frame, start, before, levels=2, alone=True)
+    if fitted is None:
+        return None
+    x, y = poses.apply_one(fitted.correction, template.around.x, template.around.y)
+    shifted = poses.shift(x - template.around.x, y - template.around.y)
+    turned, plain = (
+        _verified(template, frame, fitted, (pose, look(template, frame, pose)), (start, before))
+        for pose in (poses.chain(c, start) for c in (fitted.correction, shifted))
+    )
+    return turned if turned.inner > plain.inner + 0.05 else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +114,19 @@ def look(template: Template, frame: GreyFrame, pose: Pose) -> Grey:
     return vision.warp(source, through, template.width, template.height)
 
 
-def _correct(template: Template, frame: GreyFrame, pose: Pose, patch: Grey, levels: int) -> _Fitted | None:
-    seen = _in_picture(poses.apply(pose, template.points), frame)
+def _correct(
+    template: Template, frame: GreyFrame, pose: Pose, patch: Grey, levels: int, alone: bool = False
+) -> _Fitted | None:
+    """alone: only the mark's own corners are asked."""
+    seen = in_picture(poses.apply(pose, template.points), frame)
+    if alone:
+        seen &= template.own
     if int(seen.sum()) < 5:
         return None
     a, weights, own = template.points[seen], template.weights[seen], template.own[seen]
     b, followed = vision.flow(template.even, vision.even_light(patch, 21, GAINS), a, window_px=13, levels=levels)
     a, b, weights, own_followed = a[followed], b[followed], weights[followed], own[followed]
-    correction = _fit(a, b, weights, own_followed, template)
+    correction = (_fit_own if alone else _fit)(a, b, weights, own_followed, template)
     if correction is None:
         return None
     shape = poses.shape_at(correction, template.around.x, template.around.y)
@@ -115,7 +145,7 @@ def _fit(a: Points, b: Points, weights: Weights, own: Chosen, template: Template
     if rough is None:
         return None
     if int(own.sum()) >= 6 and float((poses.distances(rough[0], a[own], b[own]) < 1.5).mean()) < 0.7:
-        by_itself = _fit_own(a[own], b[own], weights[own], template)
+        by_itself = _fit_own(a[own], b[own], weights[own], own[own], template)
         if by_itself is not None:
             return by_itself
     pose = poses.robust_fit(a, b, weights, rough[0], template.around)
@@ -144,15 +174,18 @@ def _own_word(a: Points, b: Points, weights: Weights, own: Chosen, pose: Pose, t
     return pose if better is None else better
 
 
-def _fit_own(a: Points, b: Points, weights: Weights, template: Template) -> Pose | None:
+def _fit_own(a: Points, b: Points, weights: Weights, own: Chosen, template: Template) -> Pose | None:
     """A raised element, or one that moves by itself: only its own corners count, if most of them agree."""
+    if len(own) < 5:
+        return None
     rough = vision.ransac_similarity(a, b, reach_px=1.5, tries=200)
     if rough is None or int(rough[1].sum()) < max(5.0, 0.5 * len(a)):
         return None
     return poses.robust_fit(a, b, weights, rough[0], template.around)
 
 
-def _in_picture(points: Points, frame: GreyFrame) -> Chosen:
+def in_picture(points: Points, frame: GreyFrame) -> Chosen:
+    """Which of them, px of the frame, lie in it and not at its rim."""
     x, y = points[:, 0], points[:, 1]
     result: Chosen = (x > 3) & (y > 3) & (x < frame.width - 4) & (y < frame.height - 4)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,10 @@ FEW_POINTS = 12
 """Fewer than that around the mark: all of the picture becomes its template."""
 OWN_POINTS, RING_POINTS = 30, 36
 GAINS = vision.gain_table(40.0)
+SCENE_PX = 208
+"""Longer side of the view of a whole scene: a px of it is 3 px of the frame, and 0.3 of that are good enough."""
+Corner = NDArray[np.float64]
+"""(2,), x and y in px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,27 @@ def cut(frame: GreyFrame, pose: Pose, first_quad: Points, growths: tuple[float, 
     return best
 
 
+def of_scene(frame: GreyFrame, first_quad: Points) -> Template | None:
+    """All of the frame, no place of it more important than another; None where there is nothing to hold on to."""
+    view = _cut_box(frame, poses.STAY, first_quad, _all_of(frame), SCENE_PX)
+    if view is None:
+        return None
+    middle = Around(view.width / 2, view.height / 2, (view.width + view.height) / 4)
+    everywhere = np.ones(len(view.points))
+    return replace(view, own=everywhere < 0, weights=everywhere, textured=False, around=middle)
+
+
 def _cut_region(frame: GreyFrame, pose: Pose, first_quad: Points, growth: float | None) -> Template | None:
     quad_now = poses.apply(pose, first_quad)
     low, high = _region(frame, quad_now, growth) if growth is not None else _all_of(frame)
-    if (high - low).min() < 12:
-        return None
-    scale = min(1.0, LARGEST_PX / float((high - low).max()))
+    return None if (high - low).min() < 12 else _cut_box(frame, pose, first_quad, (low, high), LARGEST_PX)
+
+
+def _cut_box(
+    frame: GreyFrame, pose: Pose, first_quad: Points, box: tuple[Corner, Corner], largest_px: int
+) -> Template | None:
+    low, high = box
+    scale = min(1.0, largest_px / float((high - low).max()))
     width, height = (int(v) for v in np.round((high - low) * scale))
     corner = 0.5 / scale - 0.5
     to_frame = np.array([[1 / scale, 0, low[0] + corner], [0, 1 / scale, low[1] + corner], [0, 0, 1.0]])
@@ -92,12 +111,12 @@ def _cut_region(frame: GreyFrame, pose: Pose, first_quad: Points, growth: float 
     return _of_patch(patch, to_first, first_quad, 1 / scale)
 
 
-def _all_of(frame: GreyFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _all_of(frame: GreyFrame) -> tuple[Corner, Corner]:
     """A bare plate: what is known of the place is where it lies in the scene."""
     return np.array([1.0, 1.0]), np.array([frame.width - 2.0, frame.height - 2.0])
 
 
-def _region(frame: GreyFrame, quad: Points, growth: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _region(frame: GreyFrame, quad: Points, growth: float) -> tuple[Corner, Corner]:
     """The box around the mark that the template shows, cut off at the picture's edge."""
     low, high = quad.min(axis=0), quad.max(axis=0)
     middle, size = (low + high) / 2, np.maximum(high - low, 8)
