@@ -21,7 +21,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-from desk import api, code_user, pages, people, tus, whep
+from desk import api, code_user, films, pages, people, tus, whep
 from desk.accounts import Accounts
 from desk.calls import Calls
 from desk.code_user import CodeUser
@@ -29,6 +29,8 @@ from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.database import database_url
 from desk.files import Files
+from desk.films import Films
+from desk.films_store import FilmRows
 from desk.follow import Follower
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
@@ -67,6 +69,7 @@ class Desk:
     bridge: Bridge
     pages: Pages
     follower: Follower
+    films: Films
 
 
 @contextlib.asynccontextmanager
@@ -85,6 +88,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             desk = _build(config, url, seals, store, Kiosks(client))
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
+            burning = tasks.create_task(desk.films.run(), name="films")
             try:
                 yield desk
             finally:
@@ -92,6 +96,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 await desk.uploads.close()
                 following.cancel()
                 tidying.cancel()
+                burning.cancel()
     finally:
         await store.close()
 
@@ -111,8 +116,9 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     follower.stored.append(guests.invite)
     uploads.followers.append(follower.tell_session)
     page_maker = Pages(members, ice)
+    made = Films(FilmRows(store.transactions, time.time), store, files, Path(config.data) / "films")
     return Desk(
-        config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower
+        config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower, made
     )
 
 
@@ -131,7 +137,7 @@ def _mqtt(config: Config) -> Settings:
 
 
 def build_app(desk: Desk) -> Litestar:
-    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *code_user.ROUTES, *pages.routes()]
+    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *code_user.ROUTES, *films.ROUTES, *pages.routes()]
     names = (
         "store",
         "hub",
@@ -144,6 +150,7 @@ def build_app(desk: Desk) -> Litestar:
         "people",
         "bridge",
         "pages",
+        "films",
     )
     parts = {name: _given(getattr(desk, name)) for name in names}
     app = Litestar(

@@ -132,3 +132,26 @@ class AuditRow(Base):
     outcome: Mapped[str] = mapped_column(String(100), default="")
     address: Mapped[str] = mapped_column(String(45), default="", server_default="")
     """Where from, where that is known."""
+
+
+class FilmRow(Base):
+    """A recording with its drawings burned in (desk.films_store): wanted, on its way, or made."""
+
+    __tablename__ = "films"
+
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
+    artifact: Mapped[str] = mapped_column(IdText, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    """What it is made of."""
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    percent: Mapped[int]
+    error: Mapped[str] = mapped_column(String(40))
+    desk: Mapped[str] = mapped_column(IdText)
+    """Which one makes it; `beat_s`: when that said so last."""
+    beat_s: Mapped[float]
+    asked_s: Mapped[float]
+    tries: Mapped[int]
+    path: Mapped[str] = mapped_column(Text)
+    """Within the file store."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(Whole)
