@@ -55,10 +55,13 @@ def build(hardware: Hardware, call: CallSettings) -> Parts:
         ConfigError: a name is unknown, or two do not go together; the key is named.
     """
     source = _frame_source(hardware.camera, call)
-    camera = FramesCamera(source, _encoder(source, call), call.bitrate_max_bps)
     speaker = _speaker(hardware.speaker)
     display, touchscreen = _display(hardware.display, hardware.keyboard)
     sim_pins, factory = _pins(hardware.gpio)
+    lamp = GpioLamp(hardware.gpio.lamp, factory)
+    camera = FramesCamera(
+        source, _encoder(source, call), call.bitrate_max_bps, lamp_is_lit=lambda: lamp.shown == "live"
+    )
     panel = None
     if hardware.panel_port:
         if not (isinstance(display, MemoryDisplay) and isinstance(touchscreen, SimTouchscreen) and sim_pins):
@@ -75,7 +78,7 @@ def build(hardware: Hardware, call: CallSettings) -> Parts:
         )
     return Parts(
         buttons=GpioButtons(_buttons(hardware.gpio), factory, hardware.gpio.long_press_s),
-        lamp=GpioLamp(hardware.gpio.lamp, factory),
+        lamp=lamp,
         touchscreen=touchscreen,
         camera=camera,
         microphone=_microphone(hardware.microphone),

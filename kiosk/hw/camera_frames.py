@@ -67,11 +67,12 @@ class FramesCamera:
         make_encoder: Callable[[int], Encoder],
         bitrate_bps: int,
         *,
+        lamp_is_lit: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
         lost_s: float = 3.0,
         watch_s: float = 0.25,
     ) -> None:
-        self.source = source
+        self.source, self._lamp_is_lit = source, lamp_is_lit
         self._make_encoder = make_encoder
         self._bitrate_bps = bitrate_bps
         self._now, self._lost_s, self._watch_s = now, lost_s, watch_s
@@ -85,7 +86,10 @@ class FramesCamera:
         return self._opened
 
     async def __aenter__(self) -> Self:
-        """Raises DeviceTrouble: it cannot be opened, or not in time."""
+        """Raises DeviceTrouble: it cannot be opened, or not in time; or the lamp is dark, and whoever stands before it
+        would be seen without a sign."""
+        if not self._lamp_is_lit():
+            raise DeviceTrouble("camera: stays closed while the lamp is dark")
         self._packets: Queue[AccessUnit | DeviceTrouble] = Queue(PACKETS_WAITING)
         self._pictures: Slot[Picture | DeviceTrouble] = Slot()
         self._stop = threading.Event()

@@ -79,7 +79,7 @@ class Picamera2Source:
         self._captured_s = captured_s
         self._hold(request)
         with _mapped(request, "lores") as (flat, pixel_format):
-            return _picture(flat, pixel_format, self._size, captured_s)
+            return as_picture(flat, pixel_format, self._size, captured_s)
 
     def still(self) -> Still:
         with self._lock:
@@ -224,7 +224,8 @@ def _mapped(request: Any, stream: str) -> Iterator[tuple[Pixels, str]]:
         yield cast(Pixels, mapped.array), str(request.config[stream]["format"])
 
 
-def _picture(flat: Pixels, pixel_format: str, size: Size, captured_s: float) -> Picture:
+def as_picture(flat: Pixels, pixel_format: str, size: Size, captured_s: float) -> Picture:
+    """flat: (3 * H / 2, stride) uint8, copied. Raises DeviceTrouble: of another format than YUV420 and NV12."""
     w, h = size
     y = flat[:h, :w].copy()
     if pixel_format == "NV12":

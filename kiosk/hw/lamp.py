@@ -22,6 +22,7 @@ class GpioLamp:
 
     @property
     def shown(self) -> LampState:
+        """idle while it is closed."""
         return self._shown
 
     async def __aenter__(self) -> Self:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
 from kiosk.config import CallSettings, Gpio, Hardware
@@ -68,6 +66,21 @@ def test_a_front_needs_a_simulated_display_and_simulated_pins() -> None:
         build(changed(display="window:640x360"), CallSettings())
 
 
+async def test_no_way_opens_the_camera_while_the_lamp_is_dark() -> None:
+    parts = build(SIMULATED, CallSettings())
+    with pytest.raises(DeviceTrouble, match="lamp is dark"):
+        await parts.camera.__aenter__()
+    async with parts.lamp as lamp:
+        lamp.show("waiting")  # blinks: half of the time it is dark
+        with pytest.raises(DeviceTrouble, match="lamp is dark"):
+            await parts.camera.__aenter__()
+        lamp.show("live")
+        async with parts.camera as camera:
+            assert await anext(camera.pictures())
+    with pytest.raises(DeviceTrouble, match="lamp is dark"):  # closed, and off whatever it showed
+        await parts.camera.__aenter__()
+
+
 def test_a_picture_must_have_even_sides() -> None:
     with pytest.raises(ConfigError, match=r"call\.width"):
         build(SIMULATED, CallSettings(width=641))
@@ -89,38 +102,6 @@ def test_a_window_and_devices_are_built_without_being_opened(tmp_path: Path) -> 
 def test_the_pi_s_camera_says_what_is_missing_where_there_is_none() -> None:
     with pytest.raises(DeviceTrouble, match="picamera2 is not installed"):
         Picamera2Source(1280, 720, 30).open()
-
-
-def test_the_pi_s_camera_picture_is_taken_apart_as_picamera2_lays_it_out() -> None:
-    """Luma lines, then U and V each with half lines side by side; lines are longer than the picture."""
-
-    class Request:
-        def make_array(self, _: str) -> Any:
-            flat = np.zeros((6, 16), np.uint8)
-            flat[:4] = 100
-            flat[4] = 50
-            flat[5] = 200
-            return flat
-
-        def get_metadata(self) -> dict[str, int]:
-            return {"SensorTimestamp": 2_500_000_000}
-
-        def release(self) -> None:
-            pass
-
-    class Camera:
-        def capture_request(self) -> Request:
-            return Request()
-
-    source = Picamera2Source(12, 4, 30)
-    source._camera = Camera()
-    picture = source.next(threading.Event())
-    assert picture is not None
-    assert picture.captured_s == 2.5
-    assert (picture.y.shape, picture.u.shape, picture.v.shape) == ((4, 12), (2, 6), (2, 6))
-    assert (picture.y == 100).all()
-    assert (picture.u == 50).all()
-    assert (picture.v == 200).all()
 
 
 def changed(**parts: Any) -> Hardware:
