@@ -335,7 +335,10 @@ class Call:
         self._on_device(name, trouble)
         self._summary.camera_losses += name == "camera" and trouble is not None
         (self._lost.discard if trouble is None else self._lost.add)(name)
-        self.tell(channel.DeviceTold(name=name, works=trouble is None))
+        told = channel.DeviceTold(name=name, works=trouble is None)
+        self.tell(told)
+        if self._timeline is not None:
+            self._timeline.write(time.monotonic(), told)
 
     # --- what the kiosk's display shows -----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import re
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from kiosk.hw.ports import Samples
 from kiosk.session import inputs
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.wire import channel
+from kiosk.wire.channel import DeviceTold, RecordingTold
 from kiosk.wire.timeline import PictureStep
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ Tell = Callable[[inputs.Input | channel.RecordingTold | channel.Trouble], None]
 class Timeline(Protocol):
     """What is drawn while a recording runs, beside it."""
 
-    def write(self, captured_s: float, what: PictureStep) -> None: ...
+    def write(self, captured_s: float, what: PictureStep | RecordingTold | DeviceTold) -> None: ...
     def hold(self, seconds: float) -> None: ...
     def let_go(self) -> None: ...
     async def start(self, path: Path, t0_s: float, already: tuple[Struct | bytes, ...] = ()) -> None: ...
@@ -60,6 +62,7 @@ class _Running:
     outlet: Outlet
     path: Path
     artifact_id: str
+    agreed_s: float
     stopped: bool = False
     discarded: bool = False
 
@@ -127,7 +130,7 @@ class Recordings:
         self._wanted, self._asked = wanted, asked
         withdrawn, self._withdrawals = withdrawals > self._withdrawals, max(withdrawals, self._withdrawals)
         if self._running is not None and (withdrawn or not wanted):
-            self._running.stop()
+            self._stop(self._running)
         if withdrawn:
             self._let_go()
         if withdrawn and self._deletes:
@@ -137,6 +140,11 @@ class Recordings:
             self._idle.clear()
         if self.state not in (before, "on"):
             self._tell(channel.RecordingTold(state=self.state))
+
+    def _stop(self, running: _Running) -> None:
+        if self._timeline is not None and not running.stopped:
+            self._timeline.write(time.monotonic(), RecordingTold(state="off"))
+        running.stop()
 
     def withdraw(self) -> None:
         """The code user has just said no. What was said before that does not count any more; `want` brings the rest."""
@@ -200,7 +208,7 @@ class Recordings:
         self._names.add(name)
         path = self._folder / name
         before, outlet = self._take_look_back()
-        return _Running(Recorder(path, before=before), outlet, path, secrets.token_hex(8))
+        return _Running(Recorder(path, before=before), outlet, path, secrets.token_hex(8), time.monotonic())
 
     def _take_look_back(self) -> tuple[deque[Item], Outlet]:
         """For the first recording of a call: what staff stop later stays unrecorded until they begin again."""
@@ -228,6 +236,7 @@ class Recordings:
         try:
             begin_s = await running.recorder.began()
             await self._timeline.start(running.path.with_suffix(".timeline.jsonl"), begin_s, self._already())
+            self._timeline.write(running.agreed_s, RecordingTold(state="on"))
         except StopAsyncIteration:
             pass
         except StoreTrouble as error:

@@ -402,6 +402,23 @@ async def test_a_camera_that_is_unplugged_is_told_of_and_comes_back(tmp_path: Pa
         assert stage.devices == [("camera", False), ("camera", True)]
 
 
+async def test_a_camera_that_is_away_for_a_while_stands_in_the_recordings_timeline(tmp_path: Path) -> None:
+    async with a_call(tmp_path, timeline=Timeline("call-1")) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: len(ann.frames) > 5 and ann.told(channel.Hello))
+        stage.call.record(True, True)
+        await until(lambda: stage.call.recording and len(list(tmp_path.glob("*.timeline.jsonl"))) == 1)
+        stage.camera.unplug()
+        await until(lambda: len(ann.told(channel.DeviceTold)) == 1)
+        stage.camera.plugged = True
+        await until(lambda: len(ann.told(channel.DeviceTold)) == 2)
+    told = (tmp_path / "recording-1.timeline.jsonl").read_bytes().splitlines()
+    away = [line for line in (msgspec.json.decode(x, type=Line) for x in told)
+            if isinstance(line.what, channel.DeviceTold)]  # fmt: skip
+    assert [line.what.works for line in away if isinstance(line.what, channel.DeviceTold)] == [False, True]
+    assert 0 < away[0].at_s < away[1].at_s
+
+
 async def test_without_a_microphone_people_still_hear_each_other(tmp_path: Path) -> None:
     async with a_call(tmp_path) as stage, Peer("ann", sound_hz=1000) as ann, Peer("bob") as bob:
         stage.microphone.plugged = False
@@ -592,6 +609,9 @@ async def test_the_timeline_says_when_the_picture_changed_its_size_from_before_c
     assert [what for what, _ in steps] == [PictureStep(width, height) for width, height, _ in changes]
     assert [at_s for _, at_s in steps] == pytest.approx([at_s - first_s for _, _, at_s in changes], abs=0.01)
     assert len({what for what, _ in steps}) == 3
+    agreed_ = [(line.what.state, line.at_s) for line in lines if isinstance(line.what, channel.RecordingTold)]
+    assert [state for state, _ in agreed_] == ["on", "off"]
+    assert 0.2 < agreed_[0][1] < agreed_[1][1], "what was held from before is there as well"
 
 
 def wire_timestamps(peer: Peer) -> dict[int, int]:
