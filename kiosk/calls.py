@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from kiosk.book.book import Book
 from kiosk.call import channels
 from kiosk.call.author import code_user
-from kiosk.call.call import Call, Tell, TellPoses
 from kiosk.call.layers import shape_of
 from kiosk.call.photograph import to_picture
 from kiosk.call.snapshot import SnapshotState
@@ -34,11 +36,14 @@ from kiosk.mailbox import Queue
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Session
 from kiosk.session.rules import takes_a_snapshot
-from kiosk.session.states import State
+from kiosk.session.states import OPEN, State
 from kiosk.ui.view import CallView, SnapshotView
 from kiosk.upload.spool import Spool
 from kiosk.wire.channel import FromParticipant
 from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, SignalUp
+
+if TYPE_CHECKING:
+    from kiosk.call.call import Call, Tell, TellPoses
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +175,8 @@ class Calls:
         over = asyncio.Event()
         call_id = ""  # not the session's: a follower may miss that one call ended and the next began
         async for session in self._book.follow():
+            if session.state in OPEN:
+                await _load_media()
             running = session.call
             if session.id == self._session_id and (running is None or running.id != call_id):
                 over.set()
@@ -216,6 +223,8 @@ class Calls:
         log.info("call %s of session %s is over", call_id, session.id)
 
     def _make_call(self, session: Session, folder: Path, files: Queue[do.Input]) -> Call:
+        from kiosk.call.call import Call  # noqa: PLC0415 - see _load_media
+
         call_id = session.calls[-1].id
         timeline = Timeline(call_id)
 
@@ -364,3 +373,10 @@ class Calls:
         if self._call is None or self._session_id != session_id:
             raise WrongState("no call is on")
         return self._call
+
+
+async def _load_media() -> None:
+    """The media stack takes 20 MB and a second on a Pi, so a kiosk that waits goes without; with the first request it
+    comes, in a thread, while people still look at the display."""
+    if "kiosk.call.call" not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, "kiosk.call.call")

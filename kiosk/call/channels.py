@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiortc import RTCDataChannel
-from aiortc.exceptions import InvalidStateError
 from msgspec.structs import replace
 
 from kiosk.call.peer_clock import PeerClock
 from kiosk.errors import Malformed, Trouble
 from kiosk.wire import channel, codec
+
+if TYPE_CHECKING:  # a kiosk that waits has not loaded aiortc: see Calls
+    from aiortc import RTCDataChannel
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,8 @@ def of(error: Trouble) -> channel.Trouble:
 def _send(to: RTCDataChannel | None, data: str | bytes) -> None:
     if to is None or to.readyState != "open":
         return
+    from aiortc.exceptions import InvalidStateError  # noqa: PLC0415 - whoever has a channel has loaded it
+
     try:
         to.send(data)
     except (InvalidStateError, ConnectionError):  # closing at this moment: the connection's state tells of it
