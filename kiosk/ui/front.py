@@ -10,12 +10,13 @@ as the intent "scan".
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from kiosk.hw.ports import Key, Press, Touch
 from kiosk.ui.fit import contains
 from kiosk.ui.keys import MOST_LETTERS, row_of
 from kiosk.ui.layout import choice_at, picture_fit
-from kiosk.ui.local import FINGER_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
+from kiosk.ui.local import FINGER_TOOLS, LIVE_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
 from kiosk.ui.scan import NO_BURST, code_of, typed_on
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.screens import CONFIRMED_FIRST, key_of, screen, stops
@@ -66,7 +67,7 @@ def _press(front: Front, view: View, press: Press) -> Step:  # noqa: PLR0911 - a
         case _ if shown.asleep:
             return front, ()  # the camera-plus button asks at once; these two only wake the display
         case "accept", _:
-            return _choose(front, view, shown.focused)
+            return _choose_focused(front, view, shown)
         case _:
             return _choose(front, view, _declining(shown))
 
@@ -93,6 +94,11 @@ def _to_rows(front: Front, shown: Screen) -> Front:
 def _long(front: Front, view: View, shown: Screen) -> Step:
     if shown.name == "idle" and not front.browsing and (_named(shown, "article") or _named(shown, "recall")):
         return replace(front, browsing=True, focus=0), ()
+    return _choose_focused(front, view, shown)
+
+
+def _choose_focused(front: Front, view: View, shown: Screen) -> Step:
+    """A row of keys is gone into; after one of its keys the focus is on the row again."""
     if len(shown.group) > 1:
         return replace(front, row=row_of(shown.choices, shown.group[0]), focus=0), ()
     front, intents = _choose(front, view, shown.focused)
@@ -134,6 +140,8 @@ def _chosen_here(front: Front, choice: Choice) -> Front | None:  # noqa: PLR0911
             return replace(front, page=front.page + 1, focus=0)
         case "finger-tool":
             return replace(front, tool=FINGER_TOOLS[(FINGER_TOOLS.index(front.tool) + 1) % len(FINGER_TOOLS)])
+        case "live-tool":
+            return replace(front, live=LIVE_TOOLS[(LIVE_TOOLS.index(front.live) + 1) % len(LIVE_TOOLS)])
         case "keep":
             return replace(front, confirm="", focus=0)
         case "browse-end":
@@ -186,7 +194,7 @@ def _named_key(front: Front, view: View, shown: Screen, name: str) -> Step:
         case "enter" if shown.field is not None:
             return _choose(front, view, _named(shown, "answer"))
         case "enter":
-            return _choose(front, view, shown.focused)
+            return _choose_focused(front, view, shown)
         case "escape":
             return _choose(front, view, _declining(shown))
         case "erase":
@@ -242,19 +250,23 @@ def _down(front: Front, view: View, touch: Touch) -> Step:
         return front, ()
     x, y = place.to_frame(*at)
     grip = Grip(touch.finger, shown.key, None, x, y)
-    return replace(front, grips=(*front.grips, grip)), (Draw("begin", x, y, front.tool, touch.finger),)
+    return replace(front, grips=(*front.grips, grip)), (_draw(front, grip, "begin", x, y),)
 
 
 def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
     """A line goes on until its finger is lifted, or until another screen is shown."""
     if grip.screen != front.screen:
-        return _without(front, grip), (Draw("end", grip.x, grip.y, front.tool, grip.finger),)
+        return _without(front, grip), (_draw(front, grip, "end", grip.x, grip.y),)
     x, y = picture_fit(front.size, _frame(view)).to_frame(*_px(front, touch))
     if touch.phase == "up":
-        return _without(front, grip), (Draw("end", x, y, front.tool, grip.finger),)
+        return _without(front, grip), (_draw(front, grip, "end", x, y),)
     moved = replace(grip, x=x, y=y)
     grips = tuple(moved if g is grip else g for g in front.grips)
-    return replace(front, grips=grips), (Draw("point", x, y, front.tool, grip.finger),)
+    return replace(front, grips=grips), (_draw(front, grip, "point", x, y),)
+
+
+def _draw(front: Front, grip: Grip, phase: Literal["begin", "point", "end"], x: float, y: float) -> Draw:
+    return Draw(phase, x, y, front.tool, grip.finger, front.live)
 
 
 def _px(front: Front, touch: Touch) -> tuple[float, float]:

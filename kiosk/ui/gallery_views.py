@@ -10,7 +10,7 @@ import msgspec
 from kiosk.hw.ports import Picture
 from kiosk.session.flow import Flow, begin
 from kiosk.session.provider import Article, Provider
-from kiosk.session.record import Actor, Change, Device, Person, Rating, Recording, Ringing, Session, Ticket
+from kiosk.session.record import Actor, Change, Consent, Device, Person, Rating, Recording, Ringing, Session, Ticket
 from kiosk.session.states import Event, Role, State
 from kiosk.ui.local import Front
 from kiosk.ui.screens import key_of
@@ -139,7 +139,10 @@ def _idle(base: View, front: Front) -> Iterator[Sample]:
     yield "idle-browsing", base, replace(front, screen="idle", browsing=True)
     yield "idle-bare", replace(base, provider=bare, staff_online=None), front
     yield "idle-no-requests", replace(base, provider=msgspec.structs.replace(bare, requests_allowed=False)), front
-    yield "idle-trouble", replace(base, online=False, troubles=("no_network",)), front
+    for trouble in ("no_network", "no_camera", "no_sound", "disk_full", "stuck_button", "no_time", "updating"):
+        told = replace(base, online=trouble != "no_network", troubles=(trouble,))
+        yield f"trouble-{trouble.replace('_', '-')}", told, front
+    yield "idle-recall", replace(base, recall=True), front
     yield "asleep", replace(base, asleep=True), front
     yield "article", replace(base, article="a-0"), front
 
@@ -149,10 +152,18 @@ def _flow(base: View, front: Front) -> Iterator[Sample]:
     for at, step in enumerate(flow.steps):
         yield f"flow-{step}", replace(base, flow=Flow(flow.steps, at)), front
     first = replace(base, flow=flow)
+    yield "flow-sending", replace(base, flow=Flow(flow.steps, len(flow.steps))), front
     typed = replace(front, screen=key_of(first), typing=True, text="Ölverlust am Ventil", by_touch=True, shift=False)
     yield "flow-typing", first, typed
     held = replace(front, held="camera_plus", held_since_s=246.4, held_on=key_of(first))
     yield "flow-held", first, held
+    name = replace(base, flow=Flow(flow.steps, flow.steps.index("requester")))
+    in_rows = replace(front, screen=key_of(name), text="Anna", shift=False)
+    yield "flow-typing-rows", name, replace(in_rows, focus=4)
+    yield "flow-typing-keys", name, replace(in_rows, row=1, focus=3)
+    ticket = replace(base, flow=Flow(flow.steps, flow.steps.index("ticket")))
+    yield "flow-ticket-typed", ticket, replace(front, screen=key_of(ticket), typing=True, text="SR-1", by_touch=True)
+    yield "leave-confirm", ticket, replace(front, screen=key_of(ticket), confirm="leave")
     yield "flow-discarded", replace(base, flow_discarded=True), front
 
 
@@ -203,6 +214,10 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
             replace(front, by_touch=True),
         )
     yield "call-alone", replace(running, call=CallView(muted=True)), front
+    no = Consent(False, "2026-01-01T10:02:00Z", "", language, "call")
+    refused = session(language, State.RUNNING, recording=Recording(allowed=True, asked=True, consent=no))
+    yield "call-refused", replace(running, session=refused, call=call), front
+    yield "call-trouble", replace(running, call=call, troubles=("no_camera",)), replace(front, by_touch=True)
     yield "call-turns", replace(running, call=replace(call, turns=True, silent=("Ben",))), front
     terms = Recording(allowed=True, asked=True, look_back_s=30)
     asked = replace(

@@ -53,7 +53,8 @@ CONFIRMED_FIRST = {
 DRIFT_S = 60.0
 _DRIFT_X = (0, 2, 4, 6, 8, 6, 4, 2, 0, -2, -4, -6, -8, -6, -4, -2)
 _DRIFT_Y = (0, -1, -2, -3, -1, 0, -2, -3, -1, -2, 0, -3, -1, -2, -3, -1)
-"""Where a page stands, minute by minute since somebody was there, in units of theme.py: within its margins, which are narrow above and below."""
+"""Where a page stands, minute by minute since somebody was there, in units of theme.py: within its margins, which are
+narrow above and below."""
 
 
 def key_of(view: View) -> str:
@@ -95,7 +96,7 @@ def screen(view: View, front: Front) -> Screen:
 def _body(view: View, front: Front, say: Say) -> Screen:  # noqa: PLR0911 - a line per kind of screen
     session = view.session
     if session and session.state is State.RUNNING:
-        return call_screens.running(view, session, say, front.tool)
+        return call_screens.running(view, session, say, front.tool, front.live)
     if session and session.state in OPEN:
         return session_screens.before_the_call(view, session, say)
     if view.flow:
