@@ -30,7 +30,7 @@ from kiosk.progress import Part, Progress, feed
 from kiosk.session import inputs as do
 from kiosk.session.record import SYSTEM, Person, Session
 from kiosk.session.states import State
-from kiosk.settings import read_secret
+from kiosk.settings import place_of, read_secret
 from kiosk.spooling import Spooling
 from kiosk.stage import Stage
 from kiosk.ui.consent import consent_shown
@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 HEALTH_S = 60.0
 
-DISPLAY_S = 15.0
-"""What stands still longer, the watchdog ends. A frame takes 1.5 s at most, where software has to draw it."""
+DISPLAY_S = 30.0
+"""What stands still longer starves the watchdog. The first frame takes longest: 16 s where software has to draw it."""
 
 FRAMES_S = 20.0
 """Neither a picture of the running call nor a word about why: a camera has 10 s to open, and is found hanging in 3."""
@@ -64,6 +64,9 @@ async def run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     systemd = Systemd()
+    settings = client_settings(
+        config, boot := f"b-{secrets.token_hex(6)}"
+    )  # before anything is opened: it may be wrong
     parts = build(config.hardware, config.call)
     async with AsyncExitStack() as stack:
         show = await stack.enter_async_context(Show(parts.display, config.provider.language))
@@ -75,7 +78,7 @@ async def run(config: Config) -> None:
             config.data_folder / "book.json", config.id, config.device, config.provider, clock_ok=config.clock_ok
         )
         stack.push_async_callback(book.close)
-        client = await stack.enter_async_context(Client(client_settings(config, boot := f"b-{secrets.token_hex(6)}")))
+        client = await stack.enter_async_context(Client(settings))
         kiosk = Kiosk(config, parts, book, show, client, boot, systemd)
         await kiosk.run(stop)
 
@@ -88,9 +91,9 @@ def client_settings(config: Config, boot: str) -> Settings:
         client_id=config.id,
         username=config.id,
         password=read_secret(b.password_file),
-        ca_file=b.ca_file,
-        certificate_file=b.certificate_file,
-        key_file=b.key_file,
+        ca_file=place_of(b.ca_file),
+        certificate_file=place_of(b.certificate_file),
+        key_file=place_of(b.key_file),
         keepalive_s=b.keepalive_s,
         filters=(topics.kiosk_filter(config.id),),
         will=presence_will(config.id, boot),

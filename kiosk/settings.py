@@ -36,12 +36,17 @@ def read_secret(path: str) -> str:
     """
     if not path:
         return ""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    place = Path(folder) / path if folder and "/" not in path else Path(path)
+    place = Path(place_of(path))
     try:
         return place.read_text().strip()
     except OSError as error:
         raise ConfigError(f"{place}: {error.strerror}") from error
+
+
+def place_of(path: str) -> str:
+    """A path as it is; a name without a slash lies among systemd's credentials, where there are any. Empty stays so."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return f"{folder}/{path}" if path and folder and "/" not in path else path
 
 
 def in_words(error: str) -> str:

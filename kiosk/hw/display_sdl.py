@@ -52,6 +52,7 @@ class SdlDisplay:
                 raise DeviceTrouble("display: none is connected")
             _set_hint(sdl2.SDL_HINT_VIDEODRIVER, "kmsdrm")
             _set_hint(sdl2.SDL_HINT_KMSDRM_DEVICE_INDEX, str(self._screen.card))
+            _set_hint(sdl2.SDL_HINT_RENDER_DRIVER, "opengles2")  # its first choice, desktop GL, draws no texture here
         for hint in (sdl2.SDL_HINT_TOUCH_MOUSE_EVENTS, sdl2.SDL_HINT_MOUSE_TOUCH_EVENTS):
             _set_hint(hint, "0")  # a finger is told once
         _set_hint(sdl2.SDL_HINT_NO_SIGNAL_HANDLERS, "1")  # SIGTERM is the kiosk's

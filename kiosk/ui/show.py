@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from kiosk.mailbox import Slot
 from kiosk.ui.local import Front
 from kiosk.ui.paint import Painted, Painter, next_tick_s, shows_pictures
 from kiosk.ui.view import View
+
+log = logging.getLogger(__name__)
 
 CLOSE_S = 2.0
 
@@ -70,7 +73,10 @@ class Show:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._thread:
-            await self._close()
+            try:
+                await self._close()
+            except DeviceTrouble as hangs:  # left behind: what ended the kiosk must not be hidden by it
+                log.warning("%s", hangs.text)
 
     async def run(self) -> None:
         """Returns never; raises what ended the painting thread, but for the display that it lost.

@@ -1,8 +1,8 @@
 """Debian trees in which the appliance is tried: made by mmdebstrap, once, and kept under build/appliance/.
 
 A tree is a folder that holds a whole system. It is named by a hash of what went into it, so that a changed list of
-packages makes a new one, and is moved to its place only when it is whole. Making one needs root, mmdebstrap and Debian's
-archive.
+packages makes a new one, and is moved to its place only when it is whole. Making one needs root, mmdebstrap and
+Debian's archive.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def _fill(recipe: Recipe, place: Path, finish: Callable[[Path], None] | None) ->
         raise NoTree(why)
     print(f"making {recipe.key}: {len(recipe.packages)} packages and what they need ...", flush=True)
     options = ["--variant=minbase", f"--keyring={_KEYRINGS}", "--skip=check/empty", *_DEPENDABLE]
+    options += ["--dpkgopt=force-unsafe-io"]  # what is half made by a power cut is made anew
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
     options += [f"--include={','.join(recipe.packages)}"]
     suites = [f"deb {MIRROR} {suite} main" for suite in (SUITE, f"{SUITE}-backports")]

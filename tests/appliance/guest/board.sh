@@ -1,0 +1,12 @@
+#!/bin/sh
+# In the emulated machine, before the kiosk starts: what a Raspberry Pi's board would bring.
+set -e
+modprobe -a gpio-sim vivid uinput snd-aloop
+mkdir -p /run/board && cd /sys/kernel/config/gpio-sim
+mkdir -p board/bank0 && echo 54 > board/bank0/num_lines && echo pinctrl-bcm2711 > board/bank0/label
+echo 1 > board/live
+ln -sfn "/sys/devices/platform/$(cat board/dev_name)/$(cat board/bank0/chip_name)" /run/board/gpio
+# gpiozero asks for the model of the Pi: a Pi 4.
+(cat /proc/cpuinfo; printf 'Revision\t: c03115\n') > /run/board/cpuinfo
+mount --bind /run/board/cpuinfo /proc/cpuinfo
+udevadm settle
