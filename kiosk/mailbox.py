@@ -79,6 +79,9 @@ class Queue(Generic[T]):
         return await self.get()
 
     def _wake(self) -> None:
+        if asyncio._get_running_loop() is self._loop:  # put from the loop itself: nothing has to be woken
+            self._ready.set()
+            return
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
             self._loop.call_soon_threadsafe(self._ready.set)
 

@@ -32,6 +32,8 @@ WINDOW_LEAST_BYTES = 30_000
 be left out for a newer one, in a queue on the way it cannot."""
 UNREPORTED_S = 1.0
 """A receiver that reports nothing any more says nothing about the way either."""
+KICK_PACKETS = 16
+"""A frame is put down packet by packet in one go; so many at most before the first of them leave."""
 HELD_S = 0.02
 TWICE_LOSS = 0.02
 """From this loss on a repair goes out twice: to ask for it again takes another round trip."""
@@ -177,15 +179,18 @@ class VideoSender:
         self._history.remember(int.from_bytes(packet[2:4], "big"), packet, now_s)
         self._pacer.put(PICTURE, packet, now_s)
         self._frame.append(packet)
-        if packet[1] & MARKER:
+        whole = bool(packet[1] & MARKER)
+        if whole:
             self._put_copies(now_s)
-        await self._kick()
+        if whole or not self._pacer.waiting(PICTURE) % KICK_PACKETS:
+            await self._kick()
 
     async def _kick(self) -> None:
         """Sends at once what needs not wait, so that a good link costs no change of tasks."""
         if not self._sending:
             await self._send_what_may()
-        self._ready.set()
+        if self._broken or self._pacer.queued_bytes:
+            self._ready.set()
 
     async def _send_what_may(self) -> None:
         self._sending = True

@@ -1,14 +1,15 @@
 """All marks of a call, and what is pinned to the scene, in a thread of their own.
 
 The loop hands over the newest picture and what is wanted, the thread hands back a `Report`; nothing else is shared.
-While there is neither the thread does nothing but keep the ring of small grey frames.
+While there is neither the thread does nothing but keep the ring of small grey frames, of several pictures at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -30,6 +31,9 @@ from kiosk.wire.channel import MarkPose, Matrix
 
 log = logging.getLogger(__name__)
 
+GATHERED = 6
+"""Pictures (0.2 s) that wait for the thread while there is nothing to follow: to wake it for each costs more than its
+work on it, 1 % of a core."""
 CATCH_UP_STEPS = 12
 """A new mark is followed from the frame that was seen to now in so many steps at most: about 30 ms of work."""
 
@@ -92,21 +96,23 @@ class Tracker:
         self._failed = failed
         self._orders: list[Order] = []
         self._pool: ThreadPoolExecutor | None = None
-        self._pictures: Slot[Picture] | None = None
+        self._pictures: deque[Picture] = deque(maxlen=GATHERED)
+        self._due: Slot[None] | None = None
+        self._idle = True
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         # beside a call OpenCV's own threads would take the encoder's cores
         self._pool = ThreadPoolExecutor(1, "tracker", initializer=cv2.setNumThreads, initargs=(1,))
-        self._pictures = Slot()
-        self._task = asyncio.create_task(self._run(self._pictures, self._pool), name="tracker")
+        self._due = Slot()
+        self._task = asyncio.create_task(self._run(self._due, self._pool), name="tracker")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pictures is not None:
-            self._pictures.close()
+        if self._due is not None:
+            self._due.close()
         if self._task is not None:
             await self._task
         if self._pool is not None:
@@ -117,21 +123,27 @@ class Tracker:
         return self._task is not None and not self._task.done()
 
     def feed(self, picture: Picture) -> None:
-        """Every picture of the camera. On the loop; only puts it down, the newest wins."""
-        if self._pictures is not None and self.works:
-            self._pictures.put(picture)
+        """Every picture of the camera. On the loop; only puts it down."""
+        if self._due is None or not self.works:
+            return
+        self._pictures.append(picture)
+        if self._orders or not self._idle or len(self._pictures) == GATHERED:
+            self._due.put(None)
 
     def order(self, order: Order) -> None:
         """Carried out with the next picture, in order."""
         self._orders.append(order)
 
-    async def _run(self, pictures: Slot[Picture], pool: ThreadPoolExecutor) -> None:
+    async def _run(self, due: Slot[None], pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         bench = Bench()
-        async for picture in pictures:
+        async for _ in due:
             orders, self._orders = self._orders, []
+            pictures = tuple(self._pictures)
+            self._pictures.clear()
             try:
-                report = await loop.run_in_executor(pool, bench.step, picture, orders)
+                report = await loop.run_in_executor(pool, bench.work, pictures, orders)
+                self._idle = bench.idle
             except Exception:  # whatever it is, a call goes on without its marks: switched off, and said so
                 log.exception("the tracker failed; marks are off for the rest of the call")
                 self._failed()
@@ -149,6 +161,19 @@ class Bench:
         self._marks: dict[str, MarkTracker] = {}
         self._pins = ScenePins()
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to follow."""
+        return not self._marks and not self._pins
+
+    def work(self, pictures: Sequence[Picture], orders: Iterable[Order] = ()) -> Report | None:
+        """Keeps all of them, and makes the step to the newest; where there is something to follow the newest wins."""
+        *before, newest = pictures
+        if self.idle:
+            for picture in before:
+                self._ring.push(GreyFrame.of(picture))
+        return self.step(newest, orders)
+
     def step(self, picture: Picture, orders: Iterable[Order] = ()) -> Report | None:
         """The report for this picture; None while there is nothing to report on."""
         frame = GreyFrame.of(picture)
@@ -161,7 +186,7 @@ class Bench:
                 pinned += self._pin(order, frame)
             else:
                 self._carry_out(order, seen, refused)
-        if not self._marks and not self._pins:
+        if self.idle:
             self._scene = None
             self._pins.stop()
         if not seen and not refused and not self._pins:

@@ -259,7 +259,7 @@ async def test_garbled_estimates_harm_nobody(made: Made, fci: bytes) -> None:
 
 async def test_a_lost_packet_is_sent_again_in_the_repair_stream_but_not_twice_within_a_round_trip(made: Made) -> None:
     _, sender, _, clock, wire = made
-    await sender.transport._send_rtp(a_packet(sender, 7))
+    await sender.transport._send_rtp(a_packet(sender, 7, last=True))
     wire.sent.clear()
     await sender._handle_rtcp_packet(nack(sender, 7))
     await sender._handle_rtcp_packet(nack(sender, 7, 7))
@@ -275,7 +275,7 @@ async def test_a_lost_packet_is_sent_again_in_the_repair_stream_but_not_twice_wi
 async def test_where_no_repair_stream_was_agreed_upon_the_packet_itself_is_sent_again(made: Made) -> None:
     _, sender, _, _, wire = made
     sender._RTCRtpSender__rtx_payload_type = None
-    await sender.transport._send_rtp(a_packet(sender, 7))
+    await sender.transport._send_rtp(a_packet(sender, 7, last=True))
     await sender._handle_rtcp_packet(nack(sender, 7))
     assert [RtpPacket.parse(p).payload for p in wire.sent] == [b"x" * 1000] * 2
 
@@ -369,7 +369,7 @@ async def test_each_packet_bears_the_transport_s_number_and_the_time_it_really_l
     _, sender, _, clock, wire = made
     for n in range(3):
         clock.now_s += 0.5
-        await sender.transport._send_rtp(a_packet(sender, 70 + n))
+        await sender.transport._send_rtp(a_packet(sender, 70 + n, last=True))
     assert [field(p, 5, 2) for p in wire.sent] == [0, 1, 2]
     times = [field(p, 3, 3) for p in wire.sent]
     assert times[1] - times[0] == times[2] - times[1] == 2**17
@@ -409,9 +409,9 @@ async def test_a_broken_transport_ends_the_sending(made: Made) -> None:
         raise ConnectionError
 
     hooked._wire._send_rtp = broken
-    await sender.transport._send_rtp(a_packet(sender, 0))
+    await sender.transport._send_rtp(a_packet(sender, 0, last=True))
     with pytest.raises(ConnectionError):
-        await sender.transport._send_rtp(a_packet(sender, 1))
+        await sender.transport._send_rtp(a_packet(sender, 1, last=True))
     await hooked.run()
 
 
@@ -426,7 +426,7 @@ async def test_timestamps_are_translated_both_ways_across_their_wrap(made: Made)
     assert hooked.to_wire(0) is None
     assert hooked.from_wire(0) is None
     hooked._pts = 500
-    await sender.transport._send_rtp(a_packet(sender, 1, timestamp=2**32 - 1000))
+    await sender.transport._send_rtp(a_packet(sender, 1, timestamp=2**32 - 1000, last=True))
     assert hooked.to_wire(500) == 2**32 - 1000
     assert hooked.to_wire(2500) == 1000
     hooked._pts = 3500

@@ -190,6 +190,15 @@ def test_a_rate_that_falls_a_little_needs_no_keyframe_but_several_such_steps_do(
     assert keyframes == [False, True, False]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+def test_planes_that_lie_in_one_piece_are_encoded_like_others_whatever_their_order(order: tuple[int, int, int]) -> None:
+    planes = Scene(WIDTH, HEIGHT, FPS).frame(5)
+    together = [plane.reshape(-1) for plane in np.split(np.concatenate([planes[k].ravel() for k in order]), _SPLIT)]
+    pieces = [together[order.index(k)].reshape(plane.shape) for k, plane in enumerate(planes)]
+    units = [x264(500_000).encode(Picture(y, u, v, 0.1)) for y, u, v in (planes, pieces)]
+    assert units[0] == units[1]
+
+
 def test_half_the_pictures_are_evenly_spread_even_from_a_camera_that_jitters() -> None:
     scene, encoder = Scene(WIDTH, HEIGHT, FPS), x264(500_000)
     encoder.set_encoding(Encoding(320, 180, 15, 200_000))
@@ -241,6 +250,10 @@ def test_a_tall_video_is_shown_whole_between_black_bars() -> None:
     assert picture.y[180, 320] == 235
     assert picture.y[180, 10] == picture.y[180, 630] == 16
     assert picture.u[90, 5] == 128
+
+
+_SPLIT = [WIDTH * HEIGHT, WIDTH * HEIGHT * 5 // 4]
+"""Where the second and the third plane begin."""
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from kiosk.call.opus import TINY, OpusDecoder
-from kiosk.call.sound_out import LINGER, SILENT_AFTER, SoundOut
+from kiosk.call.sound_out import LINGER, NOTHING_EACH, SILENT_AFTER, SoundOut
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Samples
 from tests.speech import speech
 
@@ -65,9 +67,20 @@ def loudness(block: Samples) -> float:
 
 def test_nothing_is_sent_in_silence_but_a_sign_of_life_and_sound_at_once() -> None:
     out = SoundOut()
-    packets = [out.packets({"ann": SILENT}, SILENT, {})["ann"] for _ in range(200)]
+    room = np.random.default_rng(1).integers(-2, 3, (200, SAMPLES_PER_BLOCK), np.int16)
+    packets = [out.packets({"ann": block}, block, {})["ann"] for block in room]
     sent = [packet for packet in packets[3 * SILENT_AFTER :] if packet is not None]
     assert 2 <= len(sent) < 30  # one each 400 ms, and the beginning of the pause behind it
+    again = [out.packets({"ann": block}, block, {})["ann"] for block in blocks(3)]
+    assert all(packet is not None and len(packet) > TINY for packet in again)
+
+
+def test_a_microphone_that_is_off_gives_fewer_signs_of_life_and_sound_at_once() -> None:
+    out = SoundOut()
+    packets = [out.packets({"ann": SILENT}, SILENT, {})["ann"] for _ in range(600)]
+    sent = [n for n, packet in enumerate(packets) if packet is not None and n > 3 * SILENT_AFTER]
+    assert 2 <= len(sent) < 30
+    assert max(after - before for before, after in pairwise(sent)) <= 20 * NOTHING_EACH
     again = [out.packets({"ann": block}, block, {})["ann"] for block in blocks(3)]
     assert all(packet is not None and len(packet) > TINY for packet in again)
 
