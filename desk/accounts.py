@@ -272,6 +272,11 @@ class Accounts:
             whose = LinkRow.account == row.account if row.account else LinkRow.account.is_(None)
             await db.execute(delete(LinkRow).where(whose))
 
+    async def restore_link(self, token: str, lifetime_s: float) -> None:
+        """One that was used for nothing."""
+        async with self._begin() as db:
+            db.add(LinkRow(hash=fingerprint(token), account=None, expires_s=self._now() + lifetime_s))
+
     # --- single sign-on -----------------------------------------------------------------------------------------------
 
     async def of_identity(self, issuer: str, subject: str) -> str | None:

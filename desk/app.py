@@ -21,13 +21,14 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import BeforeMessageSendHookHandler, Message, Scope
 
-from desk import api, code_user, films, pages, people, tus, whep
+from desk import administration, api, code_user, films, first, oidc, own_account, pages, people, sign_in, tus, whep
 from desk.accounts import Accounts
 from desk.calls import Calls
 from desk.code_user import CodeUser
 from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.database import database_url
+from desk.door import Door
 from desk.files import Files
 from desk.films import Films
 from desk.films_store import FilmRows
@@ -35,6 +36,7 @@ from desk.follow import Follower
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.live import Hub
+from desk.oidc import SingleSignOn
 from desk.pages import Pages
 from desk.people import People
 from desk.rights import without_rule
@@ -66,6 +68,8 @@ class Desk:
     uploads: Uploads
     code_user: CodeUser
     people: People
+    door: Door
+    sso: SingleSignOn | None
     bridge: Bridge
     pages: Pages
     follower: Follower
@@ -80,12 +84,14 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         ConfigError: a secret cannot be read.
         StoreTrouble: (in an ExceptionGroup) the database gave up while following.
     """
-    seals = Seals(signing_secret(config.secret_path))
+    secret = signing_secret(config.secret_path)
     store = await open_store(database_url(config))
     try:
-        await Accounts(store.transactions, time.time).follow_settings(config.people)
+        accounts = Accounts(store.transactions, time.time)
+        await accounts.follow_settings(config.people)
+        await first.offer(accounts, url, Path(config.data) / "first-administrator.link")
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
-            desk = _build(config, url, seals, store, Kiosks(client))
+            desk = _build(config, url, secret, store, Kiosks(client))
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
@@ -101,8 +107,8 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         await store.close()
 
 
-def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks) -> Desk:
-    hub = Hub()
+def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks) -> Desk:
+    hub, seals = Hub(), Seals(secret)
     files = Files(Path(config.data), config.files)
     uploads = Uploads(store, files, kiosks, seals, url, partial_days=config.files.partial_days)
     commands = Commands(kiosks, store)
@@ -115,10 +121,27 @@ def _build(config: Config, url: str, seals: Seals, store: Store, kiosks: Kiosks)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
     follower.stored.append(guests.invite)
     uploads.followers.append(follower.tell_session)
-    page_maker = Pages(members, ice)
+    door = Door(members, store, seals, secret)
+    sso = SingleSignOn(config.oidc, members, store, seals) if config.oidc else None
+    page_maker = Pages(members, ice, sso=config.oidc.label if config.oidc else "")
     made = Films(FilmRows(store.transactions, time.time), store, files, Path(config.data) / "films")
     return Desk(
-        config, store, hub, kiosks, commands, calls, files, uploads, guests, members, bridge, page_maker, follower, made
+        config,
+        store,
+        hub,
+        kiosks,
+        commands,
+        calls,
+        files,
+        uploads,
+        guests,
+        members,
+        door,
+        sso,
+        bridge,
+        page_maker,
+        follower,
+        made,
     )
 
 
@@ -137,7 +160,19 @@ def _mqtt(config: Config) -> Settings:
 
 
 def build_app(desk: Desk) -> Litestar:
-    routes = [*api.ROUTES, *whep.ROUTES, *tus.ROUTES, *people.ROUTES, *code_user.ROUTES, *films.ROUTES, *pages.routes()]
+    routes = [
+        *api.ROUTES,
+        *whep.ROUTES,
+        *tus.ROUTES,
+        *people.ROUTES,
+        *sign_in.ROUTES,
+        *oidc.ROUTES,
+        *own_account.ROUTES,
+        *administration.ROUTES,
+        *code_user.ROUTES,
+        *films.ROUTES,
+        *pages.routes(),
+    ]
     names = (
         "store",
         "hub",
@@ -148,6 +183,8 @@ def build_app(desk: Desk) -> Litestar:
         "uploads",
         "code_user",
         "people",
+        "door",
+        "sso",
         "bridge",
         "pages",
         "films",

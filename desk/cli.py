@@ -1,4 +1,4 @@
-"""`desk`: run, migrate, sign-in-link, config. What takes long to import is imported where it is needed."""
+"""`desk`: run, migrate, sign-in-link, admin-link, config. What takes long to import is imported where it is needed."""
 
 from __future__ import annotations
 
@@ -80,6 +80,29 @@ def sign_in_link(
     except KeyError:
         known = ", ".join(p.id for p in settings.people) or "nobody"
         raise _fail(f"{config}: people: there is no {person!r} (there is: {known})") from None
+    except ConfigError as error:
+        raise _fail(error.text) from error
+
+
+@app.command()
+def admin_link(config: ConfigFile = HERE) -> None:
+    """Prints an address at which somebody becomes an administrator: once, and for a day."""
+    import asyncio  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from desk import database, first  # noqa: PLC0415
+    from desk.accounts import Accounts  # noqa: PLC0415
+    from desk.store import open_store  # noqa: PLC0415
+
+    async def make(settings: Config) -> str:
+        store = await open_store(database.database_url(settings))
+        try:
+            return await first.link(Accounts(store.transactions, time.time), settings.url)
+        finally:
+            await store.close()
+
+    try:
+        typer.echo(asyncio.run(make(_load(config))))
     except ConfigError as error:
         raise _fail(error.text) from error
 

@@ -15,6 +15,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
+from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
@@ -22,7 +23,7 @@ from desk.api import visible_session
 from desk.config import Language, Member
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
-from desk.people import People
+from desk.people import People, safe_path
 from desk.problems import Problem, ProblemBody, status_of
 from desk.store import Store
 from desk.texts import WEB, texts
@@ -40,7 +41,9 @@ AnyRequest = Request[Any, Any, Any]
 class Pages:
     """Templates and catalogues, read once."""
 
-    def __init__(self, people: People, ice: IceServers, folder: Path = WEB) -> None:
+    def __init__(self, people: People, ice: IceServers, folder: Path = WEB, *, sso: str = "") -> None:
+        """`sso`: what the button of single sign-on says; empty: there is none."""
+        self._sso = sso
         self._people = people
         self._ice = ice
         self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(folder / "templates"), autoescape=True)
@@ -53,12 +56,13 @@ class Pages:
     ) -> Response[str]:
         """A page, in the person's language unless another is asked for.
 
-        Context: `me` (id, name, role) or nothing, `language`, `_`, `texts`, `boot`, `status`, and `more`.
+        Context: `me` (id, name, role) or nothing, `administers`, `language`, `_`, `texts`, `boot`, `status`, `more`.
         """
         language = language if language in self._texts else self._people.language(me)
         catalogue = self._texts[language]
         context = {
             "me": {"id": me.id, "name": me.name, "role": me.role.value} if me else None,
+            "administers": me is not None and me.administers,
             "language": language,
             "_": catalogue.gettext,
             "ngettext": catalogue.ngettext,
@@ -70,6 +74,10 @@ class Pages:
         page = self._templates.get_template(template).render(context)
         headers = {"Cache-Control": "no-store"}  # the page holds who is signed in
         return Response(page, status_code=status, media_type=HTML, headers=headers)
+
+    def sign_in(self, to: str, status: int = 200) -> Response[str]:
+        """`to`: a path of ours to go on to."""
+        return self.show("sign_in.html", None, status, to=to, sso=self._sso, wants_texts=True)
 
 
 @get("/", opt={"page": True})
@@ -135,11 +143,17 @@ def error_handlers(pages: Pages) -> ExceptionHandlersMap:
     ) -> Response[Any]:
         if not _wants_page(request):
             return Response(body, status_code=status, headers=headers, media_type="application/json")
-        if status == 401:
-            return pages.show("signed_out.html", None, 401)
         told = msgspec.to_builtins(body)
+        if status == 401:
+            return pages.show("signed_out.html", None, 401) if told["code"] != "signed_out" else sign_in(request)
+        if told["code"] == "second_factor_needed":
+            return Redirect("/account", status_code=303, headers={"Cache-Control": "no-store"})
         me = request.state.get("me")
         return pages.show("error.html", me, status, code=told["code"], text=told["text"])
+
+    def sign_in(request: AnyRequest) -> Response[str]:
+        query = request.url.query
+        return pages.sign_in(safe_path(request.url.path + (f"?{query}" if query else "")), 401)
 
     return {Problem: on_problem, Trouble: on_trouble, HTTPException: on_http, Exception: on_defect}
 

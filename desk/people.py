@@ -40,6 +40,7 @@ class People:
     ) -> None:
         self._language = config.language
         self._needs_second_factor = frozenset(config.sign_in.second_factor_for)
+        self.url = url
         self._origin = origin_of(url)
         self._seals = seals
         self._store = store

@@ -66,7 +66,7 @@ def step_of(secret: str, code: str, after: int, now_s: float) -> int:
     return next((step for step in fitting if step > after), 0)
 
 
-def address_of(secret: str, name: str) -> str:
+def address_of_secret(secret: str, name: str) -> str:
     """What an app reads from the QR code."""
     return pyotp.TOTP(secret, interval=STEP_S).provisioning_uri(name=name, issuer_name="Desk")
 

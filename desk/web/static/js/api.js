@@ -17,7 +17,21 @@ function textOf(code) {
     case "store": return t("The disk there does not take it. Please tell whoever looks after the kiosk.");
     case "full": return t("The limit is reached.");
     case "unreachable": return t("The machine does not answer. It may have no network at the moment.");
-    case "signed_out": return t("You are signed out. Open your sign-in link again.");
+    case "signed_out": return t("You are signed out. Please sign in again.");
+    case "no_right": return t("Your roles do not include this.");
+    case "second_factor_needed": return t("Set a second factor up first, in your account.");
+    case "wrong_sign_in": return t("Name or password is wrong.");
+    case "wrong_password": return t("This is not your present password.");
+    case "wrong_code": return t("This code is not the present one.");
+    case "too_many_tries": return t("Too many tries. Please wait a few minutes.");
+    case "locked": return t("This account is locked. Ask an administrator.");
+    case "link_over": return t("This link was used before, or its time is over.");
+    case "weak_password": return t("This password is too easily guessed. Take at least 12 letters, several words that do not belong together.");
+    case "taken": return t("This name or e-mail address is somebody's already.");
+    case "follows": return t("This account follows the settings file or single sign-on and is changed there.");
+    case "last_administrator": return t("Somebody must be left who can administer the desk.");
+    case "oneself": return t("You cannot do this to yourself.");
+    case "begin_again": return t("That took too long. Please begin again.");
     case "offline": return t("The desk cannot be reached. Check your network.");
     default: return null;
   }
