@@ -6,15 +6,21 @@ import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kiosk.errors import Trouble
+
+if TYPE_CHECKING:
+    from kiosk.doctor import Finding
 
 DEFAULT_CONFIG = Path("/etc/kiosk/kiosk.toml")
 
@@ -54,17 +60,46 @@ def show_config(
 
 
 @app.command()
-def doctor(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Try each part of the kiosk and say whether it works. Ends with 1 where one does not."""
+def doctor(
+    config: ConfigOption = DEFAULT_CONFIG,
+    installer: Annotated[
+        bool, typer.Option("--installer", help="Ask whoever stands before the kiosk, who answers with its button.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Only this part; repeat for others.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    language: Annotated[str, typer.Option(help="de or en [the provider's].")] = "",
+) -> None:
+    """Try each part of the kiosk, which must not run, and say whether it works. Ends with 1 where one does not."""
+    from kiosk import doctor as doctors  # noqa: PLC0415 - the other commands start without the media stack
     from kiosk.config import load  # noqa: PLC0415
-    from kiosk.doctor import examine  # noqa: PLC0415
 
-    table = Table("part", "works", "what was seen")
-    findings = asyncio.run(examine(load(config)))
-    for finding in findings:
-        table.add_row(finding.part, "[green]yes" if finding.works else "[bold red]NO", finding.seen)
-    Console().print(table)
+    settings = load(config)
+    if language:
+        settings = replace(settings, provider=replace(settings.provider, language=language))
+    told = (lambda finding: None) if as_json else _tell(settings.provider.language)
+    findings = asyncio.run(doctors.examine(settings, installer=installer, only=only or (), told=told))
+    if as_json:
+        print(doctors.as_json(findings).decode())
     raise typer.Exit(0 if all(f.works for f in findings) else 1)
+
+
+def _tell(language: str) -> Callable[[Finding], None]:
+    """Prints each finding as it comes."""
+    from kiosk.ui.doctor_screens import PARTS, WORDS  # noqa: PLC0415
+    from kiosk.ui.texts import speaker  # noqa: PLC0415
+
+    console, say = Console(highlight=False), speaker(language)
+    styles = {"works": "green", "fails": "bold red", "left_out": "dim"}
+
+    def tell(finding: Finding) -> None:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(width=22)
+        grid.add_column(width=12)
+        state = Text(say(WORDS[finding.state]), styles[finding.state])
+        grid.add_row(say(PARTS[finding.part]), state, finding.words(language))
+        console.print(grid)
+
+    return tell
 
 
 @app.command()

@@ -1,153 +1,151 @@
-"""`kiosk doctor`: tries each part by itself and says in words whether it works."""
+"""`kiosk doctor`: tries each part and says whether it works: on the display as a checklist, at the terminal, over MQTT.
+
+Nothing is recorded, and no picture or sound leaves the kiosk. Hardware and the place at the broker are taken, so the
+kiosk itself must not run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import shutil
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
-import aiohttp
-import numpy as np
+import msgspec
 
-from kiosk.app import client_settings
+from kiosk import doctor_hardware, doctor_site
 from kiosk.config import Config
-from kiosk.echo import AUDIBLE_DB, echo_db
-from kiosk.errors import DeviceTrouble, Trouble, Unreachable
+from kiosk.doctor_bench import Bench, Checklist, Hand, Outcome, fails
+from kiosk.errors import ConfigError, Trouble
 from kiosk.hw.build import Parts, build
-from kiosk.hw.ports import SAMPLES_PER_BLOCK, Rect
-from kiosk.link.client import Client
+from kiosk.ui.doctor_screens import RowState, Said
+from kiosk.ui.texts import speaker
+from kiosk.wire import topics
+from kiosk.wire.codec import encode
+from kiosk.wire.messages import Health
 
-LIMIT_S = 10.0
-LEAST_FREE_BYTES = 500_000_000
+log = logging.getLogger(__name__)
+
+LIMIT_S = 15.0
+ATTENDED_LIMIT_S = 180.0
+"""Of one part; people are asked in it."""
+
+CHECKS: dict[str, Callable[[Bench], Awaitable[Outcome]]] = {
+    "display": doctor_hardware.display,
+    "lamp": doctor_hardware.lamp,
+    "buttons": doctor_hardware.buttons,
+    "touch": doctor_hardware.touch,
+    "camera": doctor_hardware.camera,
+    "microphone": doctor_hardware.microphone,
+    "speaker": doctor_hardware.speaker,
+    "echo": doctor_hardware.echo,
+    "network": doctor_site.network,
+    "broker": doctor_site.broker,
+    "desk": doctor_site.desk,
+    "clock": doctor_site.clock,
+    "disk": doctor_site.disk,
+    "versions": doctor_site.versions,
+}
+"""In the order in which an installer looks at them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     part: str
-    works: bool
-    seen: str
+    state: RowState
+    said: Said = field(default_factory=lambda: Said("left_out"))
+
+    @property
+    def works(self) -> bool:
+        """Or nobody wanted it."""
+        return self.state != "fails"
+
+    def words(self, language: str) -> str:
+        return self.said.words(speaker(language))
 
 
-async def examine(config: Config) -> list[Finding]:
-    """One finding a part, in the order an installer looks at them. Raises ConfigError for a part that is unknown."""
-    parts = build(config.hardware, config.call)
-    tries: dict[str, Callable[[], Awaitable[str]]] = {
-        "display": lambda: _display(parts),
-        "camera": lambda: _camera(parts),
-        "microphone": lambda: _microphone(parts),
-        "speaker": lambda: _speaker(parts),
-        "echo": lambda: _echo(parts, config),
-        "buttons": lambda: _buttons(parts),
-        "disk": lambda: _disk(config),
-        "broker": lambda: _broker(config),
-        "desk": lambda: _desk(config),
-    }
-    return [await _try(part, attempt) for part, attempt in tries.items()]
+async def examine(
+    config: Config,
+    *,
+    installer: bool = False,
+    only: Sequence[str] = (),
+    told: Callable[[Finding], None] = lambda finding: None,
+    parts: Parts | None = None,
+) -> list[Finding]:
+    """One finding a part, each `told` as soon as it is known.
+
+    only: the parts to be tried; all of them if empty.
+    installer: somebody stands before the kiosk and answers with its button. parts: in place of those in the settings.
+
+    Raises:
+        ConfigError: a part that is unknown.
+    """
+    if unknown := set(only) - set(CHECKS):
+        raise ConfigError(f"{sorted(unknown)[0]} is none of {', '.join(CHECKS)}")
+    checks = {part: check for part, check in CHECKS.items() if part in only or not only}
+    parts = parts or build(config.hardware, config.call)
+    async with AsyncExitStack() as stack:
+        bench = await _bench(config, parts, installer, tuple(checks), stack)
+        findings = []
+        for part, check in checks.items():
+            await bench.checklist.runs(part)
+            outcome = await _tried(bench, part, check)
+            findings.append(Finding(part, outcome.state, outcome.said))
+            await bench.checklist.found(part, outcome)
+            told(findings[-1])
+        await _report(bench, findings)
+        await bench.end(all(finding.works for finding in findings))
+    return findings
 
 
-async def _try(part: str, attempt: Callable[[], Awaitable[str]]) -> Finding:
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            return Finding(part, True, await attempt())
-    except TimeoutError:
-        return Finding(part, False, f"no answer within {LIMIT_S:.0f} s")
-    except (Trouble, OSError) as error:
-        return Finding(part, False, str(error))
-
-
-async def _display(parts: Parts) -> str:
-    async with parts.display as display:
-        width, height = display.size
-        overlay = np.zeros((height, width, 4), np.uint8)
-        overlay[..., 3] = 255
-        await asyncio.to_thread(display.present, (), overlay, (Rect(0, 0, width, height),))
-        return f"{width} x {height} px"
-
-
-async def _camera(parts: Parts) -> str:
-    async with parts.camera as camera:
-        pictures, packets = camera.pictures(), camera.packets()
-        picture, packet = await anext(pictures), await anext(packets)
-        still = await camera.still()
-        width, height = picture.size
-        return f"{width} x {height} px, encoded {len(packet.data)} bytes; stills {still.width} x {still.height} px"
-
-
-async def _microphone(parts: Parts) -> str:
-    async with parts.microphone as microphone:
-        blocks = microphone.blocks()
-        heard = np.concatenate([await anext(blocks) for _ in range(25)]).astype(np.float64)
-        level = math.sqrt(float(np.mean(heard**2))) / 32768
-        return f"level {20 * math.log10(level):.0f} dBFS" if level else "silence"
-
-
-async def _speaker(parts: Parts) -> str:
-    t = np.arange(SAMPLES_PER_BLOCK * 25) / 48_000
-    tone = (8000 * np.sin(2 * math.pi * 880 * t)).astype(np.int16).reshape(25, -1)
-    async with parts.speaker as speaker:
-        for block in tone:
-            speaker.play(block)
-            await asyncio.sleep(0.02)
-    return "played a tone"
-
-
-async def _echo(parts: Parts, config: Config) -> str:
-    """Of real sound only, and where a canceller is said to be."""
-    if config.call.echo != "pipewire":
-        return {"duck": "half-duplex: people speak in turns", "none": "nothing cancels it, as set"}[config.call.echo]
-    if not (config.hardware.microphone.startswith("alsa:") and config.hardware.speaker.startswith("alsa:")):
-        return "none: microphone and speaker have nothing to do with each other"
-    async with parts.microphone as microphone, parts.speaker as speaker:
-        louder_db = await echo_db(microphone, speaker)
-    if louder_db > AUDIBLE_DB:
-        said = f"the speaker is heard in the microphone, {louder_db:.0f} dB above the room: PipeWire does not cancel it"
-        raise DeviceTrouble(f'{said} (image-build/pipewire), or set call.echo to "duck"')
-    return f"cancelled: {louder_db:.0f} dB above the room"
-
-
-async def _buttons(parts: Parts) -> str:
-    async with parts.buttons, parts.lamp as lamp:
-        lamp.show("live")
-        await asyncio.sleep(0.3)
-        lamp.show("idle")
-    return "ready; the lamp was lit for a moment"
-
-
-async def _disk(config: Config) -> str:
-    folder = config.data_folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".doctor"
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except OSError as error:
-        raise DeviceTrouble(f"{folder} cannot be written: {error.strerror}") from error
-    free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE_BYTES:
-        raise DeviceTrouble(f"only {free / 1e6:.0f} MB are free in {folder}")
-    return f"{free / 1e9:.1f} GB free in {folder}"
-
-
-async def _broker(config: Config) -> str:
-    async with Client(client_settings(config, "doctor")) as client:
+async def _bench(config: Config, parts: Parts, installer: bool, rows: tuple[str, ...], stack: AsyncExitStack) -> Bench:
+    """Opens what stays open: display, lamp, buttons, touch. What does not open is a finding, not the end."""
+    bench = Bench(config, parts, installer, Checklist(config, rows, installer), Hand(), stack)
+    devices = {"lamp": parts.lamp, "buttons": parts.buttons, "touch": parts.touchscreen, "display": parts.display}
+    for name, device in devices.items():
         try:
-            async with asyncio.timeout(LIMIT_S / 2):
-                await anext(client.connections())
-        except TimeoutError:
-            raise Unreachable(f"{config.broker.host}:{config.broker.port} lets us not in") from None
-    return f"{config.broker.host}:{config.broker.port}"
+            await stack.enter_async_context(device)
+        except Trouble as trouble:
+            bench.troubles[name] = trouble
+    if parts.panel is not None and installer:
+        await stack.enter_async_context(parts.panel)
+    if "display" not in bench.troubles:
+        await bench.checklist.on(parts.display)
+    await stack.enter_async_context(bench.hand.reading(parts, bench.troubles))
+    return bench
 
 
-async def _desk(config: Config) -> str:
-    if not config.desk_url:
-        raise Unreachable("no desk_url in the settings")
-    timeout = aiohttp.ClientTimeout(total=LIMIT_S / 2)
+async def _tried(bench: Bench, part: str, check: Callable[[Bench], Awaitable[Outcome]]) -> Outcome:
+    if trouble := bench.troubles.get(part):
+        return fails("trouble", why=trouble.text)
+    limit_s = ATTENDED_LIMIT_S if bench.installer else LIMIT_S
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as http, http.get(config.desk_url + "/healthz") as answer:
-            if answer.status != 200:
-                raise Unreachable(f"{config.desk_url} says {answer.status}")
-    except aiohttp.ClientError as error:
-        raise Unreachable(f"{config.desk_url}: {error}") from error
-    return config.desk_url
+        async with asyncio.timeout(limit_s):
+            return await check(bench)
+    except TimeoutError:
+        return fails("no_answer", seconds=round(limit_s))
+    except (Trouble, OSError) as error:
+        return fails("trouble", why=str(error))
+
+
+async def _report(bench: Bench, findings: list[Finding]) -> None:
+    """As the health that a running kiosk tells: fleet and desk see what the installer saw."""
+    if bench.client is None or not bench.client.connected:
+        return
+    parts = {f.part: "ok" if f.works else f.words("en") for f in findings if f.state != "left_out"}
+    health = Health(time.monotonic(), parts)
+    await bench.client.publish(str(topics.Topic(bench.config.id, topics.HEALTH)), encode(health), qos=0)
+    await bench.client.check(LIMIT_S)  # or it would be lost with the connection
+
+
+def as_json(findings: list[Finding]) -> bytes:
+    """For programs: what was found by code and values, and in English words."""
+    parts = [
+        {"part": f.part, "state": f.state, "code": f.said.code, "values": f.said.values, "words": f.words("en")}
+        for f in findings
+    ]
+    return msgspec.json.format(
+        msgspec.json.encode({"works": all(f.works for f in findings), "parts": parts}, enc_hook=str)
+    )

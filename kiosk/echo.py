@@ -15,6 +15,39 @@ AUDIBLE_DB = 12.0
 """More than that above the room's own noise, and staff hear themselves."""
 
 
+TONE_HZ = 1000
+HEARD_DB = 10.0
+"""So much louder at the tone's own frequency, and it was heard."""
+
+
+async def tone_db(microphone: Microphone, speaker: Speaker) -> float:
+    """How much louder it gets in the microphone at TONE_HZ while the speaker plays; both open. Raises DeviceTrouble."""
+    blocks = microphone.blocks()
+    before = [await anext(blocks) for _ in range(QUIET)]
+    heard: list[Samples] = []
+    for block in tone(2 * HEARD):
+        speaker.play(block)
+        heard.append(await anext(blocks))
+    return tone_level_db(heard[-HEARD:]) - tone_level_db(before)
+
+
+def tone(blocks: int) -> Samples:
+    """(blocks, 960) int16: a quarter of full scale at TONE_HZ, without a click at its ends."""
+    count = blocks * SAMPLES_PER_BLOCK
+    wave = np.sin(2 * np.pi * TONE_HZ * np.arange(count) / SAMPLE_RATE_HZ)
+    ends = np.minimum(1.0, np.minimum(np.arange(count), np.arange(count)[::-1]) / SAMPLES_PER_BLOCK)
+    sound: Samples = np.round(8191 * wave * ends).astype(np.int16).reshape(blocks, SAMPLES_PER_BLOCK)
+    return sound
+
+
+def tone_level_db(blocks: list[Samples]) -> float:
+    """In dB below full scale, of what is within 25 Hz of TONE_HZ; at least -100."""
+    sound = np.concatenate(blocks).astype(np.float64) / 32768
+    power = np.abs(np.fft.rfft(sound)) ** 2 / len(sound) ** 2 * 2
+    hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ)
+    return float(10 * np.log10(max(power[np.abs(hz - TONE_HZ) <= 25].sum(), 1e-10)))
+
+
 async def echo_db(microphone: Microphone, speaker: Speaker) -> float:
     """How much louder it gets in the microphone while the speaker plays; both are open. Raises DeviceTrouble."""
     blocks = microphone.blocks()

@@ -24,11 +24,11 @@ class Say(Protocol):
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
     """English sentence -> sentence; empty for a language that has no catalogue."""
-    path = LOCALE / language / "LC_MESSAGES" / "kiosk.po"
-    if not path.is_file():
-        return {}
-    with path.open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
+    known: dict[str, str] = {}
+    for path in sorted((LOCALE / language / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as file:
+            known |= {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
+    return known
 
 
 @cache

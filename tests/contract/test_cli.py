@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.demo.run import running
 from kiosk.demo.site import Choices, lay_out
 
 
@@ -71,23 +69,3 @@ def test_settings_that_are_not_there_are_said_to_be_so(tmp_path: Path) -> None:
     outcome = run("kiosk", "run", "--config", str(tmp_path / "nowhere.toml"))
     assert outcome.returncode == 1
     assert "nowhere.toml: No such file" in outcome.stderr
-
-
-async def test_the_doctor_finds_each_part_of_a_running_site_well(tmp_path: Path) -> None:
-    async with running(tmp_path, Choices()) as system:
-        await system.kill("kiosk")  # the doctor wants its hardware and its place at the broker
-        said = await asyncio.to_thread(run, "kiosk", "doctor", "--config", str(system.site.kiosk_toml))
-    assert said.returncode == 0, said.stdout + said.stderr
-    for part in ("display", "camera", "microphone", "speaker", "echo", "buttons", "disk", "broker", "desk"):
-        assert part in said.stdout
-
-
-def test_the_doctor_names_what_does_not_work(tmp_path: Path) -> None:
-    site = lay_out(tmp_path, Choices(camera="v4l2:/dev/video-nowhere"))
-    (tmp_path / "broker").mkdir()
-    (tmp_path / "broker" / "kiosk-1.password").write_text("unused")
-    said = run("kiosk", "doctor", "--config", str(site.kiosk_toml))
-    assert said.returncode == 1
-    for part, works in (("camera", False), ("broker", False), ("desk", False), ("speaker", True)):
-        line = next(row for row in said.stdout.splitlines() if part in row)
-        assert ("yes" in line) is works, line
