@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 import av
@@ -13,8 +14,10 @@ import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
 
 from kiosk.errors import DeviceTrouble
+from kiosk.hw import v4l2
 from kiosk.hw.ports import Picture, Pixels, Still
 
 _JPEG_QUALITY = 92
@@ -45,28 +48,36 @@ class VideoSource:
         *,
         live: bool = False,
         container_format: str | None = None,
-        options: dict[str, str] | None = None,
+        options: Sequence[dict[str, str]] = ({},),
         now: _Clock = time.monotonic,
     ) -> None:
+        """options: of the format, tried one after the other until one opens."""
         self._address, self._width, self._height, self._fps = address, width, height, fps
-        self._live, self._format, self._options = live, container_format, options or {}
+        self._live, self._format, self._options = live, container_format, options
         self._now = now
         self._lock = threading.Lock()
         self._newest: tuple[VideoFrame, float] | None = None
         self._container: InputContainer | None = None
+        self._device: int | None = None
 
     def open(self) -> None:
-        try:
-            self._container = av.open(
-                self._address, format=self._format, options=self._options, timeout=(_READ_S * 2, _READ_S)
-            )
-            self._frames = self._decoded(self._container)
-        except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-            raise DeviceTrouble(f"camera {self._address}: {error}") from error
+        for last, options in enumerate(self._options, 1 - len(self._options)):
+            try:
+                self._container = self._opened(options)
+                break
+            except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+                if last == 0:
+                    others = v4l2.others() if self._live else ""
+                    raise DeviceTrouble(f"camera {self._address}: {_reason(error)}{others}") from error
+        assert self._container is not None
+        self._frames = self._decoded(self._container)
+        self._device = v4l2.descriptor(self._address) if self._live else None
         self._zero_s: float | None = None  # monotonic time of the file's time 0
         self._shown_s = -1.0  # the file's time of the last frame given out
 
     def next(self, stop: threading.Event) -> Picture | None:
+        if self._device is not None and not v4l2.readable(self._device, _WAIT_S):
+            return None
         frame, at_s = self._read()
         if at_s - self._shown_s < 0.9 / self._fps:
             return None
@@ -96,7 +107,7 @@ class VideoSource:
         stream = container.streams.video[0]
         began_s, at_s = 0.0, None
         while True:
-            for frame in container.decode(stream):
+            for frame in _whole_frames(container, stream):
                 at_s = self._now() if frame.time is None or self._live else began_s + frame.time
                 yield frame, at_s
             if self._live or at_s is None:
@@ -110,7 +121,15 @@ class VideoSource:
         except StopIteration as error:
             raise DeviceTrouble(f"camera {self._address}: ended") from error
         except (av.FFmpegError, OSError) as error:
-            raise DeviceTrouble(f"camera {self._address}: {error}") from error
+            raise DeviceTrouble(f"camera {self._address}: {_reason(error)}") from error
+
+    def _opened(self, options: dict[str, str]) -> InputContainer:
+        timeouts = (_READ_S * 2, _READ_S)
+        container = av.open(self._address, format=self._format, options=options, timeout=timeouts)
+        if not container.streams.video:
+            container.close()
+            raise ValueError("has no pictures")
+        return container
 
     def _wait(self, at_s: float, stop: threading.Event) -> bool:
         """Until the frame is due; True: to be stopped."""
@@ -131,9 +150,25 @@ def file_source(path: str, width: int, height: int, fps: int) -> VideoSource:
 
 
 def v4l2_source(device: str, width: int, height: int, fps: int) -> VideoSource:
-    """A camera under /dev/videoN, asked for its nearest mode."""
-    options = {"video_size": f"{width}x{height}", "framerate": str(fps)}
+    """A camera under /dev/v4l/by-id/NAME or /dev/videoN, asked for its nearest mode: as JPEG pictures where it makes
+    them, since USB 2 carries 720p uncompressed at ten a second only.
+
+    H.264 that some cameras make themselves is left alone: neither its bitrate nor its keyframes follow a call.
+    """
+    mode = {"video_size": f"{width}x{height}", "framerate": str(fps)}
+    options = ({**mode, "input_format": "mjpeg"}, mode)
     return VideoSource(device, width, height, fps, live=True, container_format="v4l2", options=options)
+
+
+def _whole_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Without those that came broken over the cable: a USB camera's first picture often does."""
+    for packet in container.demux(stream):
+        with contextlib.suppress(av.error.InvalidDataError):
+            yield from packet.decode()
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).strip()
 
 
 def fitted(frame: VideoFrame, width: int, height: int, captured_s: float) -> Picture:
