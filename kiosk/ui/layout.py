@@ -16,7 +16,7 @@ from kiosk.ui.theme import BUTTON, FOOT, FOOT_UPRIGHT, GAP, MARGIN, TEXT_PX, TOP
 T = TypeVar("T")
 Size = tuple[int, int]
 
-TITLE_ROW = 60
+TITLE_ROW = 54
 KEY_GAP = 6
 _WIDEST = 440
 

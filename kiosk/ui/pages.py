@@ -103,7 +103,7 @@ def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 
 def _title(said: str, box: Rect, m: Measures, rows: int = 1) -> tuple[Items, int]:
-    px, fitted = text.shaped(said, "bold", m.px(46), box.w, rows)
+    px, fitted = text.shaped(said, "bold", m.px(42), box.w, rows)
     return lines(fitted, box, "bold", px, theme.INK, lead=1.0)
 
 
@@ -133,10 +133,10 @@ def _idle(shown: Screen, at: Arrangement, m: Measures) -> Items:
     box, asking = at.main, any(c.id == "ask" for c in shown.choices) or shown.icon == "camera-plus"
     items: Items = [Box(box, theme.SURFACE, m.px(28))] if asking else []
     width, pad = box.w - m.px(48), m.px(22)
-    title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 1 if box.h < m.px(420) else 2)
+    title_px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 1)
     line_px, line = text.shaped(shown.lines[0], "regular", m.px(theme.LINE_PX), width, 2)
     text_h = text.line_height("bold", title_px) * len(title) + _line_height(line_px) * len(line)
-    side = min(m.px(230), box.h - text_h - 4 * pad)
+    side = min(m.px(260), box.h - text_h - 4 * pad)
     top = box.y + (box.h - side - pad - text_h) // 2
     sign = Rect(box.x + (box.w - side) // 2, top, side, side)
     items += disc(sign, shown.icon, *((theme.ACCENT, theme.ON_ACCENT) if asking else (theme.RAISED, theme.MUTED)))
@@ -245,7 +245,7 @@ def _end(shown: Screen, at: Arrangement, m: Measures) -> Items:
     side = min(m.px(330), box.h - m.px(8)) if shown.qr else 0
     align: Align = "left" if side and not m.portrait else "middle"
     width = box.w - side - m.px(40) if side and not m.portrait else box.w
-    px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2)
+    px, title = text.shaped(shown.title, "bold", m.px(theme.TITLE_PX), width, 2 if m.portrait else 1)
     items, y = [], box.y + m.px(6)
     if not shown.qr:
         sign = m.px(76)
@@ -253,9 +253,9 @@ def _end(shown: Screen, at: Arrangement, m: Measures) -> Items:
         y += sign + m.px(14)
     more, y = lines(title, Rect(box.x, y, width, 0), "bold", px, theme.INK, align, 1.0)
     items += more
-    for line in shown.lines:
-        line_px, part = text.shaped(line, "regular", m.px(theme.LINE_PX), width, 2)
-        more, y = lines(part, Rect(box.x, y + m.px(8), width, 0), "regular", line_px, theme.INK, align)
+    stars = min((r.y for c, r in zip(shown.choices, at.choices, strict=True) if c.place == "star"), default=y)
+    for line_px, part in _that_fit(shown.lines, width, stars - y, m):
+        more, y = lines(part, Rect(box.x, y + m.px(10), width, 0), "regular", line_px, theme.INK, align)
         items += more
     if side and m.portrait:
         below = at.choices[-1].y + at.choices[-1].h + m.px(30)

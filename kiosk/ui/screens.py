@@ -81,6 +81,8 @@ def screen(view: View, front: Front) -> Screen:
     shown = replace(_body(view, front, say), key=key)
     if front.confirm:
         shown = _confirming(shown, front.confirm, view, say)
+    if shown.choices and not shown.hint and shown.mode == "page":
+        shown = replace(shown, hint=say("Button: short = next, hold = choose"))
     if shown.layout in ("idle", "message"):
         shown = replace(shown, drift=drift(view.now_s - view.touched_s, front.size))
     shown = replace(

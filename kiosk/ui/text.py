@@ -55,7 +55,7 @@ def wrap(text: str, weight: Weight, px: int, width: int) -> tuple[str, ...]:
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
-        for word in paragraph.split():
+        for word in filter(None, paragraph.split(" ")):  # a no-break space is none
             longer = f"{line} {word}" if line else word
             if width_of(longer, weight, px) <= width:
                 line = longer

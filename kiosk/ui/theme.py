@@ -34,13 +34,13 @@ VEIL = colour("#0d131c", 0.82)
 
 MARGIN = 24
 GAP = 10
-TOP_BAR = 56
+TOP_BAR = 55
 TOP_BAR_UPRIGHT = 104
 """Two lines: an upright display has no room for device and network in one."""
 BANNER = 50
 BUTTON = 104
 """15 mm and a little more on a 7" panel, of 1024x600 as of 16:9: what a gloved finger hits (TOUCH_MM)."""
-FOOT = 38
+FOOT = 44
 FOOT_UPRIGHT = 74
 TITLE_PX = 56
 LINE_PX = 36

@@ -128,7 +128,8 @@ def focus_marks(shown: Screen, rects: tuple[Rect, ...], m: Measures) -> Items:
     rect = reduce(union, (rects[i] for i in shown.group or (shown.focus,)))
     lonely_hero = shown.choices[shown.focus].place == "main"
     if not lonely_hero:
-        items.append(Box(grown(rect, m.px(6)), theme.CLEAR, m.px(theme.RADIUS + 6), m.px(4), theme.INK))
+        by = 6 if len(shown.group) < 2 else 2  # a row of keys fills the width of the display
+        items.append(Box(grown(rect, m.px(by)), theme.CLEAR, m.px(theme.RADIUS + by), m.px(4), theme.INK))
     if shown.hold > 0 and not lonely_hero:
         items += hold_ring(rect, shown.hold, m)
     return items

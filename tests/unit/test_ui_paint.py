@@ -214,6 +214,20 @@ def test_what_is_said_does_not_run_under_the_choices(size: tuple[int, int], lang
                 assert item.rect.y + item.rect.h <= main.y + main.h, (name, item)
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("size", [*SIZES, (800, 480)])
+def test_words_stand_whole_inside_a_choice_or_beside_all_of_them(size: tuple[int, int], language: str) -> None:
+    for name, view, front in sample_views(language, size, LIVE):
+        shown = screen(view, front)
+        if shown.mode != "page":
+            continue
+        rects = arrange(shown, size).choices
+        for item in words_on(view, front, size):
+            for rect in rects:
+                common = overlap(rect, item.rect)
+                assert common in (None, item.rect) or common.h <= item.rect.h // 8, (name, item)
+
+
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_trouble_is_said_in_full(trouble: str, size: tuple[int, int]) -> None:
