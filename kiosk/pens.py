@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from secrets import token_hex
+from typing import Protocol
 
 from kiosk.call.author import KIOSK_COLOUR
-from kiosk.calls import Calls
 from kiosk.ui.local import Draw, FingerTool
 from kiosk.ui.view import CallView
-from kiosk.wire.channel import Edit, StrokeBegin, StrokeEnd, StrokePoints
+from kiosk.wire.channel import Edit, FromParticipant, Pointer, StrokeBegin, StrokeEnd, StrokePoints
 from kiosk.wire.overlay import EditShape
 
 MOST_PEN_POINTS = 900
@@ -40,18 +40,29 @@ class _Line:
         return self.tool == "pen" or math.dist(self.points[0], self.points[-1]) > TAP_SHARE
 
 
+class Drawn(Protocol):
+    """What a call takes of fingers (kiosk.calls.Calls)."""
+
+    @property
+    def open_snapshot(self) -> str: ...
+    async def tool(self, event: FromParticipant) -> None: ...
+
+
 class Pens:
     """Hands what is drawn to the call. Used from the loop."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Drawn) -> None:
         self._calls = calls
         self._strokes: dict[int, str] = {}
         self._lines: dict[int, _Line] = {}
+        self._pointing: int | None = None
 
     async def draw(self, pen: Draw) -> None:
         """Raises Trouble: no call is on, or it refuses."""
         snapshot = self._calls.open_snapshot
-        if pen.finger in self._lines or (snapshot and pen.finger not in self._strokes):
+        if pen.finger == self._pointing or (pen.live == "pointer" and not snapshot and pen.phase == "begin"):
+            await self._point(pen)
+        elif pen.finger in self._lines or (snapshot and pen.finger not in self._strokes):
             await self._on_snapshot(snapshot, pen)
         else:
             await self._on_live(pen)
@@ -63,11 +74,16 @@ class Pens:
         own = (EditShape(line.tool, KIOSK_COLOUR, line.points) for line in self._lines.values())
         return replace(call, snapshot=replace(call.snapshot, edits=(*call.snapshot.edits, *own)))
 
+    async def _point(self, pen: Draw) -> None:
+        """There is one pointer: the finger that came last has it."""
+        self._pointing = None if pen.phase == "end" else pen.finger
+        await self._calls.tool(Pointer(at=None if pen.phase == "end" else (pen.x, pen.y)))
+
     async def _on_live(self, pen: Draw) -> None:
         at = (pen.x, pen.y)
         if pen.phase == "begin":
             stroke = self._strokes[pen.finger] = f"k-{token_hex(4)}"
-            await self._calls.tool(StrokeBegin(id=stroke, at=at))
+            await self._calls.tool(StrokeBegin(id=stroke, at=at, pinned=pen.live == "pinned"))
         elif stroke := self._strokes.get(pen.finger, ""):
             if pen.phase == "point":
                 await self._calls.tool(StrokePoints(id=stroke, points=(at,)))

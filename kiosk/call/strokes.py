@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kiosk.call.author import Author
 from kiosk.errors import Full, Malformed
 from kiosk.wire.channel import MAX_POINTS, Matrix, Point, Pointer, StrokeBegin, StrokeEnd, StrokePin, StrokePoints
-from kiosk.wire.overlay import PointerShape, Points, StrokeShape, product
+from kiosk.wire.overlay import PointerShape, Points, StrokeShape, carried, inverse, product
 
 MOST_STROKES = 32
 MOST_POINTS = 5000
@@ -54,6 +54,11 @@ class _Stroke:
     ended_s: float | None = None
     _carried: Matrix | None = None
     _shape: StrokeShape | None = None
+
+    @property
+    def carried(self) -> Matrix | None:
+        """From where its points were told to where they lie in the newest frame."""
+        return self._carried
 
     def carry(self, motion: Matrix) -> None:
         """The scene lies so in the newest frame (channel.Motion, of the pin's anchor)."""
@@ -130,6 +135,16 @@ class Strokes:
     def pinned(self) -> frozenset[str]:
         """The ids of those that the tracker holds, or is to hold."""
         return frozenset(s.id for s in self._strokes.values() if s.pinned)
+
+    def as_begun(self, author: Author, event: StrokePoints) -> StrokePoints:
+        """Of the kiosk's display: a finger draws on the stroke as it lies now, carried along; its points count in the
+        frame that it began on."""
+        stroke = self._drawn(author, event.id)
+        if stroke is None or stroke.carried is None:
+            return event
+        points = carried(event.points, inverse(stroke.carried))
+        held = tuple((max(-0.5, min(1.5, x)), max(-0.5, min(1.5, y))) for x, y in points)
+        return StrokePoints(id=event.id, points=held, t=event.t)
 
     def extend(self, author: Author, event: StrokePoints) -> StrokePoints | None:
         """What to tell; None for a stroke that is not being drawn: its refusal was told when it began.

@@ -175,6 +175,8 @@ class Tools:
             self._tracker.order(Pin(stroke.id, captured_s))
 
     def _extend(self, author: Author, event: StrokePoints, captured_s: float | None) -> None:
+        if author.id == KIOSK_ID:
+            event = self._strokes.as_begun(author, event)
         try:
             told = self._strokes.extend(author, event)
         except Full:

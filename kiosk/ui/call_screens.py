@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kiosk.session.record import Session
 from kiosk.ui.consent import consent_lines
-from kiosk.ui.local import FingerTool
+from kiosk.ui.local import FingerTool, LiveTool
 from kiosk.ui.screen import Chip, Choice, Screen
 from kiosk.ui.texts import Say, later
 from kiosk.ui.view import CallView, View
@@ -19,6 +19,11 @@ QUALITIES = {
     "poor": later("Poor connection"),
 }
 TOOLS: dict[FingerTool, str] = {"pen": later("Pen"), "arrow": later("Arrow"), "box": later("Box")}
+LIVE: dict[LiveTool, tuple[str, str]] = {
+    "pen": (later("Pen"), "pen"),
+    "pinned": (later("Pen, pinned"), "pin"),
+    "pointer": (later("Pointer"), "pointer"),
+}
 STEPS = {
     "smaller": later("Weak connection: smaller picture"),
     "small": later("Weak connection: small, jerky picture"),
@@ -35,7 +40,7 @@ def part_of(call: CallView | None) -> str:
     return f"snapshot {call.snapshot.id}" if call.snapshot else "live"
 
 
-def running(view: View, session: Session, say: Say, tool: FingerTool = "pen") -> Screen:
+def running(view: View, session: Session, say: Say, tool: FingerTool = "pen", live: LiveTool = "pen") -> Screen:
     call = view.call
     hang_up = Choice("hang-up", say("Hang up"), "danger", icon="hang-up")
     if call is None:
@@ -53,7 +58,11 @@ def running(view: View, session: Session, say: Say, tool: FingerTool = "pen") ->
         )
         shown = replace(shown, name="snapshot", mode="snapshot")
     else:
-        first = (Choice("snapshot", say("Screenshot"), icon="photo"),)
+        words, icon = LIVE[live]
+        first = (
+            Choice("snapshot", say("Screenshot"), icon="photo"),
+            Choice("live-tool", say(words), icon=icon, focusable=False),
+        )
     withdraw: tuple[Choice, ...] = ()
     if call.recording == "on":
         withdraw = (Choice("withdraw", say("Stop recording"), icon="record-off"),)

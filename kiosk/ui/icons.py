@@ -263,6 +263,16 @@ def _box(p: Pen) -> None:
     p.line((0.12, 0.20), (0.88, 0.20), (0.88, 0.80), (0.12, 0.80), w=0.10, closed=True)
 
 
+def _pin(p: Pen) -> None:
+    p.area((0.34, 0.10), (0.66, 0.10), (0.62, 0.44), (0.80, 0.60), (0.20, 0.60), (0.38, 0.44))
+    p.line((0.5, 0.60), (0.5, 0.92), w=0.08)
+
+
+def _pointer(p: Pen) -> None:
+    p.arc(0.5, 0.5, 0.36, 0, 360, w=0.09)
+    p.disc(0.5, 0.5, 0.15)
+
+
 ICONS: dict[str, Callable[[Pen], None]] = {
     "camera-plus": _camera_plus,
     "camera": _camera,
@@ -298,4 +308,6 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pen": _pen,
     "arrow": _arrow,
     "box": _box,
+    "pin": _pin,
+    "pointer": _pointer,
 }

@@ -14,6 +14,9 @@ from kiosk.ui.scan import NO_BURST, Burst
 FingerTool = Literal["pen", "arrow", "box"]
 FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box")
 """What a finger can draw on a snapshot; there is no keyboard in a call."""
+LiveTool = Literal["pen", "pinned", "pointer"]
+LIVE_TOOLS: tuple[LiveTool, ...] = ("pen", "pinned", "pointer")
+"""What a finger does on the live picture: draw on the picture, draw on the machine itself, or only point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Chosen:
 class Draw:
     """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame.
 
-    tool: on a snapshot; on the live picture there is the pen alone. Several fingers draw a line each.
+    tool: on a snapshot. live: on the live picture. Several fingers draw a line each.
     """
 
     phase: Literal["begin", "point", "end"]
@@ -43,6 +46,7 @@ class Draw:
     y: float
     tool: FingerTool = "pen"
     finger: int = 0
+    live: LiveTool = "pen"
 
 
 Intent = Chosen | Draw
@@ -89,6 +93,7 @@ class Front:
     burst: Burst = NO_BURST
     row: int = -1
     tool: FingerTool = "pen"
+    live: LiveTool = "pen"
 
     def on(self, screen: str) -> Front:
         """As it is on `screen`: fresh where that is another one than before."""

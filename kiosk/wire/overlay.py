@@ -133,6 +133,17 @@ def product(a: Matrix, b: Matrix) -> Matrix:
     return m0, m1, m2, m3, m4, m5, m6, m7, m8
 
 
+def inverse(m: Matrix) -> Matrix:
+    """Up to a factor, which a homography does not mind; its weights stay positive where those of `m` are."""
+    a, b, c, d, e, f, g, h, i = m
+    sign = -1.0 if a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) < 0 else 1.0
+    return (
+        sign * (e * i - f * h), sign * (c * h - b * i), sign * (b * f - c * e),
+        sign * (f * g - d * i), sign * (a * i - c * g), sign * (c * d - a * f),
+        sign * (d * h - e * g), sign * (b * g - a * h), sign * (a * e - b * d),
+    )  # fmt: skip
+
+
 def smooth(points: Points) -> Points:
     """The curve through the middles between the points, with the points as its controls; begins and ends at theirs.
 

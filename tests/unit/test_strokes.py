@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.call.author import Author
+from kiosk.call.author import Author, code_user
 from kiosk.call.strokes import MOST_POINTS, MOST_STROKES, Strokes, WireIds
 from kiosk.errors import Full, Malformed
 from kiosk.wire.channel import MAX_POINTS, Point, Pointer, StrokeBegin, StrokeEnd, StrokePoints
+from kiosk.wire.overlay import carried
 
 ANNA = Author("peer-a", "Anna", "#e69f00")
 BEN = Author("peer-b", "Ben", "#0db9ff")
@@ -49,6 +50,22 @@ def test_a_stroke_stays_while_it_is_drawn_and_is_gone_its_fading_time_after_pen_
     assert len(strokes.shapes()) == 1
     assert strokes.forget_faded(1004.0)
     assert strokes.shapes() == ()
+
+
+def test_a_finger_draws_where_a_pinned_stroke_lies_now_and_its_points_count_in_the_frame_it_began_on() -> None:
+    strokes, finger = Strokes(4.0), code_user()
+    wire = strokes.begin(finger, StrokeBegin(id="k-1", at=(0.3, 0.3), pinned=True), 0.0).id
+    drawn = StrokePoints(id="k-1", points=((0.6, 0.5),))
+    assert strokes.as_begun(finger, drawn) == drawn, "not held yet: it lies where it was drawn"
+    strokes.pin(wire, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    strokes.scene(1, (1.0, 0.0, 0.2, 0.0, 1.0, 0.1, 0.0, 0.0, 1.0), 0.1)  # the camera has moved meanwhile
+    meant = strokes.as_begun(finger, drawn).points
+    assert meant[0] == pytest.approx((0.4, 0.4))
+    strokes.extend(finger, StrokePoints(id="k-1", points=meant))
+    (shape,) = strokes.shapes()
+    first, last = carried(shape.points, shape.carried)
+    assert first == pytest.approx((0.5, 0.4))
+    assert last == pytest.approx((0.6, 0.5))
 
 
 def test_two_authors_with_the_same_id_draw_two_strokes_and_neither_draws_on_the_others() -> None:

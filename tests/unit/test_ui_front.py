@@ -238,6 +238,19 @@ def test_the_fingers_tool_on_a_snapshot_is_changed_by_a_tap_and_comes_with_what_
     assert tools == [{"pen"}, {"arrow"}, {"box"}, {"pen"}]
 
 
+def test_what_a_finger_does_on_the_live_picture_is_chosen_with_one_tap_and_stays_chosen() -> None:
+    kiosk = Kiosk()
+    kiosk.to(State.RUNNING, CallView())
+    tools = []
+    for _ in range(4):
+        tools.append({d.live for d in drag(kiosk, (1280, 720)) if isinstance(d, Draw)})
+        assert kiosk.tap("live-tool") == ()
+    assert tools == [{"pen"}, {"pinned"}, {"pointer"}, {"pen"}]
+    kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
+    kiosk.to(State.RUNNING, CallView())
+    assert {d.live for d in drag(kiosk, (1280, 720)) if isinstance(d, Draw)} == {"pinned"}
+
+
 def test_nothing_is_drawn_beside_the_picture_nor_while_a_question_is_open() -> None:
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView())

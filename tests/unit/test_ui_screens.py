@@ -144,8 +144,8 @@ def test_a_call_that_rings_goes_before_an_open_article_and_a_flow() -> None:
 
 
 def test_the_call_has_its_tools() -> None:
-    assert ids(running(CALL)) == ["snapshot", "mute", "hang-up"]
-    assert ids(running(replace(CALL, muted=True)))[1] == "unmute"
+    assert ids(running(CALL)) == ["snapshot", "live-tool", "mute", "hang-up"]
+    assert ids(running(replace(CALL, muted=True)))[2] == "unmute"
     assert running(CALL).mode == "call"
 
 
