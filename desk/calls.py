@@ -23,7 +23,7 @@ from desk.sdp import ufrag_of
 from kiosk.errors import Full, NotAssigned, Unreachable, WrongState
 from kiosk.session.record import Session
 from kiosk.session.states import State
-from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, SignalUp
+from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, Restart, SignalDown, SignalUp
 
 ANSWER_S = 10.0
 MAX_PEERS = 1000
@@ -36,6 +36,10 @@ Way = Literal["page", "talk", "whip", "whep"]
 receiving."""
 
 Wait = Callable[["asyncio.Future[SignalUp | None]", float], Awaitable[bool]]
+
+
+Say = Callable[[str], SignalDown]
+"""What the kiosk is asked, with this id for its answer."""
 
 
 class GoneEvent(Struct, frozen=True):
@@ -80,6 +84,11 @@ class Declined(Exception):
         self.bye = bye
 
 
+def _note_ice(peer: Peer, sdp: str) -> None:
+    """Another ICE session: candidates of the one before are refused from now on."""
+    peer.ufrag, peer.etag = ufrag_of(sdp), f'"{secrets.token_hex(8)}"'
+
+
 async def _wait(answer: asyncio.Future[SignalUp | None], seconds: float) -> bool:
     done, _ = await asyncio.wait([answer], timeout=seconds)
     return bool(done)
@@ -111,9 +120,26 @@ class Calls:
             raise WrongState("no call is on")
         fresh = peer is None
         peer = peer or self._new(session, person, way)
-        answer = await self._exchange(peer, sdp, forget=fresh)
-        peer.ufrag, peer.etag = ufrag_of(sdp), f'"{secrets.token_hex(8)}"'
+        actor, ice = actor_of(person), self._ice.of(peer.kiosk)
+        try:
+            answer = await self._exchange(peer, lambda id_: Offer(peer=peer.id, actor=actor, sdp=sdp, ice=ice, id=id_))
+        except BaseException:
+            if fresh:
+                self._peers.pop(peer.id, None)
+            raise
+        _note_ice(peer, sdp)
         return peer, answer
+
+    async def restart(self, peer: Peer, fragment: str) -> str:
+        """The kiosk's fragment in answer to one that asks for an ICE restart. What is refused leaves all as it was.
+
+        Raises:
+            Declined: the kiosk refused.
+            Unreachable: it did not answer in time.
+        """
+        answer = await self._exchange(peer, lambda id_: Restart(peer=peer.id, fragment=fragment, id=id_))
+        _note_ice(peer, fragment)
+        return answer
 
     def _new(self, session: Session, person: Member, way: Way) -> Peer:
         mine = sum(1 for p in self._peers.values() if p.person.id == person.id and p.session == session.id)
@@ -123,30 +149,23 @@ class Calls:
         self._peers[peer.id] = peer
         return peer
 
-    async def _exchange(self, peer: Peer, sdp: str, forget: bool) -> str:
-        done = False
-        try:
-            told = None
-            for _ in range(MAX_SAID):
-                if (told := await self._ask(peer, sdp)) is not None:
-                    break
-            if not isinstance(told, AnswerSdp):
-                raise Declined(told) if told else Unreachable("the kiosk comes and goes")
-            done = True
-            return told.sdp
-        finally:
-            if forget and not done:
-                self._peers.pop(peer.id, None)
+    async def _exchange(self, peer: Peer, say: Say) -> str:
+        told = None
+        for _ in range(MAX_SAID):
+            if (told := await self._ask(peer, say)) is not None:
+                break
+        if not isinstance(told, AnswerSdp):
+            raise Declined(told) if told else Unreachable("the kiosk comes and goes")
+        return told.sdp
 
-    async def _ask(self, peer: Peer, sdp: str) -> SignalUp | None:
-        """What the kiosk says to the offer; None: it has just come back, and may not have heard it."""
+    async def _ask(self, peer: Peer, say: Say) -> SignalUp | None:
+        """What the kiosk says to it; None: it has just come back, and may not have heard it."""
         waiting = peer.waiting = Waiting(secrets.token_hex(8), asyncio.get_running_loop().create_future())
         try:
-            actor, ice = actor_of(peer.person), self._ice.of(peer.kiosk)
-            offer = Offer(peer=peer.id, actor=actor, sdp=sdp, ice=ice, id=waiting.offer)
-            await self._kiosks.signal(peer.kiosk, peer.session, offer)
+            asked = say(waiting.offer)
+            await self._kiosks.signal(peer.kiosk, peer.session, asked)
             if not await self._wait(waiting.answer, ANSWER_S):
-                if peer.waiting is waiting:
+                if peer.waiting is waiting and isinstance(asked, Offer):
                     await tell_if_possible(self._kiosks.signal(peer.kiosk, peer.session, Bye(peer=peer.id)))
                 raise Unreachable("the kiosk does not answer")
             return waiting.answer.result()

@@ -7,7 +7,7 @@
 | `/whip/{id}` | a token to talk: cameras, encoders | sendonly or sendrecv | recvonly |
 | `/talk/{id}` | a token to talk: programs of one's own | as our page | to match |
 
-All four are one code. ICE is not restarted (422): a new offer within the call takes 0.3 s and mends more.
+All four are one code.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from kiosk.session.record import Session
 from kiosk.wire.messages import Ice
 
 TOKEN_S = 12 * 3600
+ANY_STATE = ("*", '"*"')
+"""Of If-Match; the second is what RFC 9725's own example has."""
 PUBLIC = {"public": True}
 TOKEN_PATHS = ("/whep/", "/whip/", "/talk/")
 FROM_ANYWHERE = {
@@ -133,23 +135,34 @@ class Bridge:
             raise not_found("connection")
         return peer
 
-    async def trickle(self, request: AnyRequest, peer: Peer) -> Response[None]:
-        """RFC 9725, 4.3.1: 428 without If-Match, 412 for another ICE session than the present, 422 for a restart."""
+    async def trickle(self, request: AnyRequest, peer: Peer) -> Response[str]:
+        """RFC 9725, 4.3: 428 without If-Match, 412 for another ICE session than the present; a new ufrag asks for a
+        restart of ICE."""
         fragment = await body(request, FRAGMENT)
         match, ufrag, candidates = request.headers.get("if-match", ""), ufrag_of(fragment), candidates_of(fragment)
         if not candidates and not ufrag:
             raise Problem(400, "malformed", "that is no trickle-ice-sdpfrag")
         if not match:
             raise Problem(428, "precondition", "If-Match is needed here, with the connection's ETag")
-        if match not in ("*", peer.etag):
+        if match not in (*ANY_STATE, peer.etag):
             raise Problem(412, "precondition", "this is not the connection as it is now")
-        if ufrag and ufrag != peer.ufrag:
-            raise Problem(422, "malformed", "ICE is not restarted here; make a new offer")
         try:
+            if ufrag and ufrag != peer.ufrag:
+                return await self._restart(peer, fragment, match)
             await self._calls.trickle(peer, candidates)
         except Unreachable as error:
             raise later(error) from error
-        return Response(None, status_code=204)
+        return Response("", status_code=204)
+
+    async def _restart(self, peer: Peer, fragment: str, match: str) -> Response[str]:
+        """The kiosk's new fragment, under a new ETag."""
+        if match not in ANY_STATE:
+            raise Problem(422, "malformed", "ICE is restarted with If-Match: *")
+        try:
+            answer = await self._calls.restart(peer, fragment)
+        except Declined as said:
+            raise declined(said.bye) from None
+        return Response(answer, status_code=200, media_type=FRAGMENT, headers={"ETag": peer.etag})
 
     async def end(self, peer: Peer) -> Response[None]:
         await self._calls.end(peer)
@@ -174,7 +187,7 @@ async def trickle(
     me: NamedDependency[Member],
     session_id: FromPath[str],
     peer_id: FromPath[str],
-) -> Response[None]:
+) -> Response[str]:
     return await bridge.trickle(request, bridge.find(session_id, peer_id, me))
 
 
@@ -214,7 +227,7 @@ async def join(request: AnyRequest, bridge: NamedDependency[Bridge], session_id:
 @patch(_PEERS, opt=PUBLIC)
 async def join_trickle(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
-) -> Response[None]:
+) -> Response[str]:
     person = await bridge.bearer(request, session_id, way := _way(request))
     return await bridge.trickle(request, bridge.find(session_id, peer_id, person, way))
 

@@ -40,7 +40,7 @@ from kiosk.session.states import OPEN, State
 from kiosk.ui.view import CallView, SnapshotView
 from kiosk.upload.spool import Spool
 from kiosk.wire.channel import FromParticipant
-from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, SignalUp
+from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, Restart, SignalUp
 
 if TYPE_CHECKING:
     from kiosk.call.call import Call, Tell, TellPoses
@@ -330,11 +330,11 @@ class Calls:
             log.info("a participant cannot be answered: no link")
         except Trouble as error:
             log.info("a participant's %s refused: %s", type(body).__name__.lower(), error.code)
-            if isinstance(body, Offer):
+            if isinstance(body, Offer | Restart):
                 await self._refuse(incoming.session, body, error, answer)
 
     async def _refuse(
-        self, session: str, offer: Offer, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
+        self, session: str, offer: Offer | Restart, error: Trouble, answer: Callable[[str, SignalUp], Awaitable[None]]
     ) -> None:
         try:
             await answer(session, Bye(peer=offer.peer, code=error.code, text=error.text, offer=offer.id))
@@ -358,6 +358,9 @@ class Calls:
                     raise NotAssigned(f"{actor.name or actor.id} is not assigned")
                 call = await self._opened_call(session.id)
                 return AnswerSdp(peer=peer, sdp=await call.join(peer, person, sdp, offer.ice), offer=offer.id)
+            case Restart(peer=peer, fragment=fragment, id=id_):
+                answer = await (await self._opened_call(session.id)).restart(peer, fragment)
+                return AnswerSdp(peer=peer, sdp=answer, offer=id_)
             case Candidate(peer=peer, candidate=candidate, mid=mid):
                 await (await self._opened_call(session.id)).candidate(peer, candidate, mid)
             case Bye(peer=peer):

@@ -37,13 +37,22 @@ RelayTold = Callable[[str], None]
 def gather_over(connection: RTCPeerConnection, ways: Ways, limit_s: float, told: RelayTold) -> None:
     """For this connection only. Before the local description is set: that is when candidates are gathered."""
     for agent in agents(connection):
-        gatherer = _Gatherer(agent, ways, limit_s, told)
-        agent.get_component_candidates = gatherer.gather
+        gather_for(agent, ways, limit_s, told)
+
+
+def gather_for(agent: Any, ways: Ways, limit_s: float, told: RelayTold = lambda trouble: None) -> None:
+    """For one aioice Connection."""
+    agent.get_component_candidates = _Gatherer(agent, ways, limit_s, told).gather
+
+
+def transports(connection: RTCPeerConnection) -> list[Any]:
+    """aiortc's RTCIceTransports: one, where the sections are bundled."""
+    return [d.transport for d in _dtls(connection)]
 
 
 def agents(connection: RTCPeerConnection) -> list[Any]:
     """aioice's Connection of each transport."""
-    return [d.transport.iceGatherer._connection for d in _dtls(connection)]
+    return [t.iceGatherer._connection for t in transports(connection)]
 
 
 def received(connection: RTCPeerConnection) -> int:

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from kiosk import memory
 from kiosk.call.author import Author, free_colour
 from kiosk.call.participant import Participant
-from kiosk.errors import Full, Unreachable
+from kiosk.errors import Full, Unreachable, WrongState
 from kiosk.session.record import Person
 from kiosk.wire.messages import Ice
 
@@ -108,6 +108,19 @@ class Attendance:
             participant = self._here.get(peer)
         if participant is not None:
             await participant.add_candidate(candidate, mid)
+
+    async def restart(self, peer: str, fragment: str) -> str:
+        """ICE anew under the same connection: a participant's fragment answered by ours.
+
+        Raises:
+            Malformed: it is none that asks for that.
+            WrongState: it has no connection.
+        """
+        async with self._lock(peer):
+            participant = self._here.get(peer)
+            if participant is None:
+                raise WrongState("there is no such connection")
+            return await participant.restart(fragment)
 
     async def leave(self, peer: str) -> None:
         """Returns once everything of its connection is freed."""

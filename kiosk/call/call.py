@@ -117,6 +117,7 @@ class Call:
         self._folder, self._timeline = folder, timeline
         self._staff_camera = StaffCamera(on_staff_picture, now)
         self._mixer = Mixer(Ducker() if settings.echo == "duck" else None)
+        self._mixer.muted = any(call.muted for call in session.calls if call.id == call_id)
         self._sound_out = SoundOut()
         self.participants = Attendance(self._make_participant, self._spawn, self._parted)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -211,6 +212,15 @@ class Call:
             Malformed: it is none.
         """
         await self.participants.candidate(peer, candidate, mid)
+
+    async def restart(self, peer: str, fragment: str) -> str:
+        """ICE anew under the same connection: a participant's fragment answered by ours.
+
+        Raises:
+            Malformed: it is none that asks for that.
+            WrongState: it has no connection.
+        """
+        return await self.participants.restart(peer, fragment)
 
     async def leave(self, peer: str) -> None:
         """Returns once everything of its connection is freed."""
@@ -387,9 +397,11 @@ class Call:
         return self._recordings.running
 
     def mute(self, on: bool) -> None:
-        """Takes the kiosk's microphone out of the call, and out of the recording."""
+        """Takes the kiosk's microphone out of the call, and out of the recording. The session remembers it: whoever has
+        switched it off must not be heard because the power was gone for a moment."""
         if on != self._mixer.muted:
             self._mixer.muted = on
+            self._news.put(inputs.Muted(self._id, on))
             self.tell(self._sound_event())
 
     def record(self, wanted: bool, asked: bool = False, withdrawals: int = 0) -> None:

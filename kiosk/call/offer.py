@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,10 @@ MAX_MEDIA = 8
 BASELINE = "42"
 """profile_idc 66: the only profile that every WebRTC client must be able to decode (RFC 7742, section 6.2)."""
 
+
+ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
+ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
+MAX_CANDIDATES = 100
 
 Codec = Literal["h264", "vp8", "opus"]
 
@@ -55,6 +60,46 @@ def read_offer(sdp: str) -> Offer:
         raise Malformed(f"the offer has {len(description.media)} media sections, 1 to {MAX_MEDIA} can be answered")
     kept, late = _without_names(sdp)
     return Offer(kept, tuple(_media(m) for m in description.media if m.kind != "application"), late)
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One side of an ICE restart (RFC 8840). candidates: `candidate:…` each; an empty one is the end of them."""
+
+    ufrag: str
+    password: str
+    candidates: tuple[str, ...] = ()
+
+    def sdp(self, mid: str) -> str:
+        """As a trickle-ice-sdpfrag for the section that carries all others."""
+        lines = [f"a={c}" if c else "a=end-of-candidates" for c in self.candidates]
+        head = ("m=audio 9 UDP/TLS/RTP/SAVPF 0", f"a=mid:{mid}")
+        return "".join(
+            f"{line}\r\n" for line in (*head, f"a=ice-ufrag:{self.ufrag}", f"a=ice-pwd:{self.password}", *lines)
+        )
+
+
+def read_fragment(text: str) -> Fragment:
+    """What asks for an ICE restart.
+
+    Raises:
+        Malformed: it has no name or no password of the length that RFC 8839, section 5.4, wants.
+    """
+    ufrag = password = ""
+    candidates: list[str] = []
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(":")
+        if name == "a=ice-ufrag":
+            ufrag = ufrag or value
+        elif name == "a=ice-pwd":
+            password = password or value
+        elif name == "a=candidate":
+            candidates.append(f"candidate:{value}")
+        elif name == "a=end-of-candidates":
+            candidates.append("")
+    if not ICE_UFRAG.fullmatch(ufrag) or not ICE_PASSWORD.fullmatch(password):
+        raise Malformed("a restart of ICE needs a=ice-ufrag and a=ice-pwd")
+    return Fragment(ufrag, password, tuple(sorted(candidates[:MAX_CANDIDATES], key=lambda c: not c)))
 
 
 def codecs(codec: Codec) -> list[RTCRtpCodecCapability]:

@@ -13,15 +13,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
+from aiortc import RTCRtpTransceiver, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
-from aiortc.sdp import candidate_from_sdp
 from msgspec import Struct
 
-from kiosk.call.aiortc_hooks import abort
-from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
-from kiosk.call.aiortc_hooks_ice import answers, gather_over, received
+from kiosk.call.aiortc_hooks_dtls import CallCertificate
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
@@ -35,6 +31,7 @@ from kiosk.call.plain_picture import PlainPicture
 from kiosk.call.rate import Figures
 from kiosk.call.relay import Relay
 from kiosk.call.sound_link import SoundLink
+from kiosk.call.way import Way
 from kiosk.config import CallSettings
 from kiosk.errors import Malformed
 from kiosk.hw.ports import Picture
@@ -49,9 +46,6 @@ SILENT_LIMIT_S = 4.0
 """Looked at each second: known within five."""
 ASKED_AFTER_S = 1.5
 """Reports come each second from browsers, from others each five or so: whoever says nothing for so long is asked."""
-GATHER_LIMIT_S = 4.0
-"""The desk waits ten seconds for an answer; a STUN or TURN server that is not there must not use them up."""
-CLOSE_LIMIT_S = 1.5
 
 
 class Host(Protocol):
@@ -97,9 +91,8 @@ class Participant:
         self.is_away = False
         self.why_gone = ""
         self._has_connected = False
-        self._host, self._relay, self._mixer, self._ways, self._now = host, relay, mixer, ways, now
-        self._connection = RTCPeerConnection(_configuration(ways))
-        show(self._connection, certificate)
+        self._host, self._relay, self._mixer, self._now = host, relay, mixer, now
+        self._way = Way(peer, ways, certificate, now)
         bounds_bps = (settings.bitrate_min_bps, settings.bitrate_max_bps)
         self._picture = PictureLink(relay, bounds_bps, begin_s, now, host.link_changed)
         self.sound = SoundLink()
@@ -111,8 +104,6 @@ class Participant:
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
         self._began_s = now()
-        self._packets, self._packet_s, self._answered_s = 0, 0.0, 0.0
-        self._in_doubt = asyncio.Event()
         self._gone = asyncio.Event()
 
     # --- the connection ---------------------------------------------------------------------------------------------
@@ -125,7 +116,7 @@ class Participant:
         """
         offer = read_offer(sdp)
         self._late = offer.late
-        connection = self._connection
+        connection = self._way.connection
         connection.on("track", self._tracks.append)
         connection.on("datachannel", self.channels.adopt)
         connection.on("connectionstatechange", self._state_changed)
@@ -134,7 +125,7 @@ class Participant:
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             if picture is not None:
                 self._picture.attach(connection, picture, sound)
-            gather_over(connection, self._ways, GATHER_LIMIT_S, self._host.relays)
+            self._way.gather(self._host.relays)
             await connection.setLocalDescription(await connection.createAnswer())
         except Exception as error:  # named place: aiortc breaks on a strange SDP wherever it happens to
             raise Malformed(f"the offer cannot be answered: {error or type(error).__name__}") from error
@@ -148,10 +139,10 @@ class Participant:
             if media.codec == "vp8":
                 own = self._plain = self._plain or PlainPicture(self._begin_s)
             if media.receives and media.kind not in sends:
-                transceiver = self._connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
+                transceiver = self._way.connection.addTransceiver(own, "sendrecv" if media.sends else "sendonly")
                 sends[media.kind] = transceiver
             else:
-                transceiver = self._connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
+                transceiver = self._way.connection.addTransceiver(media.kind, "recvonly" if media.sends else "inactive")
             if media.kind == "video":
                 self._cameras.append(CameraGate(transceiver.receiver, lambda: self._host.sends_camera(self)))
             else:
@@ -165,14 +156,16 @@ class Participant:
         Raises:
             Malformed: it is none.
         """
-        try:
-            parsed = candidate_from_sdp(candidate.removeprefix("candidate:")) if candidate else None
-            if parsed is not None:
-                parsed.sdpMid = mid
-            if not self._gone.is_set():
-                await self._connection.addIceCandidate(parsed)
-        except (ValueError, AssertionError, IndexError, OSError) as error:
-            raise Malformed(f"not a candidate: {error}") from error
+        await self._way.add_candidate(candidate, mid)
+
+    async def restart(self, fragment: str) -> str:
+        """Another way for the same connection: the participant's fragment answered by ours.
+
+        Raises:
+            Malformed: it is none that asks for that.
+            WrongState: there is no connection yet, or not any more.
+        """
+        return await self._way.restart(fragment)
 
     async def run(self) -> None:
         """Until the participant is gone; `why_gone` says why."""
@@ -183,7 +176,7 @@ class Participant:
             tasks += [group.create_task(self._watch(track), name=f"call-video-{self.peer}") for track in cameras]
             tasks.append(group.create_task(self._picture.run(), name=f"call-picture-{self.peer}"))
             tasks.append(group.create_task(self._resolve_late(), name=f"call-names-{self.peer}"))
-            tasks.append(group.create_task(self._ask(), name=f"call-asks-{self.peer}"))
+            tasks.append(group.create_task(self._way.run(), name=f"call-asks-{self.peer}"))
             await self._gone.wait()
             for task in tasks:
                 task.cancel()
@@ -195,23 +188,17 @@ class Participant:
             self._gone.set()
 
     async def close(self) -> None:
-        """Frees everything, within CLOSE_LIMIT_S."""
+        """Frees everything, within two seconds."""
         self.drop("closed")
         self._mixer.remove(self.peer, self.sound.voice)
         self._picture.track.stop()
         if self._plain is not None:
             self._plain.stop()
         self.sound.track.stop()
-        self._connection.remove_all_listeners()
-        closing = asyncio.create_task(self._connection.close(), name=f"call-close-{self.peer}")
-        await asyncio.wait({closing}, timeout=CLOSE_LIMIT_S)
-        if not closing.done():
-            log.warning("participant %s: its connection does not close; its sockets are taken away", self.peer)
-            closing.cancel()
-            await abort(self._connection)
+        await self._way.close()
 
     def _state_changed(self) -> None:
-        state = self._connection.connectionState
+        state = self._way.connection.connectionState
         if state == "connected" and not self._has_connected:
             self._has_connected = True
             self._host.connected(self)
@@ -291,11 +278,11 @@ class Participant:
             if now_s - self._began_s > CONNECT_LIMIT_S:
                 self.drop("never connected")
             return
-        silent_s = now_s - self._heard_s(now_s)
+        silent_s = now_s - self._heard_s
         if self.channels.has_events:
             self._look_at_channels(silent_s)
         elif silent_s > ASKED_AFTER_S:
-            self._in_doubt.set()
+            self._way.doubt()
         self._note_away(silent_s > SILENT_LIMIT_S and not self.channels.has_events)
 
     def _look_at_channels(self, silent_s: float) -> None:
@@ -312,19 +299,10 @@ class Participant:
             self.is_away = is_away
             self._host.away(self)
 
-    def _heard_s(self, now_s: float) -> float:
+    @property
+    def _heard_s(self) -> float:
         """When anything came last. After a gap heartbeats come late: SCTP waits ever longer before it repeats them."""
-        packets = received(self._connection)
-        if packets != self._packets:
-            self._packets, self._packet_s = packets, now_s
-        return max(self.channels.heard_s, self._packet_s, self._answered_s)
-
-    async def _ask(self) -> None:
-        while True:
-            await self._in_doubt.wait()
-            self._in_doubt.clear()
-            if await answers(self._connection):
-                self._answered_s = self._now()
+        return max(self.channels.heard_s, self._way.heard_s)
 
     def follow(self, relay: Relay, *, stills: bool) -> None:
         """Gets the pictures of another relay from its next keyframe on."""
@@ -341,13 +319,3 @@ class Participant:
 
     def tell(self, what: Struct | bytes | str) -> None:
         self.channels.tell(what)
-
-
-def _configuration(ways: Ways) -> RTCConfiguration:
-    """Without servers (aiortc asks Google's where it is given no list): aiortc_hooks_ice.py asks ours.
-
-    max-compat: each section gets a transport of its own at first, which aiortc then bundles right for any order of
-    sections; with the other policies it loses one where sections of a kind are repeated.
-    """
-    policy = RTCIceTransportPolicy.RELAY if ways.relay_only else RTCIceTransportPolicy.ALL
-    return RTCConfiguration(iceServers=[], iceTransportPolicy=policy, bundlePolicy=RTCBundlePolicy.MAX_COMPAT)

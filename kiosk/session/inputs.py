@@ -113,6 +113,13 @@ class Joined(_Input, tag="joined", frozen=True):
     person: Person
 
 
+class Muted(_Input, tag="muted", frozen=True):
+    """The call's microphone was switched off or on at the kiosk; a call that goes on after a restart begins so."""
+
+    call: Id
+    on: bool
+
+
 class CallSummary(_Input, tag="call-summary", frozen=True):
     call: Id
     figures: dict[str, float]
@@ -179,6 +186,7 @@ Input = (
     | GiveConsent
     | RecordingRuns
     | Joined
+    | Muted
     | CallSummary
     | AddArtifact
     | RecordingDeleted

@@ -104,6 +104,7 @@ class Call(Struct, frozen=True):
     ended_at: str = ""
     participants: tuple[Person, ...] = ()
     summary: dict[str, float] = {}
+    muted: bool = False
 
 
 class ArtifactKind(StrEnum):

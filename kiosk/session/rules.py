@@ -216,6 +216,9 @@ def _apply(s: Session, what: do.Input, actor: Actor, now: Now) -> Session:  # no
         case do.Joined(person):
             _require(actor, Role.SYSTEM)
             return _joined(s, person)
+        case do.Muted(call, on):
+            _require(actor, Role.SYSTEM)
+            return replace(s, calls=tuple(replace(c, muted=on) if c.id == call else c for c in s.calls))
         case do.CallSummary(call, figures):
             _require(actor, Role.SYSTEM)
             return replace(s, calls=tuple(replace(c, summary=figures) if c.id == call else c for c in s.calls))

@@ -31,6 +31,7 @@ ANNA, BEN = Person("anna", "Anna Berg"), Person("ben", "Ben Okoye")
 STAFF = Actor(Role.STAFF, "anna", "Anna Berg")
 PRESS = Device("press-7", "Press 7, hall 2")
 TICKET = Ticket("T-1", "Noise in the drive", "https://tickets.example/T-1")
+FRAGMENT: Final = "a=mid:0\r\na=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
 SDP: Final = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 OFFER: Final = "5d41402abc4b2a76"
 ICE: Final = (
@@ -109,6 +110,7 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
         messages.Offer(peer=PEER, actor=STAFF, sdp=SDP),
         messages.Offer(peer=PEER, actor=STAFF, sdp=SDP, ice=ICE, id=OFFER),
         messages.Candidate(peer=PEER, candidate="candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host", mid="0"),
+        messages.Restart(peer=PEER, fragment=FRAGMENT, id=OFFER),
         messages.Bye(peer=PEER),
     ),
     topics.SIGNAL_UP: (

@@ -140,6 +140,17 @@ class Candidate(_Signal, tag="candidate", frozen=True, kw_only=True):
     mid: Annotated[str, Meta(max_length=20)] = ""
 
 
+class Restart(_Signal, tag="restart", frozen=True, kw_only=True):
+    """The participant looks for another way under the same connection (ICE restart; RFC 9725, section 4.3.3).
+
+    `fragment` is a trickle-ice-sdpfrag with a new ufrag and pwd. The answer is an `answer` whose `sdp` is such a
+    fragment as well and whose `offer` is this `id`, or a `bye` with a code, which leaves the connection as it was.
+    """
+
+    fragment: Sdp
+    id: OfferId
+
+
 class Bye(_Signal, tag="bye", frozen=True, kw_only=True):
     """The connection is over, or (from the kiosk) was refused with a code and a sentence; then `offer` says which."""
 
@@ -148,7 +159,7 @@ class Bye(_Signal, tag="bye", frozen=True, kw_only=True):
     offer: OfferId = ""
 
 
-SignalDown = Offer | Candidate | Bye
+SignalDown = Offer | Candidate | Restart | Bye
 SignalUp = AnswerSdp | Bye
 
 

@@ -25,6 +25,7 @@ from kiosk.config import CallSettings
 from kiosk.errors import Full, Malformed
 from kiosk.hw.ports import Encoding, Picture
 from kiosk.session import inputs
+from kiosk.session.record import Call as CallRecord
 from kiosk.session.record import Consent, Device, Recording, Session
 from kiosk.session.states import State
 from kiosk.wire import channel
@@ -188,6 +189,18 @@ async def test_who_has_switched_a_microphone_off_is_shown_on_both_sides_and_to_t
             assert stage.call.muted
             await until(lambda: len(again.sound) > 5)  # few packets a second: it is silent
             assert np.abs(np.concatenate(again.sound)).max() < 20
+
+
+async def test_a_call_that_goes_on_after_a_restart_is_as_silent_as_it_was(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage:
+        stage.call.mute(True)
+        await until(lambda: stage.told(inputs.Muted))
+        assert stage.told(inputs.Muted) == [inputs.Muted("call-1", True)]
+    calls = (CallRecord("call-0", "2026-01-01T00:00:00Z"), CallRecord("call-1", "2026-01-01T00:00:00Z", muted=True))
+    async with a_call(tmp_path, session=msgspec.structs.replace(SESSION, calls=calls)) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.SoundTold))
+        assert ann.told(channel.SoundTold)[0].muted
 
 
 async def test_where_nothing_cancels_the_echo_people_speak_in_turns_and_are_told_so(tmp_path: Path) -> None:
@@ -439,7 +452,7 @@ async def test_a_connection_that_hangs_while_closing_is_taken_its_sockets(tmp_pa
     async with a_call(tmp_path) as stage, Peer("ann") as ann:
         await ann.join(stage.call)
         await until(lambda: ann.told(channel.Hello))
-        connection: Any = stage.call.participants.of(ann.id)._connection
+        connection: Any = stage.call.participants.of(ann.id)._way.connection
         close = connection.close
         connection.close = asyncio.Event().wait
         await stage.call.leave(ann.id)

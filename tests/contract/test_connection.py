@@ -16,9 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
 from kiosk.call.aiortc_hooks_ice import agents
+from kiosk.call.aiortc_hooks_restart import Restart
+from kiosk.call.ice import Ways
+from kiosk.call.offer import Fragment, read_fragment
+from kiosk.errors import Malformed, WrongState
 from kiosk.session import inputs
+from kiosk.wire import channel
 from tests.contract.fakes import Clock, Peer, until
-from tests.contract.test_call import SETTINGS, a_call
+from tests.contract.test_call import SETTINGS, Stage, a_call
 
 
 def cut(peer: Peer, *, but_answers: bool = False) -> None:
@@ -108,7 +113,7 @@ async def test_a_viewer_that_says_nothing_by_itself_is_asked_and_stays(tmp_path:
         for _ in range(10):
             clock.ahead_s += 2
             stage.call.tick()
-            await until(lambda: clock() - participant._heard_s(clock()) < 1)
+            await until(lambda: clock() - participant._heard_s < 1)
         assert len(stage.call.people) == 1
 
 
@@ -130,3 +135,80 @@ def test_aiortc_still_makes_its_certificate_and_context_under_the_names_we_repla
     assert callable(RTCCertificate._create_ssl_context)
     source = Path(str(__import__("aiortc").__path__[0])) / "rtcpeerconnection.py"
     assert "RTCDtlsTransport(iceTransport, self.__certificates)" in source.read_text()
+
+
+# --- ICE restart ------------------------------------------------------------------------------------------------------
+
+
+async def restart(stage: Stage, peer: Peer, *, trickled: bool = False) -> Restart:
+    """The peer asks for another way, as a client of the desk would over HTTP. Its own agent is restarted by the same
+    hook: Chromium, which has its own, does so in tests/whole/test_clients.py."""
+    mine = Restart(peer.connection, Ways(loopback=True), 2.0)
+    own = await mine.gather()
+    first = Fragment(own.ufrag, own.password) if trickled else own
+    answer = await stage.call.restart(peer.id, first.sdp("0"))
+    mine.begin(read_fragment(answer))
+    for candidate in own.candidates if trickled else ():
+        await stage.call.candidate(peer.id, candidate, "0")
+    return mine
+
+
+@pytest.mark.parametrize("trickled", [False, True])
+async def test_a_participant_whose_address_is_gone_restarts_ice_and_the_same_connection_goes_on(
+    tmp_path: Path, trickled: bool
+) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.frames and ann.told(channel.Hello))
+        for _ in range(2):
+            old = agents(ann.connection)
+            cut(ann)
+            mine = await restart(stage, ann, trickled=trickled)
+            await until(lambda mine=mine: not mine.pending)
+            frames = len(ann.frames)
+            await until(lambda frames=frames: len(ann.frames) > frames + 3)
+            assert agents(ann.connection) != old
+            await until(lambda old=old: old[0]._closed)
+        ann.say(channel.Mute(on=True))
+        await until(lambda: stage.call.silent == ("Ann",))
+        assert len(stage.told(inputs.Joined)) == 1
+        assert len(ann.told(channel.Hello)) == 1
+
+
+async def test_a_restart_that_finds_no_way_leaves_the_connection_where_it_is(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.frames and ann.told(channel.Hello))
+        nowhere = Fragment("abcd", "x" * 22, ("candidate:1 1 udp 1 127.0.0.1 9 typ host", ""))
+        await stage.call.restart(ann.id, nowhere.sdp("0"))
+        frames = len(ann.frames)
+        await until(lambda: len(ann.frames) > frames + 3)
+        mine = await restart(stage, ann)
+        await until(lambda: not mine.pending)
+        frames = len(ann.frames)
+        await until(lambda: len(ann.frames) > frames + 3)
+
+
+async def test_who_leaves_in_the_middle_of_a_restart_leaves_no_socket(tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        await ann.join(stage.call)
+        await until(lambda: ann.frames and ann.told(channel.Hello))
+        participant = stage.call.participants.of(ann.id)
+        await stage.call.restart(ann.id, Fragment("abcd", "x" * 22).sdp("0"))
+        new = participant._way._restart._new
+        await stage.call.leave(ann.id)
+        assert new._closed
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["", "a=ice-ufrag:abcd\r\n", "a=ice-ufrag:ab\r\na=ice-pwd:" + "x" * 22, "a=ice-ufrag:abcd\r\na=ice-pwd:short"],
+)
+async def test_what_asks_for_no_restart_is_refused(tmp_path: Path, fragment: str) -> None:
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        with pytest.raises(WrongState):
+            await stage.call.restart(ann.id, Fragment("abcd", "x" * 22).sdp("0"))
+        await ann.join(stage.call)
+        await until(lambda: ann.told(channel.Hello))
+        with pytest.raises(Malformed):
+            await stage.call.restart(ann.id, fragment)

@@ -95,7 +95,6 @@ async def test_what_does_not_fit_is_refused_as_rfc_9725_has_it(kiosk: Kiosk, ann
         (TRICKLED, FRAGMENT | {"If-Match": '"other"'}, 412),
         (restart, FRAGMENT, 428),
         (restart, FRAGMENT | {"If-Match": '"other"'}, 412),
-        (restart, FRAGMENT | {"If-Match": "*"}, 422),
     ):
         assert (await anna.patch(place, content=content, headers=headers)).status_code == status
     assert (await anna.patch(f"{path}/{'0' * 32}", content=TRICKLED, headers=FRAGMENT)).status_code == 404

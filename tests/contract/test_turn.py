@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from kiosk.call.ice import Ways, own_ways
-from kiosk.call.participant import GATHER_LIMIT_S
+from kiosk.call.way import GATHER_LIMIT_S
 from kiosk.config import CallSettings
 from kiosk.errors import ConfigError
 from kiosk.session.record import Person

@@ -14,9 +14,10 @@ import httpx
 import msgspec
 import pytest
 
+from desk import calls as desk_calls
 from desk.config import CallSettings, IceServer
 from kiosk.session.states import State
-from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer
+from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, Restart
 from tests.contract.desk_site import ANNA, BEN, KIOSK, Kiosk, Site, a_session, open_site, until
 from tests.contract.test_desk_calls import CANDIDATE, FRAGMENT, SDP, TRICKLED
 
@@ -196,7 +197,6 @@ async def test_candidates_are_taken_under_the_tag_of_their_ice_session_only(
         (TRICKLED, '"outdated"', 412),
         (TRICKLED, f"W/{tag}", 412),
         (TRICKLED, tag, 204),
-        (restart, "*", 422),
         (restart, tag, 422),
         ("m=audio 9 RTP/AVP 0\r\n", tag, 400),
     ):
@@ -207,6 +207,53 @@ async def test_candidates_are_taken_under_the_tag_of_their_ice_session_only(
     assert sent[0].candidate == ""
     assert kiosk.signals[1][1].candidate == CANDIDATE
     assert (await program.patch(place, content=TRICKLED, headers=SDP)).status_code == 415
+
+
+async def test_a_new_name_for_ice_asks_the_kiosk_for_a_restart_and_ends_the_session_before_it(
+    kiosk: Kiosk, program: httpx.AsyncClient
+) -> None:
+    fragment = "a=mid:0\r\na=ice-ufrag:kios\r\na=ice-pwd:k\r\na=end-of-candidates\r\n"
+    answer = await post(program, "whep", offer("recvonly"))
+    place, tag = answer.headers["location"], answer.headers["etag"]
+    kiosk.signals_back = lambda s: AnswerSdp(peer=s.peer, sdp=fragment, offer=s.id) if isinstance(s, Restart) else None
+    restart = TRICKLED.replace("abcd", "efgh")
+    told = await program.patch(place, content=restart, headers=FRAGMENT | {"If-Match": "*"})
+    assert (told.status_code, told.text) == (200, fragment)
+    assert told.headers["content-type"].startswith("application/trickle-ice-sdpfrag")
+    assert told.headers["etag"] not in ("", tag)
+    asked = kiosk.signals[-1][1]
+    assert (asked.fragment, asked.peer) == (restart, kiosk.signals[0][1].peer)
+    for content, match, status in ((TRICKLED, tag, 412), (restart, told.headers["etag"], 204)):
+        late = await program.patch(place, content=content, headers=FRAGMENT | {"If-Match": match})
+        assert late.status_code == status
+
+
+@pytest.mark.parametrize(("code", "status"), [("malformed", 422), ("wrong_state", 409)])
+async def test_a_restart_that_is_refused_leaves_the_connection_as_it_is(
+    kiosk: Kiosk, program: httpx.AsyncClient, code: str, status: int
+) -> None:
+    answer = await post(program, "whep", offer("recvonly"))
+    place, tag = answer.headers["location"], answer.headers["etag"]
+    kiosk.signals_back = lambda s: (
+        Bye(peer=s.peer, code=code, text="no", offer=s.id) if isinstance(s, Restart) else None
+    )
+    restart = TRICKLED.replace("abcd", "efgh")
+    told = await program.patch(place, content=restart, headers=FRAGMENT | {"If-Match": '"*"'})
+    assert (told.status_code, told.json()["code"]) == (status, code)
+    assert (await program.patch(place, content=TRICKLED, headers=FRAGMENT | {"If-Match": tag})).status_code == 204
+    assert not any(isinstance(s, Bye) for _, s in kiosk.signals)
+
+
+async def test_a_kiosk_that_is_silent_to_a_restart_is_503_and_keeps_the_connection(
+    kiosk: Kiosk, program: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await post(program, "whep", offer("recvonly"))
+    monkeypatch.setattr(desk_calls, "ANSWER_S", 0.05)
+    restart = TRICKLED.replace("abcd", "efgh")
+    headers = FRAGMENT | {"If-Match": "*"}
+    told = await program.patch(answer.headers["location"], content=restart, headers=headers)
+    assert (told.status_code, told.headers["retry-after"]) == (503, "2")
+    assert not any(isinstance(s, Bye) for _, s in kiosk.signals)
 
 
 # --- 4.5 load, 4.6 STUN and TURN --------------------------------------------------------------------------------------

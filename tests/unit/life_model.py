@@ -28,7 +28,7 @@ TABLE = {(line.split()[0], line.split()[1]): (line.split()[2], line.split()[3:])
 IN_PROGRESS = ("REQUESTED", "CONFIRMED", "RUNNING")
 
 STAFF_OR_MODERATOR = (do.Assign, do.Unassign, do.LinkTicket, do.UnlinkTicket, do.SetVisibility)
-KIOSK_ITSELF = (do.RecordingRuns, do.Joined, do.CallSummary, do.AddArtifact, do.Uploaded, do.Lost, do.Seen)
+KIOSK_ITSELF = (do.RecordingRuns, do.Joined, do.Muted, do.CallSummary, do.AddArtifact, do.Uploaded, do.Lost, do.Seen)
 
 
 class No(Exception):
@@ -221,7 +221,7 @@ class Model:
                 return replace(f, files={**f.files, **_file_news(f.files, what)})
             case do.Seen(person):
                 return f if person.id in f.seen else replace(f, seen=(*f.seen, person.id))
-            case do.CallSummary():
+            case do.CallSummary() | do.Muted():
                 return f  # of a call that the session does not have
         raise AssertionError(what)
 

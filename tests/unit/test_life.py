@@ -71,6 +71,7 @@ own: st.SearchStrategy[do.Input] = (
     | st.builds(do.RecordingRuns, st.booleans())
     | st.builds(do.Joined, people)
     | st.just(do.CallSummary("c-unknown", {"rtt_ms": 3.0}))
+    | st.just(do.Muted("c-unknown", True))
     | st.builds(do.AddArtifact, artifacts)
     | st.builds(do.Uploaded, artifact_ids, st.sampled_from(("1" * 64, "2" * 64)))
     | st.builds(do.Lost, artifact_ids, st.sampled_from(("1" * 64, "2" * 64)), st.sampled_from(REASONS))

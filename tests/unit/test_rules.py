@@ -220,6 +220,14 @@ def test_the_first_no_ends_the_look_back_for_good() -> None:
     assert apply(session, do.GiveConsent(replace(YES, at="later")), CODE_USER, NOW).look_back_s == 0
 
 
+def test_a_microphone_switched_off_is_remembered_for_its_call_alone() -> None:
+    session = apply(running(), do.Muted(running().calls[-1].id, True), SYSTEM, NOW)
+    assert session.calls[-1].muted
+    assert apply(session, do.Muted("another", False), SYSTEM, NOW).calls[-1].muted
+    with pytest.raises(NotAllowed):
+        apply(running(), do.Muted(running().calls[-1].id, True), staff(ANNA), NOW)
+
+
 def test_nothing_records_after_the_call_though_the_recorder_says_so_late() -> None:
     assert not apply(completed(), do.RecordingRuns(True), SYSTEM, NOW).recording.running
 

@@ -183,28 +183,56 @@ window.join = async (url, token) => {
   const headers = { ...bearer, "Content-Type": "application/sdp" };
   const answer = await fetch(url, { method: "POST", headers, body: connection.localDescription.sdp });
   const place = new URL(answer.headers.get("Location"), url);
-  const fragment = { ...bearer, "Content-Type": "application/trickle-ice-sdpfrag",
-    "If-Match": answer.headers.get("ETag") };
+  let tag = answer.headers.get("ETag");
+  const patch = (match, lines) => fetch(place, { method: "PATCH", body: [...lines, ""].join("\\r\\n"),
+    headers: { ...bearer, "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": match } });
   connection.onicecandidate = ({ candidate }) => {
     if (!candidate?.candidate) return;
-    const lines = ["a=ice-ufrag:" + candidate.usernameFragment, "m=video 9 RTP/AVP 0", "a=mid:" + candidate.sdpMid,
-      "a=" + candidate.candidate, ""];
-    fetch(place, { method: "PATCH", headers: fragment, body: lines.join("\\r\\n") });
+    patch(tag, ["a=ice-ufrag:" + candidate.usernameFragment, "m=video 9 RTP/AVP 0", "a=mid:" + candidate.sdpMid,
+      "a=" + candidate.candidate]);
   };
   await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  window.restart = async () => {
+    const before = connection.remoteDescription.sdp;
+    await connection.setLocalDescription(await connection.createOffer({ iceRestart: true }));
+    const own = connection.localDescription.sdp.match(/a=ice-(ufrag|pwd):.*/g).slice(0, 2);
+    const told = await patch("*", [own[0], own[1], "m=video 9 RTP/AVP 0", "a=mid:0"]);
+    if (told.status !== 200) throw new Error(told.status + ": " + await told.text());
+    tag = told.headers.get("ETag");
+    const [ufrag, pwd, ...candidates] = (await told.text()).match(/a=(ice-ufrag|ice-pwd|candidate):.*/g);
+    const sdp = before.replace(/a=(candidate:.*|end-of-candidates)\\r\\n/g, "")
+      .replace(/a=ice-ufrag:.*/g, ufrag).replace(/a=ice-pwd:.*/g, pwd);
+    await connection.setRemoteDescription({ type: "answer", sdp });
+    for (const line of candidates) await connection.addIceCandidate({ candidate: line.slice(2), sdpMid: "0" });
+  };
+  window.ways = async () => {
+    const stats = [...(await connection.getStats()).values()];
+    const used = stats.find((s) => s.type === "transport").selectedCandidatePairId;
+    const pair = stats.find((s) => s.id === used);
+    return stats.filter((s) => s.id === pair.remoteCandidateId).map((s) => s.port);
+  };
   window.leave = async () => (await fetch(place, { method: "DELETE", headers: bearer })).status;
 };
 window.frames_seen = () => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames;
 </script>"""
 
 
-async def test_a_page_of_somebody_else_sees_from_another_origin(call: InCall) -> None:
+async def test_a_page_of_somebody_else_sees_from_another_origin_and_restarts_ice(call: InCall) -> None:
     given = await call.token()
     async with somewhere_else() as address, chromium() as browser:
         page = await browser.new_page()
         await page.goto(address)
         await page.evaluate("([url, token]) => join(url, token)", [given["whep_url"], given["token"]])
         await page.wait_for_function("frames_seen() > 30", timeout=75_000)
+        ways = await page.evaluate("ways()")
+        await page.evaluate("restart()")
+
+        async def another_way() -> bool:
+            return bool(await page.evaluate("ways()") != ways)
+
+        await until(another_way, "packets going another way after the restart of ICE")
+        seen = await page.evaluate("frames_seen()")
+        await page.wait_for_function(f"frames_seen() > {seen + 30}", timeout=75_000)
         assert await page.evaluate("leave()") == 200
 
 

@@ -71,6 +71,11 @@ def tell(**what: object) -> None:
     print(json.dumps(what), flush=True)
 
 
+def until_told(told: threading.Event) -> None:
+    sys.stdin.readline()
+    told.set()
+
+
 def main() -> None:
     url, token = sys.argv[1:]
     gst.begin()
@@ -80,7 +85,7 @@ def main() -> None:
     tell(answered=True, setup="actpass" if "a=setup:actpass" in offer else "")
     gst.negotiate(player.connection, "set-remote-description", gst.remote("ANSWER", answer))
     told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), told.set()), daemon=True).start()
+    threading.Thread(target=until_told, args=(told,), daemon=True).start()
     ends_s = time.monotonic() + LIMIT_S
     while not told.wait(TELL_S) and time.monotonic() < ends_s:
         tell(**player.seen)
