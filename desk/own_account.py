@@ -72,8 +72,10 @@ class MadeToken(Struct, frozen=True):
 
 
 @get("/account", opt={"page": True})
-async def account_page(pages: NamedDependency[Pages], signed_in: NamedDependency[SignedIn]) -> Response[str]:
-    return pages.show("account.html", signed_in.member, bare=signed_in.bare)
+async def account_page(
+    pages: NamedDependency[Pages], people: NamedDependency[People], signed_in: NamedDependency[SignedIn]
+) -> Response[str]:
+    return pages.show("account.html", signed_in.member, bare=people.lacks_second_factor(signed_in))
 
 
 @get("/api/account")

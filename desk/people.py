@@ -135,8 +135,13 @@ class People:
             raise _no_right("your roles do not include this")
         if signed_in.scopes is not None and rule.scope not in signed_in.scopes:
             raise _no_right("this token is not good for it")
-        if signed_in.bare and signed_in.scopes is None and ranks & self._needs_second_factor and not rule.own:
+        if self.lacks_second_factor(signed_in) and not rule.own:
             raise Problem(403, "second_factor_needed", "set a second factor up first: /account")
+
+    def lacks_second_factor(self, signed_in: SignedIn) -> bool:
+        """Whether one is asked of this person that is not set up yet."""
+        asked = bool(signed_in.member.ranks & self._needs_second_factor)
+        return asked and signed_in.bare and signed_in.scopes is None
 
     def _from_our_pages(self, connection: Connection) -> bool:
         origin = connection.headers.get("origin", "")

@@ -5,7 +5,7 @@
 import { getJson } from "./api.js";
 import { byId, el, t } from "./dom.js";
 import { dateTime } from "./format.js";
-import { iso } from "./forms.js";
+import { iso, roleName } from "./forms.js";
 import { complain } from "./notify.js";
 import { beginPage } from "./page.js";
 
@@ -41,6 +41,22 @@ function wordsFor(what) {
   }
 }
 
+/** @param {string} outcome of the entry, or the way in which somebody signed in */
+function outcomeOf(outcome) {
+  switch (outcome) {
+    case "done": return t("done");
+    case "password": return t("with password");
+    case "sso": return t("by single sign-on");
+    case "link": return t("by link");
+    case "wrong_sign_in": return t("wrong name or password");
+    case "wrong_password": return t("wrong password");
+    case "wrong_code": return t("wrong code");
+    case "locked": return t("locked");
+    case "no_roles": return t("no role");
+    default: return outcome.split(" ").map((word) => ["administrator", "moderator", "staff", "fleet_manager"].includes(word) ? roleName(word) : word).join(", ");
+  }
+}
+
 const asked = () => {
   const day = (/** @type {string} */ id, later = 0) => byId(id).value ? String(new Date(`${byId(id).value}T00:00`).getTime() / 1000 + later) : "";
   const values = { person: byId("who").value, what: byId("what").value, since_s: day("from"), until_s: day("until", 86400) };
@@ -65,7 +81,7 @@ async function load(more = false) {
 function row(entry) {
   const bad = !["", "done"].includes(entry.outcome) && ["sign_in"].includes(entry.what);
   return el("tr", {}, el("td", {}, dateTime(iso(entry.at_s))), el("td", {}, entry.name || entry.person || t("unknown")), el("td", {}, wordsFor(entry.what)),
-    el("td", {}, entry.target), el("td", { "data-bad": bad }, entry.outcome), el("td", {}, entry.address));
+    el("td", {}, entry.what === "enter" ? outcomeOf(entry.target) : entry.target), el("td", { "data-bad": bad }, outcomeOf(entry.outcome)), el("td", {}, entry.address));
 }
 
 async function fillFilter() {

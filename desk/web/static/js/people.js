@@ -68,7 +68,7 @@ function menu(one) {
     one.origin !== "settings" && item("lock", one.locked ? t("Unlock") : t("Lock"), () => change(postJson(`${path}/lock`, { locked: !one.locked }))),
     one.origin !== "settings" && item("remove", t("Remove …"), () => change(sure(t("Remove {name}?", one), t("The account is gone for good. Sessions and the audit log keep the name."), t("Remove"), () => send("DELETE", path))), "danger"),
   ];
-  return el("details", { class: "menu" }, el("summary", { class: "button quiet square", "aria-label": t("What to do with {name}", one) }, icon("chevron")), el("div", {}, ...items));
+  return el("details", { class: "menu" }, el("summary", { class: "button quiet square", "aria-label": t("What to do with {name}", one) }, icon("more")), el("div", {}, ...items));
 }
 
 /** @param {string} title @param {string} text @param {string} yes @param {() => Promise<unknown>} go */
