@@ -16,8 +16,9 @@ import msgspec
 from benchmarks.film import FPS, HEIGHT, WIDTH, Film
 from benchmarks.film_studio import FilmSource
 from kiosk import memory
-from kiosk.call.call import Call, Tell, TellPoses
+from kiosk.call.call import Call
 from kiosk.call.tools import Tools
+from kiosk.call.tools_port import Tell, TellPoses
 from kiosk.config import CallSettings
 from kiosk.hw.camera_frames import FramesCamera
 from kiosk.hw.encoder import X264Encoder

@@ -43,7 +43,8 @@ from kiosk.wire.channel import FromParticipant
 from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, Restart, SignalUp
 
 if TYPE_CHECKING:
-    from kiosk.call.call import Call, Tell, TellPoses
+    from kiosk.call.call import Call
+    from kiosk.call.tools_port import Tell, TellPoses
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
+from msgspec import Struct
+
 from kiosk import memory
 from kiosk.call.author import Author, free_colour
 from kiosk.call.participant import Participant
 from kiosk.errors import Full, Unreachable, WrongState
 from kiosk.session.record import Person
+from kiosk.wire import channel, codec
 from kiosk.wire.messages import Ice
 
 log = logging.getLogger(__name__)
@@ -129,6 +132,24 @@ class Attendance:
         if participant is not None:
             participant.drop("left")
             await asyncio.wait({self._serving[participant]}, timeout=LEAVE_LIMIT_S)
+
+    # --- what they are told -----------------------------------------------------------------------------------------
+
+    def tell(self, what: Struct | bytes, leave_out: Author | None = None) -> None:
+        """An event or a binary chunk to everybody with an events channel, but not to `leave_out`."""
+        data = what if isinstance(what, bytes) else codec.encode(what).decode()
+        for participant in self:
+            if leave_out is None or participant.peer != leave_out.id:
+                participant.channels.tell(data)
+
+    def tell_poses(
+        self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
+    ) -> None:
+        """Where the marks are in the frame captured at `captured_s`, and how the scene lies in it."""
+        for participant in self:
+            participant.tell_poses(captured_s, marks, motion)
+
+    # --- from their admission to their end ---------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Once a second."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import av
 from msgspec import Struct
@@ -35,6 +35,7 @@ from kiosk.call.relay import Keyframes, Relay
 from kiosk.call.sound_out import SoundOut
 from kiosk.call.staff_camera import StaffCamera
 from kiosk.call.summary import Summary
+from kiosk.call.tools_port import Tell, TellPoses, Tools
 from kiosk.config import CallSettings
 from kiosk.errors import DeviceTrouble, Trouble
 from kiosk.hw.ports import (
@@ -42,7 +43,6 @@ from kiosk.hw.ports import (
     SAMPLES_PER_BLOCK,
     AccessUnit,
     Camera,
-    Device,
     Microphone,
     Picture,
     Samples,
@@ -51,33 +51,13 @@ from kiosk.hw.ports import (
 from kiosk.mailbox import Queue
 from kiosk.session import inputs
 from kiosk.session.record import Person, Session
-from kiosk.wire import channel, codec
+from kiosk.wire import channel
 from kiosk.wire.messages import Ice
 from kiosk.wire.timeline import PictureStep
 
 log = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 1.5
-
-Tell = Callable[[Struct | bytes, Author | None], None]
-"""(event or binary chunk, author to leave out or None): to all participants with an events channel."""
-TellPoses = Callable[[float, tuple[channel.MarkPose, ...], channel.Motion | None], None]
-"""(captured_s of the frame, marks, the scene's motion): to all, each with its own name for the frame."""
-
-
-class Tools(Device, Protocol):
-    """Marks, strokes, snapshots: what is drawn in a call. All from the loop; open while the call is."""
-
-    def join(self, author: Author) -> None: ...
-    def leave(self, author: Author) -> None: ...
-    def greet(self) -> tuple[Struct | bytes, ...]:
-        """What is on the picture now, for somebody who comes late: events and binary chunks in order."""
-
-    async def handle(self, author: Author, event: Any, captured_s: float | None) -> None:
-        """One of channel.FromParticipant; `captured_s` is the frame its `t` named. Raises Trouble."""
-
-    def feed(self, picture: Picture) -> None:
-        """Each picture of the camera; cheap."""
 
 
 class Call:
@@ -120,6 +100,7 @@ class Call:
         self._mixer.muted = any(call.muted for call in session.calls if call.id == call_id)
         self._sound_out = SoundOut()
         self.participants = Attendance(self._make_participant, self._spawn, self._parted)
+        self.tell = self.participants.tell
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone_since_s: float | None = None
         self._lost: set[DeviceName] = set()
@@ -139,7 +120,7 @@ class Call:
         self._links = Links(
             self._camera, self._relay, self._settings, self._summary, lambda: self.participants, self._now
         )
-        self.tools = await self._make_tools(self.tell, self.tell_poses).__aenter__()
+        self.tools = await self._make_tools(self.tell, self.participants.tell_poses).__aenter__()
         self._recordings = Recordings(
             self._session,
             self._id,
@@ -317,20 +298,6 @@ class Call:
             participant.channels.tell(channels.trouble("tools", "that did not work"))
 
     # --- what we tell participants ----------------------------------------------------------------------------------
-
-    def tell(self, what: Struct | bytes, leave_out: Author | None = None) -> None:
-        """An event or a binary chunk to everybody with an events channel, but not to `leave_out`."""
-        data = what if isinstance(what, bytes) else codec.encode(what).decode()
-        for participant in self.participants:
-            if leave_out is None or participant.peer != leave_out.id:
-                participant.channels.tell(data)
-
-    def tell_poses(
-        self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
-    ) -> None:
-        """Where the marks are in the frame captured at `captured_s`, and how the scene lies in it."""
-        for participant in self.participants:
-            participant.tell_poses(captured_s, marks, motion)
 
     def _tell_people(self) -> None:
         self.tell(self._people_event())

@@ -78,7 +78,7 @@ class Way:
             await restart.close()
             raise WrongState("the connection is over")
         restart.begin(remote)
-        return own.sdp(next(t.mid for t in self.connection.getTransceivers()))
+        return own.sdp(self.connection.localDescription.sdp.partition("a=mid:")[2].split()[0])
 
     # --- whether anything comes -------------------------------------------------------------------------------------
 

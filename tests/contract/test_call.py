@@ -647,7 +647,7 @@ async def test_what_a_participant_saw_becomes_the_delay_that_he_and_the_session_
     async with a_call(tmp_path) as stage, Peer("ann") as ann:
         await ann.join(stage.call)
         await until(lambda: ann.told(channel.Heartbeat) and len(ann.frames) > 10)
-        stage.call.tell_poses(stage.pictures[-10].captured_s, ())
+        stage.call.participants.tell_poses(stage.pictures[-10].captured_s, ())
         await until(lambda: ann.poses)
         beat, now_ms = ann.told(channel.Heartbeat)[-1], 1000 * time.monotonic()
         ann.say(channel.Heartbeat(n=1, sent_ms=now_ms + 5e6, echo_ms=beat.sent_ms, held_ms=now_ms - beat.sent_ms))

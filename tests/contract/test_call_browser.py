@@ -240,7 +240,7 @@ async def mark_the_bar(stage: Stage) -> None:
         for picture in stage.pictures[done:]:
             left = bar_of(picture.y) / 16
             quad = ((left, 0.4), (left + 1 / 16, 0.4), (left + 1 / 16, 0.6), (left, 0.6))
-            stage.call.tell_poses(picture.captured_s, (channel.MarkPose("mark-1", quad, 1.0, "tracked"),))
+            stage.call.participants.tell_poses(picture.captured_s, (channel.MarkPose("mark-1", quad, 1.0, "tracked"),))
             done += 1
         await asyncio.sleep(0.005)
 
