@@ -53,6 +53,8 @@ class Hardware(_Section, frozen=True, kw_only=True):
     camera: str = "picamera2"
     microphone: str = "alsa:default"
     speaker: str = "alsa:default"
+    speaker_volume: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Of what the device gives at full, by amplitude: 0.5 is 6 dB quieter."""
     display: str = "kmsdrm"
     sleep_s: Annotated[float, Meta(ge=0)] = 600.0
     """A display at which nobody does anything for so long goes dark; 0: never."""

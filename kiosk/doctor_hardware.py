@@ -150,7 +150,8 @@ async def _play(speaker: Speaker) -> None:
 def _speaker_the_canceller_does_not_know(bench: Bench) -> Speaker:
     """What is played through the canceller never comes out of it again: the tone goes to the device behind it."""
     name = bare_speaker() if bench.config.call.echo == "pipewire" else None
-    return ThreadSpeaker(AlsaSink(f"pipewire:NODE={name}")) if name else bench.parts.speaker
+    volume = bench.config.hardware.speaker_volume
+    return ThreadSpeaker(AlsaSink(f"pipewire:NODE={name}"), volume) if name else bench.parts.speaker
 
 
 async def echo(bench: Bench) -> Outcome:

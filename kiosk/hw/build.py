@@ -55,7 +55,7 @@ def build(hardware: Hardware, call: CallSettings) -> Parts:
         ConfigError: a name is unknown, or two do not go together; the key is named.
     """
     source = _frame_source(hardware.camera, call)
-    speaker = _speaker(hardware.speaker)
+    speaker = _speaker(hardware.speaker, hardware.speaker_volume)
     display, touchscreen = _display(hardware.display, hardware.keyboard)
     sim_pins, factory = _pins(hardware.gpio)
     lamp = GpioLamp(hardware.gpio.lamp, factory)
@@ -130,13 +130,13 @@ def _microphone(name: str) -> Microphone:
     raise ConfigError(f'hardware.microphone: "{name}" is none of tone, file:PATH, alsa:DEVICE, none')
 
 
-def _speaker(name: str) -> Speaker:
+def _speaker(name: str, volume: float) -> Speaker:
     kind, _, address = name.partition(":")
     match kind, bool(address):
         case "meter", False:
             return MeterSpeaker()
         case "alsa", True:
-            return ThreadSpeaker(AlsaSink(address))
+            return ThreadSpeaker(AlsaSink(address), volume)
         case "none", False:
             return ThreadSpeaker(Discard())
     raise ConfigError(f'hardware.speaker: "{name}" is none of meter, alsa:DEVICE, none')

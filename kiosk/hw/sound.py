@@ -131,8 +131,9 @@ class ThreadMicrophone:
 class ThreadSpeaker:
     """ports.Speaker. What comes faster or slower than its own clock is evened out by a few milliseconds at a time."""
 
-    def __init__(self, sink: BlockSink) -> None:
-        self._sink = sink
+    def __init__(self, sink: BlockSink, volume: float = 1.0) -> None:
+        """volume: of the amplitude, 0 to 1. An echo canceller behind it knows what is played, and at which volume."""
+        self._sink, self._volume = sink, volume
         self._waiting: queue.Queue[Samples | None] = queue.Queue(WAITING)
         self._worker = _Worker("speaker", sink, self._sound, self._fail)
         self._spared = 0
@@ -178,7 +179,7 @@ class ThreadSpeaker:
     def _sound(self) -> None:
         block = self._waiting.get()
         if block is not None:
-            self._sink.write(self._evened(block))
+            self._sink.write(self._evened(block if self._volume == 1.0 else quieter(block, self._volume)))
 
     def _fail(self, trouble: DeviceTrouble) -> None:
         self._troubles.put(trouble)
@@ -192,6 +193,12 @@ class ThreadSpeaker:
         if not waiting and 0 < self._sink.left_s() < SCARCE_S:
             return lengthened(block)
         return block
+
+
+def quieter(block: Samples, volume: float) -> Samples:
+    """volume: 0 to 1."""
+    softer: Samples = np.round(block * volume).astype(np.int16)
+    return softer
 
 
 class Silence:

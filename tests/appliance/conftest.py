@@ -6,9 +6,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "appliance: with the board's own stack, in a chroot or an emulated machine"
-    )
+    config.addinivalue_line("markers", "appliance: with the board's own stack, in a chroot or an emulated machine")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

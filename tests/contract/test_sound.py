@@ -111,6 +111,18 @@ async def test_the_meter_hears_what_was_played() -> None:
     assert len(speaker.recent()) == len(tone)  # also after it was closed
 
 
+async def test_a_lower_volume_is_quieter_and_nothing_else() -> None:
+    sink = PullableSink()
+    block = a_tone(SAMPLES_PER_BLOCK)
+    async with ThreadSpeaker(sink, 0.5) as speaker:
+        speaker.play(block)
+        async with asyncio.timeout(10):
+            while not sink.played:
+                await asyncio.sleep(0.005)
+    assert sink.played[0].dtype == np.int16
+    assert np.abs(2 * sink.played[0].astype(int) - block).max() <= 1
+
+
 async def test_a_lost_speaker_says_so_and_works_when_opened_anew() -> None:
     sink = PullableSink()
     speaker = ThreadSpeaker(sink)
