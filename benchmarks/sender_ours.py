@@ -24,20 +24,8 @@ from kiosk.hw.camera_frames import FramesCamera
 from kiosk.hw.encoder import X264Encoder
 from kiosk.hw.sim.sound import MeterSpeaker
 from kiosk.hw.sound import Silence, ThreadMicrophone
-from kiosk.session.record import Consent, Device, Person, Recording, Session
-from kiosk.session.states import State
-
-SESSION = Session(
-    id="session-bench",
-    epoch="e1",
-    rev=1,
-    kiosk="kiosk-bench",
-    device=Device("device-bench", "Bench"),
-    state=State.RUNNING,
-    origin="code_user",
-    created_at="2026-01-01T00:00:00Z",
-)
-CONSENT = Consent(True, "2026-01-01T00:00:00Z", "May we record?", "en", "call")
+from kiosk.session.record import Person, Recording
+from tests.contract.call_site import CONSENT, SESSION
 
 
 def camera(settings: CallSettings) -> FramesCamera:

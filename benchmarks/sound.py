@@ -37,8 +37,8 @@ from kiosk.call.sound_track import SoundTrack
 from kiosk.config import CallSettings
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
 from kiosk.session.record import Person
+from tests.contract.call_site import SESSION
 from tests.contract.fakes import FakeTools
-from tests.contract.test_call import SESSION
 from tests.speech import speech
 
 FEW, MANY = 2, 10

@@ -25,8 +25,8 @@ from kiosk.call.call import Call
 from kiosk.config import CallSettings
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Picture, Samples
 from kiosk.session.record import Person
+from tests.contract.call_site import SESSION
 from tests.contract.fakes import FakeCamera, FakeSpeaker, FakeTools
-from tests.contract.test_call import SESSION
 from tests.speech import speech
 
 BLOCK_S = SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ

@@ -46,8 +46,8 @@ from kiosk.call.feedback import Fate, split
 from kiosk.call.pacer import PACE
 from kiosk.call.protection import Plan
 from kiosk.wire import channel
+from tests.contract.call_site import a_call
 from tests.contract.fakes import Peer, until
-from tests.contract.test_call import a_call
 
 
 class Heard:

@@ -17,8 +17,8 @@ from kiosk.hw.ports import Picture
 from kiosk.session import inputs
 from kiosk.session.record import Person, Recording
 from kiosk.wire import channel
+from tests.contract.call_site import CONSENT, SESSION, Stage, a_call
 from tests.contract.fakes import bar_of, strength, until
-from tests.contract.test_call import CONSENT, SESSION, Stage, a_call
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
 

@@ -7,8 +7,8 @@ import gc
 from collections import Counter
 from pathlib import Path
 
+from tests.contract.call_site import Stage, a_call
 from tests.contract.fakes import Peer, until
-from tests.contract.test_call import Stage, a_call
 
 WARM, ROUNDS = 10, 30
 KINDS = ("RTCPeerConnection", "RTCDtlsTransport", "Connection", "RTCRtpSender", "Participant", "PacketTrack", "Task")

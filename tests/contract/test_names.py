@@ -11,8 +11,8 @@ from playwright.async_api import Page, async_playwright
 
 from kiosk.session import inputs
 from kiosk.session.record import Person
+from tests.contract.call_site import a_call
 from tests.contract.fakes import Peer, until
-from tests.contract.test_call import a_call
 from tests.contract.test_call_browser import ARGUMENTS, PAGE
 
 NAME = "3b6a1c6e-3c1b-4b6d-9a51-0d0f6f7c5a11.local"

@@ -17,8 +17,8 @@ from kiosk.config import CallSettings
 from kiosk.errors import ConfigError
 from kiosk.session.record import Person
 from kiosk.wire.messages import Ice
+from tests.contract.call_site import a_call
 from tests.contract.fakes import Peer, until
-from tests.contract.test_call import a_call
 from tests.contract.test_call_browser import ARGUMENTS, PAGE
 from tests.contract.turn_site import Turn, coturn, deaf_port
 
