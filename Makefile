@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients pipewire check
+test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients oidc pipewire check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -87,6 +87,15 @@ gstreamer:
 ifeq ($(shell uname -s),Linux)
 	-$(call install_gstreamer,,$(GSTREAMER))
 endif
+
+# A provider of single sign-on by other people, in an environment of its own: it is no library of ours.
+OIDC := build/oidc
+.PHONY: oidc
+oidc: $(OIDC)/.ready
+$(OIDC)/.ready: tests/contract/oidc/requirements.txt
+	@$(PYTHON) -m venv $(OIDC)
+	@$(OIDC)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 # What the call is measured against. Packages of npm lie under build/, never in the repository.
 .PHONY: rivals

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 from authlib.common.security import generate_token  # type: ignore[import-untyped]  # Authlib ships no types
@@ -118,10 +118,19 @@ class SingleSignOn:
             "client_id": self._settings.client_id,
             "code_verifier": way.verifier,
         }
-        auth = httpx.BasicAuth(self._settings.client_id, self._secret) if self._secret else None
-        told = await self._json("POST", _text(provider, "token_endpoint"), data=form, auth=auth)
+        told = await self._json("POST", _text(provider, "token_endpoint"), **self._as_client(provider, form))
         keys = await self._json("GET", _text(provider, "jwks_uri"))
         return verified(_text(told, "id_token"), keys, self._settings, way.nonce, self._now())
+
+    def _as_client(self, provider: Claims, form: dict[str, str]) -> dict[str, Any]:
+        """Who we are, by the header (RFC 6749, 2.3.1: both encoded as in a form), or in the form where only that is
+        taken; without a secret by name alone, and PKCE holds the code."""
+        if not self._secret:
+            return {"data": form}
+        ways = provider.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        if "client_secret_basic" not in ways:
+            return {"data": form | {"client_secret": self._secret}}
+        return {"data": form, "auth": httpx.BasicAuth(quote_plus(self._settings.client_id), quote_plus(self._secret))}
 
     async def _json(self, method: str, place: str, **more: Any) -> Claims:
         try:
