@@ -1,4 +1,4 @@
-"""The trackers that OpenCV and its contrib package offer, in an environment of their own under build/."""
+"""The trackers of OpenCV and its contrib package, and combinations of its features, in an environment under build/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kiosk.call.poses import Points
 
 ENVIRONMENT = Path("build/marks/contrib")
 PACKAGES = ("opencv-contrib-python-headless==5.0.0.93",)
-CHILD = Path(__file__).parent / "rivals" / "cv_trackers.py"
+CHILD = "benchmarks.rivals.cv_trackers"
 
 
 def install() -> None:
@@ -35,7 +35,7 @@ class Rivals:
     """The program that runs them; one order at a time. Raises RuntimeError where it died."""
 
     def __init__(self) -> None:
-        command = [str(ENVIRONMENT / "bin/python"), str(CHILD)]
+        command = [str(ENVIRONMENT / "bin/python"), "-m", CHILD]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._asked: tuple[str, ...] = ()
         said = json.loads(self._line())

@@ -22,8 +22,8 @@ from kiosk.call.poses import Points
 Box = tuple[float, float, float, float]
 FRAMES = 120
 BARE: dict[Split, tuple[str, ...]] = {
-    "dev": ("stuff.jpg", "ela_original.jpg", "basketball1.png", "scenetext03.jpg"),
-    "held": ("right.jpg", "sudoku.png", "coffee.png", "camera.png"),
+    "dev": ("stuff.jpg", "ela_original.jpg", "basketball1.png", "right.jpg", "sudoku.png", "coffee.png", "camera.png"),
+    "held": ("astronaut.png", "china.jpg", "scenetext_segmented_word05.jpg", "aero3.jpg"),
 }
 """Photographs with large bare places."""
 

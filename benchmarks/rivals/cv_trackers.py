@@ -1,5 +1,6 @@
-"""OpenCV's own trackers on frames in a file; runs in an environment of its own (benchmarks/marks_rivals.py).
+"""OpenCV's own trackers, and combinations of its features (cv_features.py), on frames in a file.
 
+It runs in an environment of its own (benchmarks/marks_rivals.py).
 One line of JSON in: path of the frames (raw BGR), count, box x y w h, names. One line out for each name: for every
 frame after the first the box or null, and the CPU time in ms.
 """
@@ -15,11 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.rivals.cv_features import MAKERS
+
 SHAPE = (720, 1280, 3)
 
 
 def makers() -> dict[str, Callable[[], Any]]:
-    """Every tracker of this OpenCV that works without a model file.
+    """Every tracker of this OpenCV that works without a model file, and the classical combinations of its features.
 
     But for Boosting and TLD, which contrib keeps for old programs only: slower than MIL, and no better.
     """
@@ -30,6 +33,7 @@ def makers() -> dict[str, Callable[[], Any]]:
             make = getattr(place, f"Tracker{name}_create", None)
             if make is not None:
                 found[name] = make
+    found.update(MAKERS)
     return found
 
 
