@@ -145,7 +145,9 @@ def _fit(a: Points, b: Points, weights: Weights, own: Chosen, template: Template
     if rough is None:
         return None
     if int(own.sum()) >= 6 and float((poses.distances(rough[0], a[own], b[own]) < 1.5).mean()) < 0.7:
-        by_itself = _fit_own(a[own], b[own], weights[own], own[own], template)
+        by_itself = _shifted(a[own], b[own], rough[0])
+        if by_itself is None:
+            by_itself = _fit_own(a[own], b[own], weights[own], own[own], template)
         if by_itself is not None:
             return by_itself
     pose = poses.robust_fit(a, b, weights, rough[0], template.around)
@@ -172,6 +174,16 @@ def _own_word(a: Points, b: Points, weights: Weights, own: Chosen, pose: Pose, t
     start = poses.chain(pose, poses.shift(float(middle[0]), float(middle[1])))
     better = poses.robust_fit(a, b, np.where(own, weights, 0.1 * weights), start, template.around)
     return pose if better is None else better
+
+
+def _shifted(a: Points, b: Points, rough: Pose) -> Pose | None:
+    """The mark's own corners, all beside `rough` by the same: a round button does not say how it is turned."""
+    off = b - poses.apply(rough, a)
+    near = np.linalg.norm(off - np.median(off, axis=0), axis=1) < 0.8
+    if float(near.mean()) < 0.7:
+        return None
+    dx, dy = off[near].mean(axis=0).tolist()
+    return poses.chain(rough, poses.shift(dx, dy))
 
 
 def _fit_own(a: Points, b: Points, weights: Weights, own: Chosen, template: Template) -> Pose | None:

@@ -13,10 +13,10 @@ from kiosk.call.frames import GreyFrame
 from kiosk.call.poses import Points, Pose
 from kiosk.call.template import Template
 
-CLEAR, OFF_PX = 0.85, 2.5
+CLEAR, OFF_PX = 0.75, 2.5
 """Seen again: it looks like this, and is no farther from where the scene puts it."""
-ENOUGH_TIMES, MOST_MISSES = 12, 3
-ENOUGH_FLOW_PX = 25.0
+ENOUGH_TIMES, MOST_MISSES = 6, 3
+ENOUGH_FLOW_PX = 15.0
 """The camera must have moved so far meanwhile."""
 
 

@@ -178,6 +178,53 @@ def test_a_mark_never_claims_a_place_that_it_is_not_at_when_the_picture_is_cut(s
     assert told.error_px[told.tracked].max() < 20
 
 
+def drawer(n: int) -> float:
+    """How far it has been pulled out, px at 720p."""
+    return 2.5 * min(max(0, n - 20), 50)
+
+
+def pulled(luma: Pixels, n: int) -> Pixels:
+    """The picture with the box of `BOX` and a rim around it moved to the right, and a dark hole where it was."""
+    (x0, y0), (x1, y1), dx = (570, 290), (710, 430), int(drawer(n))
+    changed = luma.copy()
+    changed[y0:y1, x0:x1] = 45
+    changed[y0:y1, x0 + dx : x1 + dx] = luma[y0:y1, x0:x1]
+    return changed
+
+
+def test_an_element_that_is_moved_is_followed(scene: Scene) -> None:
+    pictures = [pulled(scene.luma(View(1200, 800), n), n) for n in range(90)]
+    truths = [np.add(BOX, (int(drawer(n)), 0)) for n in range(90)]
+    told = story(iter(pictures), truths)
+    assert told.error_px.max() < 8
+    assert told.tracked.mean() > 0.9
+
+
+def test_an_element_that_was_moved_behind_a_hand_is_found_where_it_is_now(scene: Scene) -> None:
+    pictures = [pulled(scene.luma(View(1200, 800), n), 0 if n < 30 else 45) for n in range(90)]
+    truths = [np.add(BOX, (0 if n < 30 else int(drawer(45)), 0)) for n in range(90)]
+    told = story((cover(p, truths[n], n) if 25 <= n < 40 else p for n, p in enumerate(pictures)), truths)
+    assert told.first("tracked", after=39) < 50
+    assert told.error_px[told.tracked].max() < 70, "until it is missed it is where it was"
+    assert told.error_px[50:].max() < 5
+
+
+def test_a_mark_made_under_a_hand_is_known_when_the_hand_has_gone(scene: Scene) -> None:
+    pictures, truths = walk(scene, hand_held, 110)
+    hands = [cover(p, truths[n] + (-75 - 3 * n, 60 + 2 * n), 0) if n < 25 else p for n, p in enumerate(pictures)]
+    told = story(iter(hands), truths)
+    assert np.median(told.error_px[25:]) < 10
+    assert told.tracked[-20:].all()
+    assert told.error_px[-20:].max() < 12
+
+
+def test_a_mark_that_is_all_but_out_of_the_picture_is_lost(scene: Scene) -> None:
+    pictures, truths = walk(scene, lambda n: View(1000 + 9 * n, 650), 80)
+    told = story(iter(pictures), truths)
+    gone = [n for n in range(79) if truths[n + 1][:, 0].max() < 8]
+    assert {told.state[n] for n in gone} == {"lost"}
+
+
 def test_a_mark_starts_on_the_frame_that_was_seen(scene: Scene) -> None:
     """The staff member tapped on a picture 300 ms old; the camera has moved by some 40 px since."""
     pictures, truths = walk(scene, lambda n: View(1000 + 5 * n, 650 + 3 * n, 1.0, 0.004 * n), 30)
