@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw.device import Stream, joined, limited
+from kiosk.hw.device import Opener, Stream, joined, limited
 from kiosk.hw.encoder import Encoder
 from kiosk.hw.ports import AccessUnit, Encoding, Picture, Still
 from kiosk.hw.sharp import SharpEncoder
@@ -72,7 +72,7 @@ class FramesCamera:
         lost_s: float = 3.0,
         watch_s: float = 0.25,
     ) -> None:
-        self.source, self._lamp_is_lit = source, lamp_is_lit
+        self.source, self._lamp_is_lit, self._opener = source, lamp_is_lit, Opener(source)
         self._make_encoder = make_encoder
         self._bitrate_bps = bitrate_bps
         self._now, self._lost_s, self._watch_s = now, lost_s, watch_s
@@ -98,7 +98,7 @@ class FramesCamera:
         self._tries = 0  # to open it again, since its last picture
         self._skipping = False  # to the next keyframe, after a reader was too slow
         self._reason = "camera: no picture comes"
-        await limited(self.source.open, _OPEN_S, "camera: does not open")
+        await self._opener.open(_OPEN_S, "camera: does not open")
         self._seen_s = self._now()
         self._told = False
         self._opened = True

@@ -17,7 +17,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw.device import Stream, joined, limited
+from kiosk.hw.device import Openable, Opener, Stream, joined
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, Samples
 from kiosk.mailbox import Queue
 from kiosk.stretch import lengthened, shortened
@@ -35,15 +35,8 @@ _OPEN_S = 5.0
 _LATE_S = 0.5
 
 
-class _Openable(Protocol):
-    def open(self) -> None:
-        """Raises DeviceTrouble. In a thread of its own, before the others."""
-
-    def close(self) -> None: ...
-
-
-class BlockSource(_Openable, Protocol):
-    """Used by the microphone's thread."""
+class BlockSource(Openable, Protocol):
+    """Used by the microphone's thread; opened by another, before it."""
 
     live: bool
     """A device sets the pace; anything else is paced to real time."""
@@ -52,7 +45,7 @@ class BlockSource(_Openable, Protocol):
         """(960,) int16. Raises DeviceTrouble."""
 
 
-class BlockSink(_Openable, Protocol):
+class BlockSink(Openable, Protocol):
     """Used by the speaker's thread."""
 
     def write(self, block: Samples) -> None:
@@ -66,15 +59,16 @@ class _Worker:
     """A device and the thread that uses it, from opening to closing."""
 
     def __init__(
-        self, name: str, device: _Openable, work: Callable[[], None], lost: Callable[[DeviceTrouble], None]
+        self, name: str, device: Openable, work: Callable[[], None], lost: Callable[[DeviceTrouble], None]
     ) -> None:
         self._name, self._device, self._work, self._lost = name, device, work, lost
+        self._opener = Opener(device)
         self.stop = threading.Event()
 
     async def begin(self) -> None:
         """Raises DeviceTrouble."""
         self.stop = threading.Event()  # a thread that was left behind in its driver keeps the one it was given
-        await limited(self._device.open, _OPEN_S, f"{self._name}: does not open")
+        await self._opener.open(_OPEN_S, f"{self._name}: does not open")
         self._thread = threading.Thread(target=self._run, args=(self.stop,), name=self._name, daemon=True)
         self._thread.start()
 

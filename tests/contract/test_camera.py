@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -114,6 +115,39 @@ async def test_an_unplugged_camera_cannot_be_opened() -> None:
     source.unplug()
     with pytest.raises(DeviceTrouble, match="unplugged"):
         await FramesCamera(source, x264, 1_000_000).__aenter__()
+
+
+class SlowSource(SceneSource):
+    """As a sensor that takes its time to start."""
+
+    def __init__(self) -> None:
+        super().__init__(Scene(WIDTH, HEIGHT, FPS))
+        self.asked, self.may_open = threading.Event(), threading.Event()
+        self.opens = self.closes = 0
+
+    def open(self) -> None:
+        self.asked.set()
+        self.may_open.wait(20)
+        self.opens += 1
+        super().open()
+
+    def close(self) -> None:
+        self.closes += 1
+
+
+async def test_a_camera_that_comes_open_after_nobody_wants_it_any_more_is_closed_again() -> None:
+    source = SlowSource()
+    camera = FramesCamera(source, x264, 1_000_000)
+    opening = asyncio.create_task(camera.__aenter__())
+    await asyncio.to_thread(source.asked.wait, 20)
+    opening.cancel()  # the call was over before it had begun
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    source.may_open.set()
+    async with camera:  # waits for the one before
+        assert (source.opens, source.closes) == (2, 1)
+        await anext(camera.packets())
+    assert source.closes == 2
 
 
 def test_the_scene_says_in_its_corner_which_frame_it_is_and_when() -> None:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import replace as changed
 
 from kiosk.config import Config, load
 from kiosk.demo.run import running
@@ -22,10 +23,12 @@ from kiosk.doctor import CHECKS, Finding, as_json, examine
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.build import Parts, build
 from kiosk.hw.camera_frames import FramesCamera
-from kiosk.hw.ports import ButtonName, Pixels, Touch
+from kiosk.hw.encoder import X264Encoder
+from kiosk.hw.ports import ButtonName, Picture, Pixels, Touch
+from kiosk.hw.sim.camera import SceneSource
 from kiosk.hw.sim.display import MemoryDisplay, SimTouchscreen
 from kiosk.hw.sim.panel import Panel
-from kiosk.hw.sim.scene import canvas
+from kiosk.hw.sim.scene import Scene, canvas
 from kiosk.link.client import Client, Settings
 from kiosk.wire.codec import decode
 from kiosk.wire.messages import Health
@@ -111,6 +114,19 @@ async def test_an_unplugged_camera_is_named(tmp_path: Path) -> None:
     assert "unplugged" in by_part(await examine(config, parts=parts, only=("camera",)))["camera"].words("en")
 
 
+class Covered(SceneSource):
+    def _take(self) -> Picture:
+        picture = super()._take()
+        return replace(picture, y=np.full_like(picture.y, 17))
+
+
+async def test_a_covered_camera_is_told_from_one_that_works(tmp_path: Path) -> None:
+    config, parts = a_kiosk(tmp_path)
+    dark = FramesCamera(Covered(Scene(320, 180, 30)), lambda bps: X264Encoder(320, 180, 30, bps), 500_000)
+    found = by_part(await examine(config, parts=replace(parts, camera=dark), only=("camera",)))
+    assert found["camera"].said.code == "camera_dark"
+
+
 async def test_the_checklist_fills_in_on_the_display(tmp_path: Path) -> None:
     config, parts = a_kiosk(tmp_path)
     pictures: list[Pixels] = []
@@ -174,7 +190,7 @@ def a_site(folder: Path, choices: Choices) -> Path:
 
 def a_kiosk(folder: Path) -> tuple[Config, Parts]:
     config = load(a_site(folder, Choices(display="640x360")))
-    config = replace(config, call=replace(config.call, width=320, height=180))
+    config = changed(config, call=changed(config.call, width=320, height=180))
     return config, build(config.hardware, config.call)
 
 
