@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients oidc pipewire check
+test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients oidc pipewire appliance-tools check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -115,6 +115,16 @@ xvfb:
 pipewire:
 ifeq ($(shell uname -s),Linux)
 	-$(call install,wireplumber,pipewire pipewire-bin pipewire-alsa wireplumber)
+endif
+
+# The real drivers, in a chroot and in an emulated machine (docs/appliance.md); a part of `make test` where they can run.
+.PHONY: appliance appliance-tools
+appliance: $(VENV)/.ready appliance-tools
+	@$(BIN)/pytest -m appliance $(ARGS)
+appliance-tools:
+ifeq ($(shell uname -s)$(shell id -u),Linux0)
+	-$(call install,mmdebstrap,mmdebstrap)
+	-$(call install,qemu-system-x86_64,qemu-system-x86)
 endif
 
 # After a change of the dependencies in pyproject.toml.
