@@ -24,6 +24,9 @@ SETTLED = 240
 
 SILENCE: Samples = np.zeros(SAMPLES_PER_BLOCK, np.int16)
 SILENCE.flags.writeable = False
+SILENT: NDArray[np.int32] = np.zeros(SAMPLES_PER_BLOCK, np.int32)
+"""The same as a sum."""
+SILENT.flags.writeable = False
 
 Total = NDArray[np.int32]
 
@@ -70,6 +73,9 @@ class Mixer:
         others = _sum(blocks.values())
         speaker = self._speaker.limited(others)
         own = self._ducker.ducked(microphone, speaker) if self._ducker else microphone
+        if others is SILENT and (self.muted or not own.any()):
+            recording = self._recording.limited(SILENT)
+            return Mixed(speaker, recording, dict.fromkeys(blocks, recording))
         everything = others if self.muted else others + own
         recording = self._recording.limited(everything)
         heard = {
@@ -87,6 +93,9 @@ class Limiter:
 
     def limited(self, total: Total) -> Samples:
         """(960,) int32 -> (960,) int16; untouched where it fits."""
+        if total is SILENT:
+            self._gain = min(1.0, self._gain * RELEASE)
+            return SILENCE
         peak = int(max(total.max(), -total.min()))
         gain = min(1.0, self._gain * RELEASE, LOUDEST / peak if peak else 1.0)
         if gain == self._gain == 1.0:
@@ -104,8 +113,11 @@ def ramp(before: float, after: float) -> NDArray[np.float64]:
 
 
 def _sum(blocks: Iterable[Samples]) -> Total:
+    """`SILENT` itself for silence."""
+    heard = [block for block in blocks if block is not SILENCE]
+    if not heard:
+        return SILENT
     total = np.zeros(SAMPLES_PER_BLOCK, np.int32)
-    for block in blocks:
-        if block is not SILENCE:
-            total += block
+    for block in heard:
+        total += block
     return total
