@@ -23,7 +23,7 @@ BPS = 1_500_000
 SETTLE_S = 12.0
 """libwebrtc begins with 300 kbit/s and feels its way up."""
 COUNT, EACH = 60, 6
-NEAR = 0.03
+NEAR = 0.015
 TRIES = 3
 
 
