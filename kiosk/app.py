@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
+from kiosk import clock
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.calls import Calls, Equipment
@@ -182,6 +183,7 @@ class Kiosk:
                 group.create_task(self._book.keep(), name="book"),
                 group.create_task(self._tell_health(), name="health"),
                 group.create_task(self._ready(), name="ready"),
+                group.create_task(self._follow_clock(), name="clock"),
                 group.create_task(feed(self._systemd, Progress(self._watched()), self._refresh), name="watchdog"),
             ]
             self._stage.refresh()
@@ -204,6 +206,14 @@ class Kiosk:
             await asyncio.sleep(READY_POLL_S)
         self._systemd.ready()
         log.info("ready after %.1f s", time.monotonic() - self._began_s)
+
+    async def _follow_clock(self) -> None:
+        if self._config.clock_sign:
+            await clock.follow(Path(self._config.clock_sign).exists, self._clock_told)
+
+    def _clock_told(self, right: bool) -> None:
+        self._book.clock_ok = right
+        self._refresh()
 
     def _watched(self) -> tuple[Part, ...]:
         """What must get on; the loop is watched by feeding in it."""

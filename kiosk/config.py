@@ -102,6 +102,8 @@ class Config(_Section, frozen=True, kw_only=True):
     data: str = "/var/lib/kiosk"
     desk_url: str = ""
     clock_ok: bool = True
+    clock_sign: str = ""
+    """A file that is there as soon as the wall clock is right; empty: nobody says, and `clock_ok` counts."""
     broker: Broker = Broker()
     hardware: Hardware = Hardware()
     call: CallSettings = CallSettings()

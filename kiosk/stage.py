@@ -179,6 +179,7 @@ class Stage:
         while True:
             await asyncio.sleep(TICK_S)
             self._watch_network()
+            self._watch_buttons()
             if self._time_passes():
                 self.refresh()
 
@@ -189,6 +190,12 @@ class Stage:
             self._board.works("network")
         elif now - self._online_s > OFFLINE_S:
             self._board.fails("network", "no connection to the broker")
+
+    def _watch_buttons(self) -> None:
+        if trouble := self._buttons.trouble:
+            self._board.fails("buttons", trouble)
+        else:
+            self._board.works("buttons")
 
     def _time_passes(self) -> bool:
         """What a moment ended, if any."""

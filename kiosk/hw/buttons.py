@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,12 @@ class ButtonStory:
         return []
 
 
+def pin_errors() -> tuple[type[Exception], ...]:
+    """What a pin that cannot be had raises: gpiozero hands on what lgpio says of other programs' pins as it is."""
+    lgpio = sys.modules.get("lgpio")
+    return (gpiozero.GPIOZeroError, *((lgpio.error,) if lgpio else ()))
+
+
 class GpioButtons:
     """ports.Buttons on pins that pull to ground, by gpiozero's `factory` (lgpio on a Pi, mock for the simulated one).
 
@@ -137,7 +144,7 @@ class GpioButtons:
                 device = self._devices[name] = self._device(name, pin)
                 story = self._stories[name] = ButtonStory(self._long_press_s)
                 story.begin(bool(device.value), now)
-        except gpiozero.GPIOZeroError as error:
+        except pin_errors() as error:
             self._release()
             raise DeviceTrouble(f"buttons: {error}") from error
         self._task = asyncio.create_task(self._follow(), name="buttons")

@@ -8,6 +8,7 @@ from typing import Any, Self
 import gpiozero
 
 from kiosk.errors import DeviceTrouble
+from kiosk.hw.buttons import pin_errors
 from kiosk.hw.ports import LampState
 
 _BLINK_S = 0.7
@@ -29,7 +30,7 @@ class GpioLamp:
         """Raises DeviceTrouble: the pin is taken or not there."""
         try:
             self._led = gpiozero.LED(self._pin, pin_factory=self._factory)
-        except gpiozero.GPIOZeroError as error:
+        except pin_errors() as error:
             raise DeviceTrouble(f"lamp: {error}") from error
         self._shown = "idle"
         return self

@@ -45,6 +45,10 @@ class Press:
 class Buttons(Device, Protocol):
     """The kiosk's buttons (one at least: camera_plus)."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with them while they work all the same, in words: one is stuck."""
+
     def presses(self) -> AsyncIterator[Press]: ...
 
 

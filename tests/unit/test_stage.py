@@ -42,6 +42,7 @@ class Hardware:
         self._touches: Queue[Touch] = Queue(50)
         self._keys: Queue[Key] = Queue(500)
         self.lamp: LampState = "idle"
+        self.trouble: str | None = None
         self.view: View | None = None
         self.front: Front | None = None
 
@@ -304,6 +305,16 @@ async def test_a_session_that_was_put_away_too_early_can_be_looked_at_again_for_
 
 
 # --- scanners ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stuck_button_is_told_and_taken_back_when_it_is_free(tmp_path: Path) -> None:
+    async with kiosk_with(tmp_path) as kiosk:
+        kiosk.hardware.trouble = "button stuck: camera_plus"
+        await until(lambda: kiosk.board.parts.get("buttons") == "button stuck: camera_plus")
+        kiosk.stage.refresh()
+        assert kiosk.view.troubles == ("stuck_button",)
+        kiosk.hardware.trouble = None
+        await until(lambda: kiosk.board.parts["buttons"] == "ok")
 
 
 async def test_a_ticket_that_is_scanned_begins_the_flow_and_is_in_the_request(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+"""The wall clock is believed when the sign of its being right is there, and each change is told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.clock import follow
+
+
+class Over(Exception):
+    pass
+
+
+async def test_the_time_is_told_once_when_it_becomes_known(tmp_path: Path) -> None:
+    sign, told, rounds = tmp_path / "synchronized", list[bool](), iter(range(6))
+
+    async def pause(_seconds: float) -> None:
+        turn = next(rounds)
+        if turn == 2:
+            sign.touch()
+        if turn == 5:
+            raise Over
+
+    with pytest.raises(Over):
+        await follow(sign.exists, told.append, pause)
+    assert told == [False, True]
