@@ -46,12 +46,13 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     """Everything over the live picture or the snapshot. `staff`: size of the staff's picture where it is shown."""
     m = measures(size)
     frame = view.snapshot.picture.size if view.snapshot else view.frame
-    items = drawn(view, picture_fit(size, frame), m, now_s)
+    beside = view.frame if view.snapshot else None
+    items = drawn(view, picture_fit(size, frame, beside), m, now_s)
     area, at = picture_area(size), arrange(shown, size)
     items.append(Box(Rect(0, area.h, size[0], size[1] - area.h), theme.GROUND))
     if view.snapshot:
         items.append(Box(live_inset(size, view.frame), theme.CLEAR, 0, m.px(3), theme.INK))
-    place = inset(size, staff) if staff else Rect(size[0], 0, 0, 0)
+    place = inset(size, staff, beside) if staff else Rect(size[0], 0, 0, 0)
     if staff:
         items.append(Box(place, theme.CLEAR, 0, m.px(3), theme.INK))
     items += _chips(shown, place, m)

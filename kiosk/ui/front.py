@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 from kiosk.hw.ports import Key, Press, Touch
-from kiosk.ui.fit import contains
+from kiosk.ui.fit import Fit, contains
 from kiosk.ui.keys import MOST_LETTERS, row_of
 from kiosk.ui.layout import choice_at, picture_fit
 from kiosk.ui.local import FINGER_TOOLS, LIVE_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
@@ -245,7 +245,7 @@ def _down(front: Front, view: View, touch: Touch) -> Step:
         if front.grips:
             return front, ()
         return replace(front, grips=(Grip(touch.finger, shown.key, Chosen(choice.id, choice.arg)),)), ()
-    place = picture_fit(front.size, _frame(view))
+    place = _fit(front, view)
     if shown.mode == "page" or shown.title or not contains(place.rect, *at):
         return front, ()
     x, y = place.to_frame(*at)
@@ -257,7 +257,7 @@ def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
     """A line goes on until its finger is lifted, or until another screen is shown."""
     if grip.screen != front.screen:
         return _without(front, grip), (_draw(front, grip, "end", grip.x, grip.y),)
-    x, y = picture_fit(front.size, _frame(view)).to_frame(*_px(front, touch))
+    x, y = _fit(front, view).to_frame(*_px(front, touch))
     if touch.phase == "up":
         return _without(front, grip), (_draw(front, grip, "end", x, y),)
     moved = replace(grip, x=x, y=y)
@@ -273,8 +273,8 @@ def _px(front: Front, touch: Touch) -> tuple[float, float]:
     return touch.x * front.size[0], touch.y * front.size[1]
 
 
-def _frame(view: View) -> tuple[int, int]:
-    """(width, height) of the picture that is shown."""
-    if view.call is None:
-        return (16, 9)
-    return view.call.snapshot.picture.size if view.call.snapshot else view.call.frame
+def _fit(front: Front, view: View) -> Fit:
+    """Where the picture that is shown stands."""
+    if view.call is None or view.call.snapshot is None:
+        return picture_fit(front.size, view.call.frame if view.call else (16, 9))
+    return picture_fit(front.size, view.call.snapshot.picture.size, view.call.frame)

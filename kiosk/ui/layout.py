@@ -102,15 +102,23 @@ def picture_area(size: Size) -> Rect:
     return Rect(0, 0, size[0], call_bar(m).y - m.px(GAP) // 2)
 
 
-def picture_fit(size: Size, frame: Size) -> Fit:
-    """Where the live picture or the snapshot stands."""
-    return fit(frame, picture_area(size))
+def picture_fit(size: Size, frame: Size, beside: Size | None = None) -> Fit:
+    """Where the live picture stands; or a snapshot, with the live one (its size: `beside`) next to it, not over it."""
+    area = picture_area(size)
+    if beside is None:
+        return fit(frame, area)
+    m, live = measures(size), live_inset(size, beside)
+    if m.portrait:
+        return fit(frame, Rect(area.x, area.y, area.w, live.y - m.px(GAP) - area.y))
+    return fit(frame, Rect(area.x, area.y, live.x - m.px(GAP) - area.x, area.h))
 
 
-def inset(size: Size, frame: Size) -> Rect:
-    """Where the staff's picture stands: top right."""
+def inset(size: Size, frame: Size, beside: Size | None = None) -> Rect:
+    """Where the staff's picture stands: top right, next to a snapshot as well."""
     m, area = measures(size), picture_area(size)
     w = round(size[0] * (0.34 if m.portrait else 0.24))
+    if beside is not None and not m.portrait:
+        w = live_inset(size, beside).w
     box = Rect(size[0] - w - m.px(GAP), m.px(GAP), w, min(round(w * 0.75), area.h))
     place = fit(frame, box).rect
     return Rect(box.x + box.w - place.w, box.y, place.w, place.h)

@@ -64,11 +64,12 @@ def layers(view: View, size: Size, live: Picture | None, staff: Picture | None) 
     if call_ is None or not shows_pictures(view):
         return ()
     big = call_.snapshot.picture if call_.snapshot else live
-    shown = [Layer(big, picture_fit(size, big.size).rect)] if big else []
+    beside = call_.frame if call_.snapshot else None
+    shown = [Layer(big, picture_fit(size, big.size, beside).rect)] if big else []
     if call_.snapshot and live:
         shown.append(Layer(live, live_inset(size, call_.frame)))
     if staff and call_.staff_camera:
-        shown.append(Layer(staff, inset(size, staff.size)))
+        shown.append(Layer(staff, inset(size, staff.size, beside)))
     return tuple(shown)
 
 

@@ -202,8 +202,8 @@ def test_a_finger_that_slides_off_a_choice_chooses_nothing() -> None:
     assert kiosk.put(Touch("up", 0.5, 0.2)) == ()
 
 
-def drag(kiosk: Kiosk, frame: tuple[int, int]) -> tuple[Intent, ...]:
-    place = picture_fit(SIZE, frame)
+def drag(kiosk: Kiosk, frame: tuple[int, int], beside: tuple[int, int] | None = None) -> tuple[Intent, ...]:
+    place = picture_fit(SIZE, frame, beside)
     said: tuple[Intent, ...] = ()
     for phase, x, y in (("down", 0.25, 0.5), ("move", 0.5, 0.5), ("up", 0.5, 0.75)):
         px = place.to_display(x, y)
@@ -225,7 +225,7 @@ def test_a_drag_on_the_picture_draws_in_frame_coordinates() -> None:
 def test_a_drag_on_a_snapshot_draws_in_its_own_coordinates() -> None:
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
-    assert rounded(drag(kiosk, (64, 64)))[0] == ("begin", 0.25, 0.5)
+    assert rounded(drag(kiosk, (64, 64), (1280, 720)))[0] == ("begin", 0.25, 0.5)
 
 
 def test_the_fingers_tool_on_a_snapshot_is_changed_by_a_tap_and_comes_with_what_is_drawn() -> None:

@@ -203,9 +203,16 @@ def shows(display: Image, view: View) -> bool:
     return float(differs.mean()) < 0.01
 
 
-def has_colour(display: Image, at: tuple[float, float], colour: str, within_px: int = 4) -> bool:
-    """Whether a pixel of about "#rrggbb" lies near `at` (0..1 of the frame) on the live picture or snapshot."""
-    x, y = picture_fit((display.shape[1], display.shape[0]), (1280, 720)).to_display(*at)
+def has_colour(
+    display: Image,
+    at: tuple[float, float],
+    colour: str,
+    within_px: int = 4,
+    beside: tuple[int, int] | None = None,
+) -> bool:
+    """Whether a pixel of about "#rrggbb" lies near `at` (0..1 of the frame) on the live picture; or, with the live one
+    beside it, on the snapshot."""
+    x, y = picture_fit((display.shape[1], display.shape[0]), (1280, 720), beside).to_display(*at)
     x0, y0 = max(0, int(x) - within_px), max(0, int(y) - within_px)
     patch = display[y0 : int(y) + within_px + 1, x0 : int(x) + within_px + 1].astype(np.int16)
     bgr = [int(colour[i : i + 2], 16) for i in (5, 3, 1)]

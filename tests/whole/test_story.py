@@ -100,6 +100,7 @@ class Story:
         self.provider: Provider = config.provider
         self.device = config.device.name
         self.size = (1024, 600)
+        self.beside: tuple[int, int] | None = None
         self.session_id = ""
         self.lists: Page | None = None
         self.scene = Scene(1280, 720, 30)
@@ -279,6 +280,7 @@ class Story:
         await desk.locator("#tool-snapshot").click()
         await desk.locator("#snapshot-view[data-id]").wait_for()
         colour = await desk.evaluate("window.desk.tools.colour")
+        self.beside = (1280, 720)
         by_staff = [(0.30, 0.40), (0.45, 0.45), (0.60, 0.40)]
         await self.pen_down_in_page("#snapshot-overlay", by_staff)
         await self.stage.page.mouse.up()
@@ -290,6 +292,7 @@ class Story:
         await until(lambda: self.on_display(between(by_code_user), KIOSK_COLOUR), "the code user's own line")
         await desk.locator("#snapshot-close").click()
         await desk.locator("#snapshot-view").wait_for(state="hidden")
+        self.beside = None
         await until(self.live_again, "the live picture on the display")
 
     async def live_again(self) -> bool:
@@ -308,7 +311,7 @@ class Story:
 
     async def on_display(self, points: Sequence[Point], colour: str) -> bool:
         display = await self.stage.display()
-        return all(has_colour(display, p, colour) for p in points)
+        return all(has_colour(display, p, colour, beside=self.beside) for p in points)
 
     async def any_on_display(self, points: Sequence[Point], colour: str) -> bool:
         display = await self.stage.display()
@@ -335,7 +338,7 @@ class Story:
         """A finger on the kiosk's display, which stays down; points are 0..1 of the camera's picture."""
         box = await self.stage.kiosk.locator("#display").bounding_box()
         assert box
-        fit = picture_fit(self.size, (1280, 720))
+        fit = picture_fit(self.size, (1280, 720), self.beside)
         places = [fit.to_display(*p) for p in points]
         scale = (box["width"] / self.size[0], box["height"] / self.size[1])
         await self.draw([(box["x"] + x * scale[0], box["y"] + y * scale[1]) for x, y in places])
