@@ -1,13 +1,15 @@
-"""Both kinds of database, for tests that say `database`."""
+"""Both kinds of database, for tests that say `database`; and a desk that runs, with one kiosk and Anna signed in."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.contract.desk_site import Kiosk, Site, open_site
 from tests.contract.postgres_site import Postgres, running_postgres
 
 
@@ -26,3 +28,22 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server: Postgres = request.getfixturevalue("postgres")
     with server.database(f"desk-{secrets.token_hex(4)}") as url:
         yield url
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A broker and a desk; files that want other settings have their own."""
+    async with open_site(tmp_path) as site, site.desk():
+        yield site
+
+
+@pytest.fixture
+async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
+    async with site.kiosk() as kiosk:
+        yield kiosk
+
+
+@pytest.fixture
+async def anna(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with site.person("anna") as http:
+        yield http

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from desk import calls as desk_calls
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer
-from tests.contract.desk_site import ANNA, BEN, Kiosk, Site, a_session, next_rev, open_site, until
+from tests.contract.desk_site import ANNA, BEN, Kiosk, Site, a_session, next_rev, until
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=ice-ufrag:abcd\r\na=sendrecv\r\n"
 VIEW = OFFER.replace("sendrecv", "recvonly")
@@ -28,24 +27,12 @@ TRICKLED = (
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
-
-
-@pytest.fixture
 async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
     """Holds a running session `s-1` of Anna and Ben, and answers every offer."""
     async with site.kiosk() as kiosk:
         kiosk.signals_back = lambda s: AnswerSdp(peer=s.peer, sdp=ANSWER) if isinstance(s, Offer) else None
         await kiosk.told(a_session(state=State.RUNNING, assigned=(ANNA, BEN)))
         yield kiosk
-
-
-@pytest.fixture
-async def anna(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with site.person("anna") as http:
-        yield http
 
 
 async def call(http: httpx.AsyncClient, sdp: str = OFFER, session: str = "s-1", **query: str) -> httpx.Response:

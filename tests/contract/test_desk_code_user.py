@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,22 +16,10 @@ from desk.seals import Guest, Seals
 from kiosk.session.record import ArtifactKind, Call, Session
 from kiosk.session.states import State
 from kiosk.wire.messages import PublicLink
-from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
+from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, until
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
 CALL = Call("c-1", "2026-11-22T10:00:00Z", "2026-11-22T10:05:00Z")
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
-
-
-@pytest.fixture
-async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
-    async with site.kiosk() as kiosk:
-        yield kiosk
 
 
 @pytest.fixture

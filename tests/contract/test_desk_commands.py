@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from kiosk.session import inputs
 from kiosk.session.record import Actor
 from kiosk.session.states import Role, State
 from kiosk.wire import topics
 from kiosk.wire.messages import Answer, Command
-from tests.contract.desk_site import BEN, Kiosk, Site, a_session, next_rev, open_site, until
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
-
-
-@pytest.fixture
-async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
-    async with site.kiosk() as kiosk:
-        yield kiosk
-
-
-@pytest.fixture
-async def anna(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with site.person("anna") as http:
-        yield http
+from tests.contract.desk_site import BEN, Kiosk, Site, a_session, next_rev, until
 
 
 def done(command: Command) -> Answer:

@@ -22,7 +22,7 @@ from desk.store import Store, StoredFile, open_store
 from kiosk.errors import Full
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State
-from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, open_site
+from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact
 from tests.contract.film_site import write_film, write_timeline
 from tests.contract.test_desk_uploads import append, begin
 
@@ -95,12 +95,6 @@ async def ended(running: asyncio.Task[None]) -> None:
 
 
 # --- the whole way ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
 
 
 async def upload(site: Site, kiosk: Kiosk, contents: dict[str, bytes]) -> None:

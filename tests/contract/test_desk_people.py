@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from desk.config import signing_secret
 from desk.seals import Enter, Known, Seals
-from tests.contract.desk_site import Site, a_session, open_site
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
+from tests.contract.desk_site import Site, a_session
 
 
 @pytest.fixture
@@ -131,6 +124,8 @@ async def test_every_answer_forbids_what_pages_need_not_do(site: Site, stranger:
             assert "unsafe" not in answer.headers["content-security-policy"]
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["referrer-policy"] == "same-origin"
+            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
             assert answer.headers["permissions-policy"].startswith("camera=(self)")
 
 

@@ -22,22 +22,10 @@ from desk.uploads import Uploads
 from kiosk.errors import ConfigError
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State
-from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, open_site, until
+from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, until
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 TUS = {"Tus-Resumable": "1.0.0"}
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
-
-
-@pytest.fixture
-async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
-    async with site.kiosk() as kiosk:
-        yield kiosk
 
 
 @pytest.fixture

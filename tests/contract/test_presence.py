@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from kiosk.link.client import BROKER_TAKES_S, Settings, will_delay_s
-from tests.contract.desk_site import KIOSK, Site, open_site
+from tests.contract.desk_site import KIOSK, Site
 
 KEEPALIVE_S = 2
 
@@ -32,12 +31,6 @@ def test_a_dead_kiosk_is_known_within_two_keep_alives(keepalive_s: int) -> None:
 def test_a_will_is_not_delayed_for_longer_than_was_asked_nor_where_there_is_no_time() -> None:
     assert [will_delay_s(settings(k)) for k in (2, 5, 12, 20, 30, 300)] == [0, 0, 0, 4, 9, 10]
     assert will_delay_s(settings(300, 0)) == 0
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as site, site.desk():
-        yield site
 
 
 async def online(http: httpx.AsyncClient) -> bool | None:

@@ -54,12 +54,6 @@ async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
         yield kiosk
 
 
-@pytest.fixture
-async def anna(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with site.person("anna") as http:
-        yield http
-
-
 async def token(http: httpx.AsyncClient, session: str = "s-1", **query: str) -> dict[str, str]:
     answer = await http.post(f"/api/sessions/{session}/token", params=query)
     assert answer.status_code == 201, answer.text
