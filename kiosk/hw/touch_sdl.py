@@ -21,6 +21,10 @@ from kiosk.mailbox import Queue
 POLL_S = 0.012
 """Between looks at SDL's events: a pen that is drawn at 60 Hz loses nothing."""
 
+IDLE_POLL_S = 0.03
+AWAKE_S = 5.0
+"""Where nobody has touched anything for so long, looks are fewer: they are most of what a kiosk that waits costs."""
+
 _NAMED = {
     sdl2.SDL_SCANCODE_RETURN: "enter",
     sdl2.SDL_SCANCODE_KP_ENTER: "enter",
@@ -66,17 +70,18 @@ class SdlTouchscreen:
         return Stream(self._keys)
 
     async def _poll(self) -> None:
-        event = sdl2.SDL_Event()
+        event, heard_s = sdl2.SDL_Event(), -AWAKE_S
         while True:
             polled_s, before_ms = self._now(), sdl2.SDL_GetTicks()
             while sdl2.SDL_PollEvent(ctypes.byref(event)):
+                heard_s = polled_s
                 told = self._meaning(event)
                 if told:
                     self._queue.put(told)
                 for name in self._written(event):
                     # by SDL's own time of the event: the pace of a scanner is finer than our looks
                     self._keys.put(Key(name, polled_s - (before_ms - event.key.timestamp) / 1000))
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(POLL_S if polled_s - heard_s < AWAKE_S else IDLE_POLL_S)
 
     def _meaning(self, event: Any) -> Touch | DeviceTrouble | None:
         width, height = self._display.size
