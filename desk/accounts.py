@@ -6,7 +6,6 @@ locked. Accounts of single sign-on follow their provider in the same way, at eac
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -19,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from desk.config import Email, Language, Member, Rank
 from desk.database import Transactions, insert_missing
 from desk.problems import Problem, not_found
-from desk.seals import fingerprint
 from desk.tables_people import AccountRow, IdentityRow, LinkRow, RecoveryRow, SignInRow, TokenRow
+from kiosk.errors import ConfigError
 from kiosk.session.record import Id, Text
 
 Origin = Literal["desk", "settings", "sso"]
@@ -85,7 +84,7 @@ class Accounts:
         async with self._read() as db:
             rows = await db.scalars(select(AccountRow).where(AccountRow.removed_s.is_(None)))
             last: dict[str, float] = {row[0]: row[1] for row in await db.execute(seen)}
-            found = [_view(row, last.get(row.id, 0.0)) for row in rows]
+            found = [view_of(row, last.get(row.id, 0.0)) for row in rows]
         return sorted(found, key=lambda account: (account.name.casefold(), account.id))
 
     async def get(self, account: str) -> Account:
@@ -94,7 +93,7 @@ class Accounts:
             Problem: 404, there is none.
         """
         async with self._read() as db:
-            return _view(await _row(db, account))
+            return view_of(await account_row(db, account))
 
     async def member(self, account: str) -> Member | None:
         """Who may act in this moment; None where there is none, or it is locked."""
@@ -124,19 +123,23 @@ class Accounts:
     # --- made and changed ---------------------------------------------------------------------------------------------
 
     async def follow_settings(self, people: Iterable[Member]) -> None:
-        """At each start: they are as the file says, and who is gone from it is locked."""
+        """At each start: they are as the file says, and who is gone from it is locked.
+
+        Raises:
+            ConfigError: an e-mail address is another account's.
+        """
         told = {person.id: person for person in people}
-        async with self._begin() as db:
-            theirs = await db.scalars(select(AccountRow).where(AccountRow.origin == "settings"))
-            for row in theirs:
-                row.locked = row.id not in told
-            for person in told.values():
-                await insert_missing(db, AccountRow, **_new(person.id, "settings", self._now()))
-                row = await db.get_one(AccountRow, person.id)
-                if row.origin == "settings":
-                    row.name, row.roles = person.name, " ".join(sorted(person.ranks))
-                    row.email, row.language = person.email.casefold() or None, row.language or person.language or ""
-                    row.locked, row.removed_s = False, None
+        try:
+            async with self._begin() as db:
+                theirs = await db.scalars(select(AccountRow).where(AccountRow.origin == "settings"))
+                for row in theirs:
+                    row.locked, row.email = row.id not in told, None
+                await db.flush()
+                for person in told.values():
+                    await insert_missing(db, AccountRow, **_new(person.id, "settings", self._now()))
+                    _follow(await db.get_one(AccountRow, person.id), person)
+        except IntegrityError:
+            raise ConfigError("people: an e-mail address is that of another account at this desk") from None
 
     async def add(self, profile: Profile, origin: Origin = "desk") -> Account:
         """
@@ -153,7 +156,7 @@ class Accounts:
             async with self._begin() as db:
                 if not await insert_missing(db, AccountRow, **values):
                     raise _taken()
-                return _view(await db.get_one(AccountRow, profile.id))
+                return view_of(await db.get_one(AccountRow, profile.id))
         except IntegrityError:
             raise _taken() from None
 
@@ -164,20 +167,20 @@ class Accounts:
         """
         try:
             async with self._begin() as db:
-                row = await _row(db, account)
+                row = await account_row(db, account)
                 if row.origin != "desk" and (changes.roles is not UNSET or changes.email is not UNSET):
                     raise Problem(409, "follows", "this account follows the settings file or single sign-on")
                 _apply(row, changes)
                 await db.flush()
                 await _somebody_administers(db)
-                return _view(row)
+                return view_of(row)
         except IntegrityError:
             raise _taken() from None
 
     async def lock(self, account: str, locked: bool) -> None:
         """Nobody stays signed in with a locked one."""
         async with self._begin() as db:
-            row = await _row(db, account)
+            row = await account_row(db, account)
             if row.origin == "settings":
                 raise Problem(409, "follows", "this account follows the settings file")
             row.locked = locked
@@ -189,7 +192,7 @@ class Accounts:
     async def remove(self, account: str) -> None:
         """It is gone for good but for its id and name, which sessions and the audit log name."""
         async with self._begin() as db:
-            row = await _row(db, account)
+            row = await account_row(db, account)
             if row.origin == "settings":
                 raise Problem(409, "follows", "this account follows the settings file")
             row.removed_s, row.locked, row.email, row.password, row.totp = self._now(), True, None, "", None
@@ -204,7 +207,7 @@ class Accounts:
     async def set_password(self, account: str, hashed: str, *, only_rehash: bool = False) -> None:
         """Whoever is signed in elsewhere is not any more, and links are worth nothing."""
         async with self._begin() as db:
-            row = await _row(db, account)
+            row = await account_row(db, account)
             row.password = hashed
             if not only_rehash:
                 await _let_go(db, account)
@@ -212,7 +215,7 @@ class Accounts:
     async def set_second_factor(self, account: str, sealed: bytes | None, step: int, recovery: Iterable[str]) -> None:
         """`recovery`: hashes of the new codes; former ones are worth nothing."""
         async with self._begin() as db:
-            row = await _row(db, account)
+            row = await account_row(db, account)
             row.totp, row.totp_step = sealed, step
             await db.execute(delete(RecoveryRow).where(RecoveryRow.account == account))
             db.add_all(RecoveryRow(hash=h, account=account) for h in recovery)
@@ -220,7 +223,7 @@ class Accounts:
     async def use_step(self, account: str, step: int) -> bool:
         """Whether this code was not taken yet, by any desk."""
         async with self._begin() as db:
-            row = await _row(db, account, lock=True)
+            row = await account_row(db, account, lock=True)
             if row.totp_step >= step:
                 return False
             row.totp_step = step
@@ -234,48 +237,6 @@ class Accounts:
         query = select(func.count()).select_from(RecoveryRow).where(RecoveryRow.account == account)
         async with self._read() as db:
             return await db.scalar(query) or 0
-
-    # --- links that are good once -------------------------------------------------------------------------------------
-
-    async def make_link(self, account: str | None, lifetime_s: float) -> str:
-        """A token; those made earlier for this account are worth nothing. None: for a first administrator, and those
-        of several desks that start at once all hold."""
-        token = secrets.token_urlsafe(32)
-        async with self._begin() as db:
-            await db.execute(delete(LinkRow).where(LinkRow.expires_s < self._now()))
-            if account is not None:
-                await db.execute(delete(LinkRow).where(LinkRow.account == account))
-            db.add(LinkRow(hash=fingerprint(token), account=account, expires_s=self._now() + lifetime_s))
-        return token
-
-    async def link(self, token: str) -> Account | None:
-        """Whose it is; None: for a first administrator.
-
-        Raises:
-            Problem: 401, it was used, is over, or never was one.
-        """
-        async with self._read() as db:
-            row = await db.get(LinkRow, fingerprint(token))
-            if row is None or row.expires_s <= self._now():
-                raise _no_link()
-            return _view(await _row(db, row.account)) if row.account else None
-
-    async def use_link(self, token: str) -> None:
-        """
-        Raises:
-            Problem: 401, as above; of two who come at once, one.
-        """
-        async with self._begin() as db:
-            row = await db.get(LinkRow, fingerprint(token), with_for_update=True)
-            if row is None or row.expires_s <= self._now():
-                raise _no_link()
-            whose = LinkRow.account == row.account if row.account else LinkRow.account.is_(None)
-            await db.execute(delete(LinkRow).where(whose))
-
-    async def restore_link(self, token: str, lifetime_s: float) -> None:
-        """One that was used for nothing."""
-        async with self._begin() as db:
-            db.add(LinkRow(hash=fingerprint(token), account=None, expires_s=self._now() + lifetime_s))
 
     # --- single sign-on -----------------------------------------------------------------------------------------------
 
@@ -295,13 +256,13 @@ class Accounts:
     async def follow_identity(self, account: str, name: str, roles: Iterable[Rank]) -> None:
         """An account that was made by single sign-on is as its provider says today."""
         async with self._begin() as db:
-            row = await _row(db, account)
+            row = await account_row(db, account)
             if row.origin == "sso":
                 row.name, row.roles = name or row.name, " ".join(sorted(set(roles)))
 
 
 def member_of(row: AccountRow) -> Member:
-    return _member(_view(row))
+    return _member(view_of(row))
 
 
 def _member(account: Account) -> Member:
@@ -312,7 +273,7 @@ def _member(account: Account) -> Member:
     )
 
 
-def _view(row: AccountRow, seen_s: float = 0.0) -> Account:
+def view_of(row: AccountRow, seen_s: float = 0.0) -> Account:
     return Account(
         id=row.id,
         name=row.name,
@@ -333,6 +294,14 @@ def _new(account: str, origin: Origin, now_s: float) -> dict[str, object]:
     return {**empty, "id": account, "origin": origin, "created_s": now_s}
 
 
+def _follow(row: AccountRow, person: Member) -> None:
+    """Where somebody was invited by this id before, that account stays what it is."""
+    if row.origin == "settings":
+        row.name, row.roles = person.name, " ".join(sorted(person.ranks))
+        row.email, row.language = person.email.casefold() or None, row.language or person.language or ""
+        row.locked, row.removed_s = False, None
+
+
 def _apply(row: AccountRow, changes: Changes) -> None:
     if changes.name is not UNSET:
         row.name = changes.name
@@ -344,7 +313,7 @@ def _apply(row: AccountRow, changes: Changes) -> None:
         row.language = changes.language
 
 
-async def _row(db: AsyncSession, account: str, *, lock: bool = False) -> AccountRow:
+async def account_row(db: AsyncSession, account: str, *, lock: bool = False) -> AccountRow:
     row = await db.get(AccountRow, account, with_for_update=lock or None)
     if row is None or row.removed_s is not None:
         raise not_found("account")
@@ -374,7 +343,3 @@ def _hit(result: object) -> bool:
 
 def _taken() -> Problem:
     return Problem(409, "taken", "this name or e-mail address is somebody's already")
-
-
-def _no_link() -> Problem:
-    return Problem(401, "link_over", "this link was used before, or its time is over")

@@ -122,6 +122,8 @@ async def new_link(
     account = await people.accounts.get(account_id)
     if account.locked:
         raise Problem(409, "locked", "this account is locked")
+    if account.origin == "sso":
+        raise Problem(409, "follows", "this account follows single sign-on")
     await store.audit(me.id, "make_link", account_id, "done", address_of(request))
     return Response(await _link(people, account), status_code=201, headers=NO_STORE)
 
@@ -208,7 +210,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
 
 
 async def _link(people: People, account: Account) -> Invited:
-    token = await people.accounts.make_link(account.id, INVITATION_S)
+    token = await people.links.make(account.id, INVITATION_S)
     return Invited(account, f"{people.url}/welcome/{token}")
 
 

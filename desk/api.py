@@ -192,14 +192,23 @@ async def list_people(people: NamedDependency[People]) -> PeopleList:
 
 
 @get("/api/events")
-async def events(hub: NamedDependency[Hub], people: NamedDependency[People], me: NamedDependency[Member]) -> Stream:
-    """server-sent events: hello, session, presence, gone."""
+async def events(
+    request: AnyRequest, hub: NamedDependency[Hub], people: NamedDependency[People], me: NamedDependency[Member]
+) -> Stream:
+    """server-sent events: hello, session, presence, gone. They end for whoever is signed out meanwhile, or whose roles
+    are other ones."""
     if hub.full:
         raise Problem(503, "full", "too many pages are open", {"Retry-After": "5"})
     hello = Me(me.id, me.name, me.role.value, people.language(me))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+    async def still() -> bool:
+        now = await people.who(request)
+        return now is not None and now.member.ranks == me.ranks
+
     # events are encoded once for all listeners; Litestar's ServerSentEvent would do it again for each
-    return Stream(hub.stream(me.id, me.moderates, hello), media_type="text/event-stream", headers=headers)
+    told = hub.stream(me.id, me.moderates, hello, still=still)
+    return Stream(told, media_type="text/event-stream", headers=headers)
 
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (

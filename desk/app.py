@@ -35,6 +35,7 @@ from desk.films_store import FilmRows
 from desk.follow import Follower
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
+from desk.links_once import OnceLinks
 from desk.live import Hub
 from desk.oidc import SingleSignOn
 from desk.pages import Pages
@@ -87,9 +88,9 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
     secret = signing_secret(config.secret_path)
     store = await open_store(database_url(config))
     try:
-        accounts = Accounts(store.transactions, time.time)
+        accounts, links = Accounts(store.transactions, time.time), OnceLinks(store.transactions, time.time)
         await accounts.follow_settings(config.people)
-        await first.offer(accounts, url, Path(config.data) / "first-administrator.link")
+        await first.offer(accounts, links, url, Path(config.data) / "first-administrator.link")
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, secret, store, Kiosks(client))
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
@@ -114,8 +115,9 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
     commands = Commands(kiosks, store)
     ice = IceServers(config.call.ice_servers)
     calls = Calls(kiosks, hub, ice)
-    accounts = Accounts(store.transactions, time.time)
-    members = People(config, url, seals, store, accounts, SignIns(store.transactions, config.sign_in, time.time))
+    signing = SignIns(store.transactions, config.sign_in, time.time)
+    accounts, links = Accounts(store.transactions, time.time), OnceLinks(store.transactions, time.time)
+    members = People(config, url, seals, store, accounts, signing, links)
     bridge = Bridge(calls, store, members, seals, ice, url)
     guests = CodeUser(store, uploads, kiosks, seals, url)
     follower = Follower(store, kiosks, hub, commands, calls, uploads)
@@ -223,6 +225,8 @@ def _headers(http: Http) -> BeforeMessageSendHookHandler:
         f"base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(self), microphone=(self), display-capture=()",
     }
     if http.public_url.startswith("https:"):

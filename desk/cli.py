@@ -91,13 +91,13 @@ def admin_link(config: ConfigFile = HERE) -> None:
     import time  # noqa: PLC0415
 
     from desk import database, first  # noqa: PLC0415
-    from desk.accounts import Accounts  # noqa: PLC0415
+    from desk.links_once import OnceLinks  # noqa: PLC0415
     from desk.store import open_store  # noqa: PLC0415
 
     async def make(settings: Config) -> str:
         store = await open_store(database.database_url(settings))
         try:
-            return await first.link(Accounts(store.transactions, time.time), settings.url)
+            return await first.link(OnceLinks(store.transactions, time.time), settings.url)
         finally:
             await store.close()
 

@@ -10,7 +10,7 @@ from litestar.datastructures import Cookie as SetCookie
 from msgspec import Meta, Struct
 
 from desk import passwords
-from desk.accounts import Account, Accounts, Credentials, Profile
+from desk.accounts import Account, Credentials, Profile
 from desk.config import Email, Rank
 from desk.passwords import Passwords
 from desk.people import Connection, People, address_of
@@ -68,7 +68,7 @@ class Door:
         self, people: People, store: Store, seals: Seals, secret: bytes, now: Callable[[], float] = time.time
     ) -> None:
         self._people, self._store, self._seals, self._now = people, store, seals, now
-        self._accounts: Accounts = people.accounts
+        self._accounts, self._links = people.accounts, people.links
         self._passwords = Passwords()
         self._second = SecondFactor(secret)
         self._tries = Tries(store.transactions, now)
@@ -129,12 +129,12 @@ class Door:
         Raises:
             Problem: 401 the link; 400 the password; 409 the new administrator's name.
         """
-        account = await self._accounts.link(token)
+        account = await self._links.whose(token)
         if account is None:
             account = await self._first(token, form)
         else:
             passwords.judge(form.password, account.id, account.name, account.email)
-            await self._accounts.use_link(token)
+            await self._links.use(token)
         await self._accounts.set_password(account.id, await self._passwords.hash(form.password))
         await self._store.audit(account.id, "set_password", account.id, "link", address_of(connection))
         if account.second_factor or account.locked:
@@ -146,11 +146,11 @@ class Door:
             raise Problem(400, "malformed", "the first administrator needs an id, a name and an e-mail address")
         passwords.judge(form.password, form.id, form.name, form.email)
         roles = (Rank.ADMINISTRATOR, Rank.MODERATOR)
-        await self._accounts.use_link(token)
+        await self._links.use(token)
         try:
             return await self._accounts.add(Profile(form.id, form.name.strip(), form.email, roles))
         except Problem:  # the name is taken: the link was for another try as well
-            await self._accounts.restore_link(token, FIRST_LINK_S)
+            await self._links.give_back(token, FIRST_LINK_S)
             raise
 
     # --- what somebody sets himself -----------------------------------------------------------------------------------
@@ -159,9 +159,11 @@ class Door:
         """Signs in anew here and out everywhere else. Who has none yet needs no old one.
 
         Raises:
-            Problem: 401 the old one; 400 the new one; 429.
+            Problem: 401 the old one; 400 the new one; 409 whoever comes by single sign-on has none here; 429.
         """
         account = await self._accounts.get(me.member.id)
+        if account.origin == "sso":
+            raise Problem(409, "follows", "this account follows single sign-on")
         if account.has_password:
             await self._confirm(connection, me, old)
         passwords.judge(new, account.id, account.name, account.email)

@@ -9,23 +9,24 @@ from pathlib import Path
 
 from desk.accounts import Accounts
 from desk.door import FIRST_LINK_S
+from desk.links_once import OnceLinks
 from kiosk.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 
-async def offer(accounts: Accounts, url: str, place: Path) -> None:
+async def offer(accounts: Accounts, links: OnceLinks, url: str, place: Path) -> None:
     """At each start as long as nobody administers: a new link, in a file for the desk's own user. The log says where:
     logs are read by more people than may become administrators."""
     if await accounts.has_administrator():
         await asyncio.to_thread(place.unlink, missing_ok=True)
         return
-    await asyncio.to_thread(_write, place, await link(accounts, url))
+    await asyncio.to_thread(_write, place, await link(links, url))
     log.warning("nobody administers this desk yet: open the link in %s (good once, for 24 hours)", place)
 
 
-async def link(accounts: Accounts, url: str) -> str:
-    return f"{url}/welcome/{await accounts.make_link(None, FIRST_LINK_S)}"
+async def link(links: OnceLinks, url: str) -> str:
+    return f"{url}/welcome/{await links.make(None, FIRST_LINK_S)}"
 
 
 def _write(place: Path, text: str) -> None:

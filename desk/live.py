@@ -7,7 +7,7 @@ loads what is true now. So nothing here has to be complete, and a sleeping phone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal
 
 import msgspec
@@ -71,10 +71,17 @@ class Hub:
         return self._closed or len(self._listeners) >= MAX_LISTENERS
 
     async def stream(
-        self, person: str, all_sessions: bool, hello: Struct, keep_alive_s: float = KEEP_ALIVE_S
+        self,
+        person: str,
+        all_sessions: bool,
+        hello: Struct,
+        keep_alive_s: float = KEEP_ALIVE_S,
+        still: Callable[[], Awaitable[bool]] | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """The bytes of a text/event-stream, until the listener is let go or goes by itself."""
-        listener = Listener(person, all_sessions)
+        """The bytes of a text/event-stream, until the listener is let go or goes by itself, or may not listen `still`:
+        that is asked about each `keep_alive_s`, also while there is much to tell."""
+        listener, clock = Listener(person, all_sessions), asyncio.get_running_loop().time
+        asked_s = clock()
         self._listeners.add(listener)
         try:
             yield f"retry: {RETRY_MS}\n\n".encode() + encode_event("hello", hello)
@@ -86,6 +93,10 @@ class Hub:
                     event = KEEP_ALIVE
                 if event is None:
                     return
+                if still and clock() - asked_s >= keep_alive_s:
+                    asked_s = clock()
+                    if not await still():
+                        return
                 yield event
         finally:
             self._listeners.discard(listener)

@@ -31,6 +31,7 @@ from desk.people import Connection, People, address_of, safe_path
 from desk.problems import Problem, not_found
 from desk.seals import BadSeal, Seals, Sso
 from desk.store import Store
+from desk.tries import Count, Tries, network_of
 from kiosk.settings import read_secret
 
 WAY_S = 600
@@ -39,6 +40,7 @@ LEEWAY_S = 60
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Signed by the provider's key: nothing that the client's secret, or nobody, could sign."""
 MOST_BYTES = 256 * 1024
+MOST_LEAVES = 60
 
 Claims = dict[str, Any]
 Fetch = Callable[[], httpx.AsyncClient]
@@ -64,10 +66,16 @@ class SingleSignOn:
         self._settings, self._people, self._store, self._seals = settings, people, store, seals
         self._secret = read_secret(settings.client_secret_file)
         self._client, self._now = client, now
+        self._tries = Tries(store.transactions, now)
         self._back = f"{people.url}/sign-in/sso/back"
 
-    async def leave(self, to: str) -> tuple[str, SetCookie]:
-        """Where to go, and the cookie to take along."""
+    async def leave(self, connection: Connection, to: str) -> tuple[str, SetCookie]:
+        """Where to go, and the cookie to take along. Counted, because it makes us ask the provider.
+
+        Raises:
+            Problem: 429, too often from there.
+        """
+        await self._tries.take(Count(f"sso {network_of(address_of(connection))}", MOST_LEAVES))
         provider = await self._provider()
         way = Sso(generate_token(32), generate_token(32), generate_token(64), to, self._seals.until(WAY_S))
         query = {
@@ -253,10 +261,12 @@ def _not_as_it_should(text: str) -> Problem:
 
 
 @get("/sign-in/sso", opt={"page": True})
-async def to_provider(sso: NamedDependency[SingleSignOn | None], to: FromQuery[str] = "/") -> Redirect:
+async def to_provider(
+    request: Request[Any, Any, Any], sso: NamedDependency[SingleSignOn | None], to: FromQuery[str] = "/"
+) -> Redirect:
     if sso is None:
         raise not_found("single sign-on")
-    address, cookie = await sso.leave(safe_path(to))
+    address, cookie = await sso.leave(request, safe_path(to))
     return Redirect(address, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
 
 

@@ -21,6 +21,7 @@ from litestar.types import ControllerRouterHandler
 
 from desk.accounts import Accounts
 from desk.config import Config, Member
+from desk.links_once import OnceLinks
 from desk.problems import Problem
 from desk.rights import Rule, Way, rule_of
 from desk.seals import BadSeal, Enter, Known, Seals
@@ -36,7 +37,14 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 class People:
     def __init__(
-        self, config: Config, url: str, seals: Seals, store: Store, accounts: Accounts, sign_ins: SignIns
+        self,
+        config: Config,
+        url: str,
+        seals: Seals,
+        store: Store,
+        accounts: Accounts,
+        sign_ins: SignIns,
+        links: OnceLinks,
     ) -> None:
         self._language = config.language
         self._needs_second_factor = frozenset(config.sign_in.second_factor_for)
@@ -46,6 +54,7 @@ class People:
         self._store = store
         self.accounts = accounts
         self.sign_ins = sign_ins
+        self.links = links
 
     async def member(self, person: str) -> Member | None:
         return await self.accounts.member(person)
@@ -111,9 +120,11 @@ class People:
         """Guard of every handler.
 
         Raises:
-            Problem: 401 where nobody is signed in, 403 where it is not for this person or token, or where a change is
-                not asked for by our own pages.
+            Problem: 400 for what is no address, 401 where nobody is signed in, 403 where it is not for this person or
+                token, or where a change is not asked for by our own pages.
         """
+        if "\0" in connection.scope["path"] or b"%00" in connection.scope["query_string"]:
+            raise Problem(400, "malformed", "a NUL is no text: not every database takes it")
         method: str = connection.scope["method"]  # type: ignore[typeddict-item]  # guards run for HTTP only here
         rule = rule_of(method, connection.scope["path_template"])
         if rule is None:

@@ -38,7 +38,7 @@ class SecondFactor:
         """The secret; empty where it was sealed by another desk's secret, or for another account: then no code fits."""
         try:
             return self._box.decrypt(sealed[:_NONCE], sealed[_NONCE:], account.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return ""
 
     def recovery_hash(self, account: str, code: str) -> str:

@@ -37,7 +37,7 @@ async def sign_in(request: AnyRequest, door: NamedDependency[Door]) -> Response[
 async def welcome_page(
     pages: NamedDependency[Pages], people: NamedDependency[People], token: FromPath[str]
 ) -> Response[str]:
-    account = await people.accounts.link(token)
+    account = await people.links.whose(token)
     language = account.language if account else ""
     return pages.show("welcome.html", None, language=language, account=account, wants_texts=True)
 

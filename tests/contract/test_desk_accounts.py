@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from desk.config import Member, Rank, SignIn
+from kiosk.errors import ConfigError
 from kiosk.session.record import Person
 from tests.contract.desk_site import PEOPLE, Site, a_session, open_site
 
@@ -440,6 +441,19 @@ async def test_whoever_is_gone_from_the_settings_file_is_locked_at_the_next_star
             assert (me["name"], me["role"]) == ("Anna Neu", "moderator")
 
 
+async def test_an_address_of_the_settings_file_that_is_somebodys_ends_the_start_in_words(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        async with site.desk(), browser(site) as http:
+            token = (tmp_path / "data" / "first-administrator.link").read_text().strip().partition("/welcome/")[2]
+            form = {"password": WORDS, "id": "ada", "name": "Ada Lind", "email": "ada@site.example"}
+            await http.post(f"/api/welcome/{token}", json=form)
+        taken = Member(id="anna", name="Anna Berg", email="Ada@site.example")
+        site.config = replace(site.config, people=(taken,))
+        with pytest.raises(ConfigError, match="e-mail address"):
+            async with site.desk():
+                pass
+
+
 async def test_bad_input_of_administrators_is_refused(site: Site, ada: httpx.AsyncClient) -> None:
     good = {"id": "max-h", "name": "Max Huber", "email": "max@site.example", "roles": ["staff"]}
     wrong: tuple[dict[str, Any], ...] = (
@@ -465,6 +479,14 @@ async def test_bad_input_of_administrators_is_refused(site: Site, ada: httpx.Asy
         assert (refused.status_code, code_of(refused)) == (409, "taken")
     assert (await ada.post("/api/accounts/nobody-here", json={"name": "x"})).status_code == 404
     assert (await ada.post("/api/accounts/max-h", json={"email": "ada@site.example"})).status_code == 409
+
+
+async def test_no_database_is_asked_for_what_is_no_text(site: Site, ada: httpx.AsyncClient) -> None:
+    for path in ("/sessions/%00", "/api/sessions/s-1%00", "/api/accounts/%00/link", "/welcome/%00", "/s/%00"):
+        for method in ("GET", "POST"):
+            assert (await ada.request(method, path)).status_code in (400, 405), (method, path)
+    for odd in ("/api/sessions/%ff%fe", "/api/sessions/%ed%a0%80", "/welcome/%ff", "/api/audit?person=%ff&since_s=nan"):
+        assert (await ada.get(odd)).status_code in (200, 401, 404), odd
 
 
 async def test_names_from_outside_stay_text(site: Site, ada: httpx.AsyncClient) -> None:
@@ -543,7 +565,7 @@ async def test_the_audit_log_tells_who_did_what_and_from_where(site: Site, ada: 
     assert [e["n"] for page in pages for e in page.json()["entries"]] == [e["n"] for e in entries[:4]]
     later = await ada.get("/api/audit", params={"since_s": time.time() + 60})
     assert later.json() == {"entries": [], "before": 0}
-    for bad in ({"limit": 0}, {"before": -1}, {"since_s": "x"}):
+    for bad in ({"limit": 0}, {"before": -1}, {"since_s": "x"}, {"person": "a\0b"}):
         assert (await ada.get("/api/audit", params=bad)).status_code == 400
 
 

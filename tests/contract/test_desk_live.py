@@ -123,3 +123,20 @@ async def test_hundreds_of_listeners_get_the_same_bytes() -> None:
     for stream in streams:
         await stream.aclose()
     assert len(hub) == 0
+
+
+async def test_a_stream_ends_for_whoever_may_not_listen_any_more_however_much_there_is_to_tell() -> None:
+    hub, may = Hub(), True
+
+    async def still() -> bool:
+        return may
+
+    stream = hub.stream("anna", False, Said(0), keep_alive_s=0.0, still=still)
+    assert b"hello" in await anext(stream)
+    hub.tell("session", Said(1))
+    assert b"session" in await anext(stream)
+    may = False
+    hub.tell("session", Said(2))
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert len(hub) == 0

@@ -117,6 +117,9 @@ async def test_somebody_of_the_provider_gets_an_account_with_the_roles_of_his_gr
         me = (await http.get("/api/me", headers={"Accept": "application/json"})).json()
         assert (me["id"], me["name"], me["role"]) == ("lea-sommer", "Lea <b>Sommer</b>", "staff")
         assert "<b>" not in (await http.get("/devices")).text.replace("\\u003cb\\u003e", "")
+        headers = {"X-Desk": "1", "Origin": site.url}
+        own = await http.post("/api/account/password", json={"new": "seven copper kettles"}, headers=headers)
+        assert (own.status_code, own.json()["code"]) == (409, "follows"), "the provider alone lets him in"
         again = await http.get(back)
         assert again.status_code == 401, "a code is good once"
 

@@ -285,7 +285,7 @@ async def test_forged_foreign_and_expired_tokens_open_nothing(
         "kiosk-1", "s-1", "a-1", sha256, len(JPEG), ArtifactKind.SNAPSHOT, "image/jpeg", int(time.time()) + 60
     )
     forged = Seals(b"another secret" * 4).seal("upload", grant)
-    other_purpose = Seals(secret).seal("cookie", grant)
+    other_purpose = Seals(secret).seal("known", grant)
     expired = Seals(secret).seal("upload", replace(grant, expires_s=int(time.time()) - 1))
     for bad in (token[:-1], token + "A", token.swapcase(), "x", "a.b", forged, other_purpose, expired):
         answers = (

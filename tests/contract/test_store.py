@@ -63,7 +63,7 @@ async def test_the_revisions_lead_to_the_tables_as_they_are_in_the_code(url: URL
     assert await migrate(engine) == ("", newest_revision())
     assert await migrate(engine) == (newest_revision(), newest_revision())
 
-    assert tables_people.AccountRow.__table__.metadata is Base.metadata
+    assert tables_people.AccountRow.metadata is Base.metadata
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))

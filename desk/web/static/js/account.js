@@ -13,7 +13,7 @@ import { beginPage } from "./page.js";
 /**
  * @typedef {{id: string, way: string, created_s: number, seen_s: number, address: string, agent: string, here: boolean}} Browser
  * @typedef {{id: string, name: string, scopes: string[], created_s: number, expires_s: number, used_s: number}} Token
- * @typedef {{account: {id: string, name: string, email: string, roles: string[], language: string, has_password: boolean, second_factor: boolean},
+ * @typedef {{account: {id: string, name: string, email: string, roles: string[], origin: string, language: string, has_password: boolean, second_factor: boolean},
  *   browsers: Browser[], tokens: Token[], recovery_left: number}} Own
  */
 
@@ -31,6 +31,8 @@ async function load() {
     ...fact(t("E-mail address"), account.email || "–"), ...fact(t("Roles"), account.roles.map(roleName).join(", ")));
   byId("language").value = account.language || document.documentElement.lang;
   byId("old-field").hidden = !account.has_password;
+  byId("password-card").hidden = account.origin === "sso";
+  byId("factor-card").hidden = account.origin === "sso";
   paintFactor(own);
   keyed(byId("browsers"), own.browsers.map((one) => ({ key: one.id, sign: one, make: () => browser(one) })));
   byId("end-others").hidden = own.browsers.length < 2;

@@ -62,7 +62,7 @@ function menu(one) {
   const own = one.origin === "desk";
   const items = [
     own && item("change", t("Change …"), () => open(one)),
-    !one.locked && item("link", one.has_password ? t("Link for a new password") : t("New invitation link"), () => link(one).catch(complain)),
+    !one.locked && one.origin !== "sso" && item("link", one.has_password ? t("Link for a new password") : t("New invitation link"), () => link(one).catch(complain)),
     one.second_factor && item("reset", t("Reset the second factor"), () => change(sure(t("Reset the second factor?"), t("After it, {name}'s password alone signs in.", one), t("Reset"), () => send("DELETE", `${path}/second-factor`)))),
     item("out", t("Sign out everywhere"), () => change(send("DELETE", `${path}/sign-ins`))),
     one.origin !== "settings" && item("lock", one.locked ? t("Unlock") : t("Lock"), () => change(postJson(`${path}/lock`, { locked: !one.locked }))),
