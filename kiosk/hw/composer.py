@@ -1,7 +1,8 @@
 """Pictures and overlay on one SDL renderer: what all displays of SDL have in common, the simulated one too.
 
 Pictures are IYUV textures (SDL converts and scales them, on the GPU where there is one); the overlay is one ARGB
-texture of which only the changed parts are uploaded, and only those parts are laid over that hold anything.
+texture of which only the changed parts are uploaded. It is laid over whole: leaving out what is transparent costs more
+calls than it saves (measured with benchmarks/display.py, on the GPU's renderer as on SDL's own).
 """
 
 from __future__ import annotations
@@ -17,10 +18,6 @@ from kiosk.hw.ports import Layer, Picture, Pixels, Rect
 
 Size = tuple[int, int]
 
-TILE_PX = 64
-"""The overlay is laid over in rows of tiles; those that are transparent throughout cost nothing. Smaller ones leave out
-more and ask for more calls."""
-
 
 def trouble(what: str) -> DeviceTrouble:
     return DeviceTrouble(f"display: {what}: {sdl2.SDL_GetError().decode(errors='replace')}")
@@ -30,20 +27,16 @@ class Composer:
     """Layers and overlay on one SDL renderer. Used by the painting thread alone."""
 
     def __init__(self, renderer: Any, size: Size) -> None:
-        self._renderer, self._size = renderer, size
+        self._renderer = renderer
         sdl2.SDL_SetYUVConversionMode(sdl2.surface.SDL_YUV_CONVERSION_BT601)  # what OpenCV means by I420
         self._overlay = self._texture(sdl2.SDL_PIXELFORMAT_ARGB8888, size)
         sdl2.SDL_SetTextureBlendMode(self._overlay, sdl2.SDL_BLENDMODE_BLEND)
         self._pictures: list[tuple[Any, Picture]] = []  # texture and what is in it, one for each layer
-        self._tiles = np.zeros((-(-size[1] // TILE_PX), -(-size[0] // TILE_PX)), np.bool_)
-        self._places: list[Any] = []
 
     def compose(self, layers: tuple[Layer, ...], overlay: Pixels, changed: tuple[Rect, ...]) -> None:
         """Raises DeviceTrouble."""
         for rect in changed:
             self._upload_overlay(overlay, rect)
-        if changed:
-            self._places = [_rect(r) for r in filled(self._tiles, self._size)]
         sdl2.SDL_SetRenderDrawColor(self._renderer, 0, 0, 0, 255)
         sdl2.SDL_RenderClear(self._renderer)
         for at, layer in enumerate(layers):
@@ -53,9 +46,8 @@ class Composer:
             if sdl2.SDL_RenderCopyEx(self._renderer, texture, None, place, 0.0, None, flip):
                 raise trouble("a picture cannot be shown")
         self._drop_pictures(len(layers))
-        for place in self._places:
-            if sdl2.SDL_RenderCopy(self._renderer, self._overlay, place, place):
-                raise trouble("the overlay cannot be shown")
+        if sdl2.SDL_RenderCopy(self._renderer, self._overlay, None, None):
+            raise trouble("the overlay cannot be shown")
         sdl2.SDL_RenderPresent(self._renderer)
 
     def close(self) -> None:
@@ -74,10 +66,6 @@ class Composer:
         first = overlay[rect.y :, rect.x :]
         if sdl2.SDL_UpdateTexture(self._overlay, _rect(rect), first.ctypes.data, overlay.strides[0]):
             raise trouble("the overlay cannot be uploaded")
-        for row in range(rect.y // TILE_PX, -(-(rect.y + rect.h) // TILE_PX)):
-            for column in range(rect.x // TILE_PX, -(-(rect.x + rect.w) // TILE_PX)):
-                y, x = row * TILE_PX, column * TILE_PX
-                self._tiles[row, column] = overlay[y : y + TILE_PX, x : x + TILE_PX, 3].any()
 
     def _upload_picture(self, at: int, picture: Picture) -> Any:
         """The texture of a layer with `picture` in it; a picture that is in it already costs nothing."""
@@ -101,23 +89,6 @@ class Composer:
         for texture, _ in self._pictures[left:]:
             sdl2.SDL_DestroyTexture(texture)
         del self._pictures[left:]
-
-
-def filled(tiles: np.ndarray[tuple[int, int], np.dtype[np.bool_]], size: Size) -> list[Rect]:
-    """The rectangles, in px of a display of `size`, that hold all tiles that are set and no other: runs along each row,
-    and equal runs of rows below each other as one."""
-    done: list[Rect] = []
-    open_: dict[tuple[int, int], Rect] = {}
-    for n, row in enumerate(tiles):
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], row.astype(np.int8), [0]))))
-        runs = {}
-        for left, right in edges.reshape(-1, 2).tolist():
-            above = open_.pop((left, right), Rect(left * TILE_PX, n * TILE_PX, (right - left) * TILE_PX, 0))
-            runs[left, right] = Rect(above.x, above.y, above.w, (n + 1) * TILE_PX - above.y)
-        done += open_.values()
-        open_ = runs
-    done += open_.values()
-    return [Rect(r.x, r.y, min(r.w, size[0] - r.x), min(r.h, size[1] - r.y)) for r in done]
 
 
 def _rect(rect: Rect) -> Any:

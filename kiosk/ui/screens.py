@@ -50,6 +50,9 @@ CONFIRMED_FIRST = {
 }
 """What cannot be taken back is asked once more: question, and the word for yes."""
 
+HOLD_LEAST = 0.03
+"""So much of the hold ring is seen as soon as the button is down: it says that the press was felt."""
+
 DRIFT_S = 60.0
 _DRIFT_X = (0, 2, 4, 6, 8, 6, 4, 2, 0, -2, -4, -6, -8, -6, -4, -2)
 _DRIFT_Y = (0, -1, -2, -3, -1, 0, -2, -3, -1, -2, 0, -3, -1, -2, -3, -1)
@@ -162,7 +165,7 @@ def _held(shown: Screen, view: View, front: Front) -> Screen:
     group = places[front.focus % len(places)] if places else (0,)
     hold = 0.0
     if front.held == "camera_plus" and front.held_on == shown.key:
-        hold = min(1.0, max(0.0, (view.now_s - front.held_since_s) / front.long_press_s))
+        hold = min(1.0, max(HOLD_LEAST, (view.now_s - front.held_since_s) / front.long_press_s))
     pressed = -1
     grip = next((g for g in front.grips if g.choice), None)
     if grip and grip.screen == shown.key:

@@ -16,7 +16,6 @@ import sdl2
 
 from kiosk.errors import DeviceTrouble
 from kiosk.hw import drm
-from kiosk.hw.composer import TILE_PX, filled
 from kiosk.hw.display_sdl import SdlDisplay
 from kiosk.hw.keyboard import Layout, character
 from kiosk.hw.ports import Display, Layer, Pixels, Rect, Touch
@@ -340,20 +339,3 @@ async def test_the_simulated_scanner_types_at_its_pace() -> None:
         keys = touchscreen.keys()
         told = [await anext(keys) for _ in range(3)]
         assert [(k.name, round(k.at_s, 3)) for k in told] == [("A", 4.98), ("1", 4.99), ("enter", 5.0)]
-
-
-# --- the overlay is laid over only where it holds anything ------------------------------------------------------------
-
-
-def test_the_rectangles_of_filled_tiles_hold_each_tile_once_and_no_empty_one() -> None:
-    rng = np.random.default_rng(7)
-    for _ in range(50):
-        tiles = rng.random((9, 16)) < 0.4
-        again = np.zeros((9 * TILE_PX, 16 * TILE_PX), np.uint8)
-        for r in filled(tiles, (16 * TILE_PX, 9 * TILE_PX)):
-            again[r.y : r.y + r.h, r.x : r.x + r.w] += 1
-        assert (again == np.kron(tiles, np.ones((TILE_PX, TILE_PX)))).all()
-
-
-def test_tiles_at_the_edge_end_with_the_display() -> None:
-    assert filled(np.ones((4, 6), np.bool_), SIZE) == [Rect(0, 0, *SIZE)]
