@@ -167,6 +167,7 @@ class Accounts:
         """
         try:
             async with self._begin() as db:
+                await _one_at_a_time(db)
                 row = await account_row(db, account)
                 if row.origin != "desk" and (changes.roles is not UNSET or changes.email is not UNSET):
                     raise Problem(409, "follows", "this account follows the settings file or single sign-on")
@@ -180,6 +181,7 @@ class Accounts:
     async def lock(self, account: str, locked: bool) -> None:
         """Nobody stays signed in with a locked one."""
         async with self._begin() as db:
+            await _one_at_a_time(db)
             row = await account_row(db, account)
             if row.origin == "settings":
                 raise Problem(409, "follows", "this account follows the settings file")
@@ -192,6 +194,7 @@ class Accounts:
     async def remove(self, account: str) -> None:
         """It is gone for good but for its id and name, which sessions and the audit log name."""
         async with self._begin() as db:
+            await _one_at_a_time(db)
             row = await account_row(db, account)
             if row.origin == "settings":
                 raise Problem(409, "follows", "this account follows the settings file")
@@ -329,6 +332,12 @@ async def _administrators(db: AsyncSession) -> int:
     able = or_(AccountRow.password != "", AccountRow.origin != "desk")
     query = select(func.count()).select_from(AccountRow).where(AccountRow.roles.contains(Rank.ADMINISTRATOR.value))
     return await db.scalar(query.where(AccountRow.locked.is_(False), AccountRow.removed_s.is_(None), able)) or 0
+
+
+async def _one_at_a_time(db: AsyncSession) -> None:
+    """Two administrators who take each other's role away at once must not both find that the other is left."""
+    theirs = select(AccountRow.id).where(AccountRow.roles.contains(Rank.ADMINISTRATOR.value))
+    await db.execute(theirs.order_by(AccountRow.id).with_for_update())
 
 
 async def _somebody_administers(db: AsyncSession) -> None:
