@@ -83,6 +83,11 @@ class Member(_Section, frozen=True, kw_only=True):
         return bool(self.ranks & {Rank.MODERATOR, Rank.ADMINISTRATOR})
 
     @property
+    def helps(self) -> bool:
+        """Whether sessions are this person's work."""
+        return bool(self.ranks - {Rank.FLEET_MANAGER})
+
+    @property
     def administers(self) -> bool:
         return Rank.ADMINISTRATOR in self.ranks
 

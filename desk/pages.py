@@ -61,7 +61,7 @@ class Pages:
         language = language if language in self._texts else self._people.language(me)
         catalogue = self._texts[language]
         context = {
-            "me": {"id": me.id, "name": me.name, "role": me.role.value} if me else None,
+            "me": {"id": me.id, "name": me.name, "role": me.role.value, "helps": me.helps} if me else None,
             "administers": me is not None and me.administers,
             "language": language,
             "_": catalogue.gettext,

@@ -173,3 +173,19 @@ async def test_a_token_is_shown_once_and_a_browser_is_signed_out_from_another(si
     await there.page.goto(f"{site.url}/account")
     await expect(there.page.locator("#sign-in")).to_be_visible()
     here.fine()
+
+
+async def test_a_fleet_manager_sees_devices_and_no_button_that_would_be_refused(
+    tmp_path: Path, chromium: Browser
+) -> None:
+    async with open_site(tmp_path) as site:
+        flo = Member(id="flo", name="Flo Brandt", role=Rank.FLEET_MANAGER, language="en")
+        site.config = replace(site.config, people=(*PEOPLE, flo))
+        async with site.desk(), site.kiosk() as kiosk:
+            await kiosk.online()
+            one = await somebody(chromium, 360)
+            await one.page.goto(site.link("flo") + "?to=/devices")
+            await expect(one.page.locator(".device[data-id=kiosk-1]")).to_be_visible()
+            await expect(one.page.locator("[data-new-session]")).to_have_count(0)
+            await one.fits(360)
+            one.fine()

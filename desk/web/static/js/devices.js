@@ -2,7 +2,7 @@
 //
 // For tests: `.device[data-id]`, `.device [data-new-session]`.
 
-import { byId, el, icon, keyed, t } from "./dom.js";
+import { boot, byId, el, icon, keyed, t } from "./dom.js";
 import { beginPage, nameOf, onlineSign } from "./page.js";
 
 /** @typedef {import("./store.js").Kiosk} Kiosk */
@@ -24,7 +24,7 @@ function card(kiosk) {
       session ? el("span", { class: "pill", "data-state": session.state }, t(session.state))
         : el("span", { class: "muted small" }, kiosk.online ? t("Ready") : t("Has no network at the moment")),
       session ? el("a", { class: "button", href: path }, t("To the session"), icon("chevron"))
-        : el("button", { class: "button primary", type: "button", "data-new-session": kiosk.id, id: `call-${kiosk.id}`, disabled: !kiosk.online }, icon("camera-plus"), t("VIDEO SESSION"))));
+        : boot.me.helps !== false && el("button", { class: "button primary", type: "button", "data-new-session": kiosk.id, id: `call-${kiosk.id}`, disabled: !kiosk.online }, icon("camera-plus"), t("VIDEO SESSION"))));
 }
 
 function paint() {
