@@ -75,9 +75,15 @@ class Pages:
         headers = {"Cache-Control": "no-store"}  # the page holds who is signed in
         return Response(page, status_code=status, media_type=HTML, headers=headers)
 
-    def sign_in(self, to: str, status: int = 200) -> Response[str]:
+    def sign_in(self, to: str, language: str, status: int = 200) -> Response[str]:
         """`to`: a path of ours to go on to."""
-        return self.show("sign_in.html", None, status, to=to, sso=self._sso, wants_texts=True)
+        return self.show("sign_in.html", None, status, language=language, to=to, sso=self._sso, wants_texts=True)
+
+
+def language_of(request: AnyRequest) -> str:
+    """What the browser of somebody whom we do not know yet asks for, of ours; browsers name the best one first."""
+    wanted = [tag.strip()[:2].lower() for tag in request.headers.get("accept-language", "").split(",")]
+    return next((language for language in wanted if language in get_args(Language)), "")
 
 
 @get("/", opt={"page": True})
@@ -145,7 +151,9 @@ def error_handlers(pages: Pages) -> ExceptionHandlersMap:
             return Response(body, status_code=status, headers=headers, media_type="application/json")
         told = msgspec.to_builtins(body)
         if status == 401:
-            return pages.show("signed_out.html", None, 401) if told["code"] != "signed_out" else sign_in(request)
+            if told["code"] == "signed_out":
+                return sign_in(request)
+            return pages.show("signed_out.html", None, 401, language=language_of(request))
         if told["code"] == "second_factor_needed":
             return Redirect("/account", status_code=303, headers={"Cache-Control": "no-store"})
         me = request.state.get("me")
@@ -153,7 +161,8 @@ def error_handlers(pages: Pages) -> ExceptionHandlersMap:
 
     def sign_in(request: AnyRequest) -> Response[str]:
         query = request.url.query
-        return pages.sign_in(safe_path(request.url.path + (f"?{query}" if query else "")), 401)
+        to = safe_path(request.url.path + (f"?{query}" if query else ""))
+        return pages.sign_in(to, language_of(request), 401)
 
     return {Problem: on_problem, Trouble: on_trouble, HTTPException: on_http, Exception: on_defect}
 

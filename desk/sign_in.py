@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from desk.bodies import json_body
 from desk.door import Door, SignInForm, WelcomeForm
-from desk.pages import Pages
+from desk.pages import Pages, language_of
 from desk.people import People, safe_path
 
 AnyRequest = Request[Any, Any, Any]
@@ -24,7 +24,7 @@ async def sign_in_page(
 ) -> Response[str] | Redirect:
     if await people.who(request):
         return Redirect(safe_path(to), status_code=303, headers={"Cache-Control": "no-store"})
-    return pages.sign_in(safe_path(to))
+    return pages.sign_in(safe_path(to), language_of(request))
 
 
 @post("/api/sign-in", status_code=200)
@@ -35,10 +35,10 @@ async def sign_in(request: AnyRequest, door: NamedDependency[Door]) -> Response[
 
 @get("/welcome/{token:str}", opt={"page": True})
 async def welcome_page(
-    pages: NamedDependency[Pages], people: NamedDependency[People], token: FromPath[str]
+    request: AnyRequest, pages: NamedDependency[Pages], people: NamedDependency[People], token: FromPath[str]
 ) -> Response[str]:
     account = await people.links.whose(token)
-    language = account.language if account else ""
+    language = (account.language if account else "") or language_of(request)
     return pages.show("welcome.html", None, language=language, account=account, wants_texts=True)
 
 

@@ -221,6 +221,15 @@ async def test_the_sign_in_page_leads_on_to_pages_of_ours_only(site: Site, ada: 
             assert (there.status_code, there.headers["location"]) == (303, "/")
 
 
+async def test_who_is_not_known_yet_reads_the_language_of_his_browser(site: Site, ada: httpx.AsyncClient) -> None:
+    token = await invited(ada)
+    said = {"de-AT,de;q=0.9,en;q=0.8": "de", "fr,en;q=0.5,de;q=0.3": "en", "fr": "en", "": "en", "x" * 5000: "en"}
+    for header, language in said.items():
+        async with browser(site, **{"Accept": "text/html", "Accept-Language": header}) as http:
+            for path in ("/sign-in", "/devices", f"/welcome/{token}", "/welcome/none"):
+                assert f'<html lang="{language}">' in (await http.get(path)).text, (header, path)
+
+
 async def test_on_https_the_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     async with open_site(tmp_path) as site:
         site.config = replace(site.config, http=replace(site.config.http, public_url="https://desk.example"))
@@ -238,6 +247,14 @@ async def test_on_https_the_cookies_are_bound_to_the_host(tmp_path: Path) -> Non
 
 
 # --- tries ------------------------------------------------------------------------------------------------------------
+
+
+async def test_behind_a_proxy_tries_count_for_whoever_is_behind_it(site: Site) -> None:
+    async with browser(site, **{"X-Forwarded-For": "192.0.2.7"}) as one, browser(site) as other:
+        for _ in range(10):
+            await sign_in(one, "nobody", "wrong words of mine")
+        assert (await sign_in(one, "nobody", "wrong words of mine")).status_code == 429
+        assert (await sign_in(other, "nobody", "wrong words of mine")).status_code == 401
 
 
 async def test_after_ten_wrong_tries_a_stranger_waits_and_the_owners_browser_does_not(
