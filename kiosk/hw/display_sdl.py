@@ -34,6 +34,7 @@ class SdlDisplay:
         self._window: Any = None
         self._composer: Composer | None = None
         self._screen: drm.Screen | None = None
+        self._lit = True
 
     @property
     def size(self) -> Size:
@@ -66,7 +67,7 @@ class SdlDisplay:
             raise trouble("no window")
         w, h = ctypes.c_int(), ctypes.c_int()
         sdl2.SDL_GetWindowSize(self._window, w, h)
-        self._size = w.value, h.value
+        self._size, self._lit = (w.value, h.value), True
         sdl2.SDL_ShowCursor(sdl2.SDL_DISABLE if self.bare else sdl2.SDL_ENABLE)
         return self
 
@@ -81,13 +82,15 @@ class SdlDisplay:
         sdl2.SDL_QuitSubSystem(sdl2.SDL_INIT_VIDEO)
 
     async def lost(self) -> None:
-        """A screen that is switched off may stay connected: then nothing is lost, and it comes back by itself."""
+        """A screen that is switched off may stay connected: then nothing is lost, and it comes back by itself. One that
+        we let sleep may look like one that was pulled out, and is left alone until we wake it."""
         while self._window:
             await asyncio.sleep(LOOK_S)
-            if self.bare and (now := drm.attached(self._sysfs)) != self._screen:
+            if self.bare and self._lit and (now := drm.attached(self._sysfs)) != self._screen:
                 raise DeviceTrouble("display: another one is connected" if now else "display: not connected")
 
     def power(self, on: bool) -> None:
+        self._lit = on
         if self.bare and self._screen and self._screen.number:
             drm.switch(_drm_fd(self._window), self._screen.number, on)
 

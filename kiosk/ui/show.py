@@ -92,6 +92,7 @@ class Show:
             if not isinstance(error, DeviceTrouble):
                 raise error
             self._say(error.text)
+            await asyncio.sleep(REOPEN_S)
 
     async def _open(self) -> bool:
         try:
@@ -123,9 +124,11 @@ class Show:
         assert self._died is not None, "open"
         lost = asyncio.create_task(self._lost(), name="display lost")
         died = asyncio.create_task(self._died.get(), name="painting died")
-        done, waiting = await asyncio.wait((lost, died), return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait((lost, died), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            lost.cancel()
+            died.cancel()
         return done.pop().result()
 
     async def _lost(self) -> DeviceTrouble:

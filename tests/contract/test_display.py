@@ -278,7 +278,11 @@ async def test_a_bare_display_that_is_pulled_out_or_changed_is_lost(
     lost = asyncio.create_task(display.lost())
     await asyncio.sleep(0.05)
     assert not lost.done()
+    display._lit = False
     sysfs(tmp_path, card1_HDMI_A_1=now)
+    await asyncio.sleep(0.05)
+    assert not lost.done(), "some monitors seem to be gone while they sleep"
+    display._lit = True
     with pytest.raises(DeviceTrouble):
         await lost
 
