@@ -26,7 +26,7 @@ def idle(view: View, front: Front, say: Say) -> Screen:
     if front.browsing:
         hint = say("Button: short = next, hold = choose")
     elif listed and asking:
-        hint = say("Press the button for help, hold it for articles")
+        hint = say("Button: short = help, hold = articles")
     return Screen(
         name="idle",
         key="",

@@ -11,7 +11,7 @@ from kiosk.ui import keys, text
 from kiosk.ui.fit import Fit, contains, fit, grown
 from kiosk.ui.local import Front
 from kiosk.ui.screen import Choice, Screen
-from kiosk.ui.theme import BUTTON, FOOT, FOOT_UPRIGHT, GAP, MARGIN, TEXT_PX, TOP_BAR, TOP_BAR_UPRIGHT, scale_of
+from kiosk.ui.theme import BUTTON, FOOT, GAP, MARGIN, TEXT_PX, TOP_BAR, TOP_BAR_UPRIGHT, scale_of
 
 T = TypeVar("T")
 Size = tuple[int, int]
@@ -37,11 +37,6 @@ def measures(size: Size) -> Measures:
     return Measures(size, scale_of(size), size[1] > size[0])
 
 
-def foot(m: Measures) -> int:
-    """Height of what stands below a page: the hint to the button, in two lines on an upright display."""
-    return m.px(FOOT_UPRIGHT if m.portrait else FOOT)
-
-
 def top_bar(m: Measures) -> int:
     """Height of what stands above a page: device and network, or what is wrong."""
     return m.px(TOP_BAR_UPRIGHT if m.portrait else TOP_BAR)
@@ -65,7 +60,7 @@ def arrange(screen: Screen, size: Size) -> Arrangement:
     if screen.layout == "keys":
         return _keys(screen, m)
     barred = [c for c in screen.choices if c.place == "bar"]
-    below = Rect(m.px(MARGIN), size[1] - foot(m), size[0] - 2 * m.px(MARGIN), foot(m))
+    below = Rect(m.px(MARGIN), size[1] - m.px(FOOT), size[0] - 2 * m.px(MARGIN), m.px(FOOT))
     bar = _bar_area(len(barred), below, m)
     top = top_bar(m)
     body = Rect(m.px(MARGIN), top, size[0] - 2 * m.px(MARGIN), bar.y - m.px(GAP) - top)
@@ -278,7 +273,7 @@ def list_page(kind: Literal["idle", "list", "text"], items: Sequence[T], front: 
 
 def _room(kind: str, size: Size, n: int) -> int:
     m = measures(size)
-    bottom, top = m.size[1] - foot(m), top_bar(m)
+    bottom, top = m.size[1] - m.px(FOOT), top_bar(m)
     bar = 0 if kind == "idle" else m.px(BUTTON) * (2 if m.portrait else 1) + m.px(GAP) * (1 if m.portrait else 0)
     body = bottom - bar - m.px(GAP) - top
     if kind == "text":

@@ -97,7 +97,7 @@ def banner_height(m: Measures) -> int:
 
 
 def _hint(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    px, said = text.shaped(shown.hint, "regular", m.px(theme.SMALL_PX), at.foot.w, 2 if m.portrait else 1)
+    px, said = text.shaped(shown.hint, "regular", m.px(theme.SMALL_PX), at.foot.w, 1)
     y = at.foot.y + (at.foot.h - _line_height(px) * len(said)) // 2 + m.px(2)
     return lines(said, Rect(at.foot.x, y, at.foot.w, 0), "regular", px, theme.MUTED, "middle")[0]
 

@@ -41,7 +41,6 @@ BANNER = 50
 BUTTON = 104
 """15 mm and a little more on a 7" panel, of 1024x600 as of 16:9: what a gloved finger hits (TOUCH_MM)."""
 FOOT = 44
-FOOT_UPRIGHT = 74
 TITLE_PX = 56
 LINE_PX = 36
 TEXT_PX = 32
