@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Protocol, cast
 
 import av
@@ -59,6 +59,7 @@ class VideoSource:
         self._newest: tuple[VideoFrame, float] | None = None
         self._container: InputContainer | None = None
         self._device: int | None = None
+        self._frames: Generator[tuple[VideoFrame, float], None, None] | None = None
 
     def open(self) -> None:
         for last, options in enumerate(self._options, 1 - len(self._options)):
@@ -88,21 +89,25 @@ class VideoSource:
 
     def still(self) -> Still:
         with self._lock:
-            newest = self._newest
-        if newest is None:
-            raise DeviceTrouble(f"camera {self._address}: no picture yet")
-        frame, captured_s = newest
-        image = cast(Pixels, frame.to_ndarray(format="bgr24"))
-        return Still(to_jpeg(image), frame.width, frame.height, captured_s)
+            if self._newest is None:
+                raise DeviceTrouble(f"camera {self._address}: no picture yet")
+            frame, captured_s = self._newest
+            image = cast(Pixels, frame.to_ndarray(format="bgr24"))
+            del frame  # with the lock still held: see `close`
+        return Still(to_jpeg(image), image.shape[1], image.shape[0], captured_s)
 
     def close(self) -> None:
+        """Pictures of a V4L2 device lie in its own memory, and FFmpeg crashes where one is let go of after the device
+        was closed: nothing may hold one then, no generator and no traceback either."""
         with self._lock:
             self._newest = None
+        if self._frames is not None:
+            self._frames.close()
         if self._container is not None:
             self._container.close()
             self._container = None
 
-    def _decoded(self, container: InputContainer) -> Iterator[tuple[VideoFrame, float]]:
+    def _decoded(self, container: InputContainer) -> Generator[tuple[VideoFrame, float], None, None]:
         """Frames with their times in s, which go on rising when a file begins anew."""
         stream = container.streams.video[0]
         began_s, at_s = 0.0, None
@@ -116,12 +121,14 @@ class VideoSource:
             container.seek(0)
 
     def _read(self) -> tuple[VideoFrame, float]:
+        assert self._frames is not None
         try:
             return next(self._frames)
-        except StopIteration as error:
-            raise DeviceTrouble(f"camera {self._address}: ended") from error
+        except StopIteration:
+            reason = "ended"
         except (av.FFmpegError, OSError) as error:
-            raise DeviceTrouble(f"camera {self._address}: {_reason(error)}") from error
+            reason = _reason(error)
+        raise DeviceTrouble(f"camera {self._address}: {reason}")  # not out of the handlers: no traceback is kept
 
     def _opened(self, options: dict[str, str]) -> InputContainer:
         timeouts = (_READ_S * 2, _READ_S)

@@ -67,13 +67,14 @@ async def test_a_card_that_is_pulled_out_is_told_on_both_sides_and_works_when_it
         blocks = microphone.blocks()
         await anext(blocks)
         talking = asyncio.create_task(talk(speaker))
-        plugged(False)
+        pulling = asyncio.create_task(asyncio.to_thread(plugged, False))  # the kernel waits until we let go of it
         with pytest.raises(DeviceTrouble):
             async with asyncio.timeout(30):
                 [_ async for _ in blocks]
         with pytest.raises(DeviceTrouble):
             await asyncio.wait_for(speaker.lost(), 30)
         talking.cancel()
+        await asyncio.wait_for(pulling, 30)
     plugged(True)
     async with speaker, microphone:
         await anext(microphone.blocks())

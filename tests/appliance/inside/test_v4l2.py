@@ -6,14 +6,14 @@ import asyncio
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kiosk.errors import DeviceTrouble
 from kiosk.hw.camera_frames import FramesCamera
-from kiosk.hw.camera_video import v4l2_source
+from kiosk.hw.camera_video import VideoSource, v4l2_source
 from tests.contract.camera_promises import (
     FPS,
     HEIGHT,
@@ -32,6 +32,12 @@ pytestmark = pytest.mark.skipif(not DRIVER.exists(), reason="runs in the emulate
 
 _QUERY, _SET, _NEXT = 0xC0445624, 0xC008561C, 0x80000000
 """videodev2.h: VIDIOC_QUERYCTRL, VIDIOC_S_CTRL, V4L2_CTRL_FLAG_NEXT_CTRL."""
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.05)
 
 
 def a_camera(device: str, clock: Clock | None = None) -> FramesCamera:
@@ -75,9 +81,13 @@ async def test_a_camera_that_is_unplugged_is_told_and_comes_back_under_its_name(
         plugged(False)
         with pytest.raises(DeviceTrouble):
             await while_time_goes_on(clock, drained(packets))
+        source = camera.source
+        assert isinstance(source, VideoSource)
+        await until(lambda: source._container is None)
         plugged(True)
-        back = await asyncio.wait_for(anext(packets), 60)
-    assert back.keyframe
+        async with asyncio.timeout(60):
+            while not (await anext(packets)).keyframe:  # what waited from before
+                pass
 
 
 async def test_a_camera_that_is_not_there_says_so(device: str) -> None:
@@ -90,7 +100,9 @@ async def test_a_camera_that_is_not_there_says_so(device: str) -> None:
 
 
 def found() -> str:
-    return next(f"/dev/{path.name}" for path in DEVICES.iterdir() if (path / "name").read_text().startswith("vivid"))
+    return next(
+        f"/dev/{path.name}" for path in DEVICES.iterdir() if (path / "name").read_text().strip().endswith("vid-cap")
+    )
 
 
 def plugged(there: bool) -> None:
