@@ -47,12 +47,22 @@ class Box:
             if self.fill[3]:
                 _lay(view, self.rect, _rounded(self.rect.w, self.rect.h, self.radius), self.fill, x, y)
             _lay(view, self.rect, outer, self.edge, x, y)
+        elif self.radius and self.fill[3] == 255:
+            self._draw_solid(view, x, y)
         elif self.radius:
             _lay(view, self.rect, _rounded(self.rect.w, self.rect.h, self.radius), self.fill, x, y)
         else:
-            part = overlap(self.rect, Rect(x, y, view.shape[1], view.shape[0]))
-            if part:
-                view[part.y - y : part.y - y + part.h, part.x - x : part.x - x + part.w] = self.fill
+            _fill(view, self.rect, self.fill, x, y)
+
+    def _draw_solid(self, view: Pixels, x: int, y: int) -> None:
+        """Opaque: only its corners are mixed with what is below, which is most of the work of a page."""
+        box, r = self.rect, min(self.radius, self.rect.w // 2, self.rect.h // 2)
+        _fill(view, Rect(box.x, box.y + r, box.w, box.h - 2 * r), self.fill, x, y)
+        corner = _corner(r)
+        for top, rows in ((box.y, corner), (box.y + box.h - r, corner[::-1])):
+            _fill(view, Rect(box.x + r, top, box.w - 2 * r, r), self.fill, x, y)
+            _lay(view, Rect(box.x, top, r, r), rows, self.fill, x, y)
+            _lay(view, Rect(box.x + box.w - r, top, r, r), rows[:, ::-1], self.fill, x, y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +224,12 @@ def merged(rects: list[Rect]) -> tuple[Rect, ...]:
     return tuple(done)
 
 
+def _fill(view: Pixels, rect: Rect, ink: Colour, x: int, y: int) -> None:
+    part = overlap(rect, Rect(x, y, view.shape[1], view.shape[0]))
+    if part:
+        view[part.y - y : part.y - y + part.h, part.x - x : part.x - x + part.w] = ink
+
+
 def _lay(view: Pixels, rect: Rect, mask: Pixels, ink: Colour, x: int, y: int) -> None:
     """Lays `ink` through `mask` (of the size of `rect`) over `view`, both with straight alpha."""
     h, w = min(rect.h, mask.shape[0]), min(rect.w, mask.shape[1])
@@ -246,12 +262,18 @@ def _solid(w: int, h: int, radius: int) -> Pixels:
     mask = np.full((h, w), 255, np.uint8)
     r = min(radius, w // 2, h // 2)
     if r > 0:
-        corner = np.zeros((r * 4, r * 4), np.uint8)
-        cv2.circle(corner, (r * 4, r * 4), r * 4, 255, -1)
-        small = cv2.resize(corner, (r, r), interpolation=cv2.INTER_AREA)
+        small = _corner(r)
         mask[:r, :r], mask[:r, w - r :] = small, small[:, ::-1]
         mask[h - r :, :r], mask[h - r :, w - r :] = small[::-1], small[::-1, ::-1]
     return mask
+
+
+@lru_cache(32)
+def _corner(r: int) -> Pixels:
+    """(r, r) uint8 coverage of the upper left corner."""
+    corner = np.zeros((r * 4, r * 4), np.uint8)
+    cv2.circle(corner, (r * 4, r * 4), r * 4, 255, -1)
+    return np.asarray(cv2.resize(corner, (r, r), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @lru_cache(4)

@@ -39,7 +39,7 @@ class Show:
     """
 
     def __init__(
-        self, display: Display, language: str = "de", *, fps: float = 30.0, clock: Callable[[], float] = time.monotonic
+        self, display: Display, language: str = "de", *, fps: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._display, self._language, self._clock = display, language, clock
         self._interval_s = 1.0 / fps
