@@ -22,7 +22,8 @@ from kiosk.hw.sim.corner_code import read
 BPS = 1_500_000
 SETTLE_S = 12.0
 """libwebrtc begins with 300 kbit/s and feels its way up."""
-COUNT, EACH = 60, 6
+COUNT, EACH = 80, 6
+"""Once through the film, forth and back: all are judged by the same frames."""
 NEAR = 0.015
 TRIES = 3
 

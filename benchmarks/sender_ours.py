@@ -22,7 +22,7 @@ from kiosk.call.tools_port import Tell, TellPoses
 from kiosk.config import CallSettings
 from kiosk.hw.camera_frames import FramesCamera
 from kiosk.hw.encoder import X264Encoder
-from kiosk.hw.sim.sound import MeterSpeaker
+from kiosk.hw.sim.sound import MeterSpeaker, ToneMicrophone
 from kiosk.hw.sound import Silence, ThreadMicrophone
 from kiosk.session.record import Person, Recording
 from tests.contract.call_site import CONSENT, SESSION
@@ -41,8 +41,9 @@ async def call(
     folder: Path,
     record: bool = False,
     camera: Callable[[CallSettings], FramesCamera] = camera,
+    sound: bool = False,
 ) -> AsyncIterator[Call]:
-    """A call on the film, silent, with everything that a call of the kiosk has but the display."""
+    """A call on the film, silent or with a machine's sound, with everything that the kiosk's has but the display."""
     eye = camera(settings)
 
     def tools(tell: Tell, tell_poses: TellPoses) -> Tools:
@@ -62,7 +63,7 @@ async def call(
         session=msgspec.structs.replace(SESSION, recording=recording),
         call_id="call-bench",
         camera=eye,
-        microphone=ThreadMicrophone(Silence()),
+        microphone=ToneMicrophone() if sound else ThreadMicrophone(Silence()),
         speaker=MeterSpeaker(),
         settings=settings,
         make_tools=tools,
@@ -85,7 +86,8 @@ async def serve(options: dict[str, Any]) -> None:
     lines = asyncio.StreamReader(limit=2**20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder:
-        async with call(settings, Path(folder), options.get("record", False)) as opened:
+        recorded, sound = options.get("record", False), options.get("sound", False)
+        async with call(settings, Path(folder), recorded, sound=sound) as opened:
             print(json.dumps("ready"), flush=True)
             while line := await lines.readline():
                 print(json.dumps(await do(opened, json.loads(line))), flush=True)
