@@ -29,6 +29,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ["desk", "run"],
         ["desk", "config"],
         ["desk", "sign-in-link"],
+        ["desk", "admin-link"],
+        ["desk", "migrate"],
     ],
 )
 def test_every_command_says_what_it_is_for(command: list[str]) -> None:

@@ -52,6 +52,11 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
         ("[[people]]\nid = 'anna'\nname = 'x'\nrole = 'king'", "role"),
         (PEOPLE + PEOPLE, "anna"),
         ("language = 'fr'", "language"),
+        ("[[people]]\nid = 'anna'\nname = 'x'\nemail = 'no address'", "email"),
+        (PEOPLE + "email = 'A@b.c'\n" + PEOPLE.replace("anna", "ben") + "email = 'a@b.c'\n", "e-mail address"),
+        ("[oidc]\nissuer = 'http://sso.example'\nclient_id = 'desk'", "issuer"),
+        ("[oidc]\nissuer = 'https://sso.example'\nclient_id = 'desk'\n[oidc.roles]\nx = ['king']", "oidc.roles"),
+        ("[sign_in]\nidle_hours = 0", "sign_in.idle_hours"),
         ("= 1", "desk.toml"),
     ],
 )
@@ -119,3 +124,6 @@ def test_the_commands_say_what_they_do(tmp_path: Path) -> None:
     assert unknown.exit_code == 1
     assert "there is no 'zoe' (there is: anna)" in unknown.output
     assert run(app, ["config", "--config", str(tmp_path / "none.toml")]).exit_code == 1
+    first = [run(app, ["admin-link", "--config", str(path)]).output.strip() for _ in range(2)]
+    assert all(link.startswith("http://127.0.0.1:8080/welcome/") for link in first)
+    assert first[0] != first[1]
