@@ -63,7 +63,7 @@ def plan() -> list[Wanted]:
     size = os.environ.get("MARKS_SIZE", "quick")
     splits: tuple[Split, Split] = ("dev", "held")
     if size == "full":
-        return [Wanted(kind, n, split, 120) for split in splits for kind in KINDS for n in (0, 1)]
+        return [Wanted(kind, n, split, 120) for n in (0, 1) for split in reversed(splits) for kind in KINDS]
     if size != "quick":
         raise SystemExit("MARKS_SIZE is quick or full")
     once = [Wanted(kind, k % 2, splits[k // 2 % 2], 90) for k, kind in enumerate(KINDS)]
