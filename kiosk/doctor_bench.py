@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from kiosk.ui.canvas import Canvas
 from kiosk.ui.doctor_screens import DoctorView, Row, RowState, Said, checklist, picture_rect
 
 ANSWER_S = 60.0
+PAINTED_S = 5.0
 READ_S = 2.0
 """How long the last screen stays where nobody is asked."""
 
@@ -42,16 +44,17 @@ def left_out(code: str = "left_out", **values: object) -> Outcome:
 
 
 class Checklist:
-    """The checklist on the display, where there is one. From the loop; painted and shown in a thread."""
+    """The checklist on the display, where there is one. From the loop; painted and shown in one thread, as a display
+    wants it. One that fails or hangs is left alone from then on: `trouble` says why."""
 
     def __init__(self, config: Config, parts: tuple[str, ...], attended: bool) -> None:
         rows = tuple(Row(part) for part in parts)
         self._view = DoctorView(config.provider.language, config.device.name, rows, attended=attended)
         self._display: Display | None = None
-        self._lock = asyncio.Lock()
+        self._painting = ThreadPoolExecutor(1, "doctor painting")
+        self.trouble: DeviceTrouble | None = None
 
     async def on(self, display: Display) -> None:
-        """Raises DeviceTrouble, as all of it."""
         self._display, self._canvas = display, Canvas(display.size)
         await self._paint()
 
@@ -76,9 +79,17 @@ class Checklist:
         await self._paint()
 
     async def _paint(self, picture: Picture | None = None) -> None:
-        if self._display is not None:
-            async with self._lock:
-                await asyncio.to_thread(self._present, self._display, self._view, picture)
+        if self._display is None:
+            return
+        work = asyncio.get_running_loop().run_in_executor(
+            self._painting, self._present, self._display, self._view, picture
+        )
+        try:
+            await asyncio.wait_for(work, PAINTED_S)
+        except DeviceTrouble as trouble:
+            self.trouble, self._display = trouble, None
+        except TimeoutError:
+            self.trouble, self._display = DeviceTrouble("display: takes no picture"), None
 
     def _present(self, display: Display, view: DoctorView, picture: Picture | None) -> None:
         changed = self._canvas.update(tuple(checklist(view, display.size)), theme.GROUND)

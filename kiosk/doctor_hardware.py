@@ -24,6 +24,8 @@ _PICTURE_EACH_S = 0.1
 
 async def display(bench: Bench) -> Outcome:
     """That it shows something, the checklist says itself."""
+    if bench.checklist.trouble:
+        raise bench.checklist.trouble
     width, height = bench.parts.display.size
     return works("display", width=width, height=height)
 

@@ -138,6 +138,20 @@ async def test_the_checklist_fills_in_on_the_display(tmp_path: Path) -> None:
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(pictures))
 
 
+async def test_a_display_that_takes_no_picture_is_named_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, parts = a_kiosk(tmp_path)
+
+    def broken(*_: object) -> None:
+        raise DeviceTrouble("display: switched off")
+
+    monkeypatch.setattr(parts.display, "present", broken)
+    found = by_part(await examine(config, parts=parts, only=("display", "disk")))
+    assert "switched off" in found["display"].words("en")
+    assert found["disk"].works
+
+
 # --- with an installer ------------------------------------------------------------------------------------------------
 
 
