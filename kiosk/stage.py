@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from kiosk.asking import Asking
 from kiosk.book.book import Book
 from kiosk.calls import Calls
 from kiosk.config import Config
@@ -20,7 +21,6 @@ from kiosk.errors import Refused, Trouble
 from kiosk.fleet.board import Board
 from kiosk.hw.ports import Buttons, Key, Lamp, LampState, Press, Touch, Touchscreen
 from kiosk.pens import Pens
-from kiosk.session import flow as flows
 from kiosk.session import inputs as do
 from kiosk.session.record import CODE_USER, Consent, Rating, Session
 from kiosk.session.states import OPEN, State
@@ -37,7 +37,6 @@ PRESENT_S = 300.0
 DISMISS_S = 60.0
 """How long a session that is over stays on the display when nobody presses anything."""
 
-DISCARDED_S = 6.0
 TICK_S = 0.25
 AWAY_S = 180.0
 """An article that nobody touches for so long is closed."""
@@ -97,9 +96,7 @@ class Stage:
         self._wording, self._is_sent, self._online, self._now = wording, is_sent, online, now
         self._public_link = public_link
         self._front = Front(size=size, long_press_s=config.hardware.gpio.long_press_s)
-        self._flow: flows.Flow | None = None
-        self._flow_touched_s = 0.0
-        self._discarded_s: float | None = None
+        self._asking = Asking(book, config, lambda given: self._consent(given, in_call=False), now)
         self._article: str | None = None
         self._shown: str | None = None
         self._shown_since_s = 0.0
@@ -151,7 +148,8 @@ class Stage:
 
     async def _take(self, what: Press | Touch | Key) -> None:
         view = self._view()  # as it is before: what wakes a sleeping display does nothing else
-        self._input_s = self._flow_touched_s = self._shown_since_s = self._awake_s = self._now()
+        self._asking.touched()
+        self._input_s = self._shown_since_s = self._awake_s = self._now()
         self._front, intents = react(self._front, view, what)
         for intent in intents:
             try:
@@ -173,7 +171,8 @@ class Stage:
         self._shown, self._shown_since_s = session.id, self._now()
         self._awake_s = self._shown_since_s
         if session.state in OPEN and session.state is not State.REQUESTED:
-            self._flow = self._article = None
+            self._asking.drop()
+            self._article = None
 
     async def _ticks(self) -> None:
         while True:
@@ -200,11 +199,7 @@ class Stage:
     def _time_passes(self) -> bool:
         """What a moment ended, if any."""
         now = self._now()
-        if self._flow and now - self._flow_touched_s > self._config.provider.flow_timeout_s:
-            self._flow, self._discarded_s = None, now
-            return True
-        if self._discarded_s is not None and now - self._discarded_s > DISCARDED_S:
-            self._discarded_s = None
+        if self._asking.passes():
             return True
         session = self._session()
         if session and session.state not in OPEN and now - self._shown_since_s > DISMISS_S:
@@ -227,7 +222,7 @@ class Stage:
     def _asleep(self, session: Session | None) -> bool:
         """Nobody is there, and nothing is going on."""
         sleep_s = self._config.hardware.sleep_s
-        busy = session or self._flow or self._article or self._discarded_s is not None
+        busy = session or self._asking.flow or self._article or self._asking.discarded
         if not sleep_s or busy or any(t in MUST_BE_SEEN for t in self._troubles()):
             return False
         return self._now() - self._awake_s > sleep_s
@@ -237,44 +232,10 @@ class Stage:
     async def _act(self, intent: Intent) -> None:
         if isinstance(intent, Draw):
             await self._pens.draw(intent)
-        elif self._flow is not None:
-            await self._act_in_flow(intent)
+        elif self._asking.flow is not None:
+            await self._asking.act(intent)
         else:
             await self._act_outside_flow(intent)
-
-    async def _act_in_flow(self, intent: Chosen) -> None:
-        flow = self._flow
-        assert flow is not None
-        match intent.id:
-            case "scan" if flow.step != "ticket":
-                return
-            case "ticket" | "scan":
-                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
-            case "answer" if flow.step == "ticket" and intent.arg:
-                flow = flows.choose_ticket(flow, self._book.provider, intent.arg)
-            case "answer":
-                flow = flows.answer(flow, intent.arg)
-            case "consent-yes" | "consent-no":
-                flow = flows.answer(flow, consent=self._consent(intent.id == "consent-yes", in_call=False))
-            case "next":
-                flow = flows.answer(flow)
-            case "back":
-                self._flow = flows.back(flow)
-                return
-            case "leave":
-                self._flow = None
-                return
-        await self._go_on(flow)
-
-    async def _go_on(self, flow: flows.Flow) -> None:
-        """To the next step; with none left the request is made."""
-        if flow.step is None:
-            try:
-                await self._book.put(None, flow.request, CODE_USER)
-            except Refused:
-                self._flow = None
-                raise
-        self._flow = flow if flow.step else None
 
     async def _act_outside_flow(self, intent: Chosen) -> None:
         match intent.id:
@@ -290,7 +251,8 @@ class Stage:
                 self._article = None
             case "done":
                 self._put_away = (self._shown, self._now()) if self._shown else self._put_away
-                self._shown = self._article = self._discarded_s = None
+                self._shown = self._article = None
+                self._asking.drop()
             case _:
                 session = self._session()
                 if session is not None:
@@ -298,8 +260,8 @@ class Stage:
 
     async def _begin(self, reason: str = "", ticket: str = "") -> None:
         if self._book.provider.requests_allowed and self._book.open_session is None:
-            self._article = self._shown = self._discarded_s = None
-            await self._go_on(flows.begin(self._book.provider, reason, self._config.hardware.touch, ticket))
+            self._article = self._shown = None
+            await self._asking.begin(reason, ticket)
 
     async def _scanned(self, code: str) -> None:
         """The device's own code asks for help, any other is a ticket's; where no request may be made, that is said."""
@@ -373,8 +335,8 @@ class Stage:
             online=self._online(),
             session=session,
             sent=session is not None and self._is_sent(session),
-            flow=self._flow,
-            flow_discarded=self._discarded_s is not None,
+            flow=self._asking.flow,
+            flow_discarded=self._asking.discarded,
             call=self._pens.over(self._calls.view(session)),
             troubles=self._troubles(),
             article=self._article,
