@@ -32,7 +32,7 @@ from kiosk.app import Kiosk, client_settings
 from kiosk.book.book import Book
 from kiosk.config import Broker, Config, Gpio, Hardware
 from kiosk.hw.build import build
-from kiosk.hw.ports import Pixels
+from kiosk.hw.ports import Picture, Pixels
 from kiosk.hw.sim.display import MemoryDisplay
 from kiosk.hw.sim.panel import Panel
 from kiosk.link.client import Client
@@ -200,11 +200,11 @@ async def poses() -> list[float]:
     return told
 
 
-async def pictures(show: Show, live: list[object]) -> None:
+async def pictures(show: Show, live: list[Picture]) -> None:
     """30 a second, by the clock."""
     began = time.monotonic()
     for n in range(1_000_000):
-        show.picture(live[n % 2])  # type: ignore[arg-type]  # pictures
+        show.picture(live[n % 2])
         await asyncio.sleep(max(0.0, began + (n + 1) / 30 - time.monotonic()))
 
 
