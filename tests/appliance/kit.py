@@ -47,7 +47,7 @@ LGPIO = "lgpio==0.2.2.0 --hash=sha256:11372e653b200f76a0b3ef8a23a0735c85ec678a9f
 """Comes from apt on Raspberry Pi OS; there is no wheel of it for this Python, so it is built."""
 
 SITE = Path(f"opt/kiosk/lib/python{PYTHON}/site-packages")
-_EARLY_MODULES = ("virtio_blk", "ext4", "overlay")
+_EARLY_MODULES = ("virtio_blk", "ext4", "overlay", "i6300esb")  # a board's watchdog is there from the beginning
 _GUEST = Path(__file__).parent / "guest"
 
 
@@ -66,7 +66,7 @@ def kit() -> Kit:
     system = tree(SYSTEM, _prune)
     version = next((system / "lib/modules").iterdir()).name
     site = python_site()
-    early = _hash(_GUEST / "init.sh")
+    early = _hash(_GUEST / "init.sh", Path(__file__))
     return Kit(
         tree=system,
         kernel=system / "boot" / f"vmlinuz-{version}",
@@ -216,7 +216,7 @@ def load(kit: Kit, root: Path) -> None:
     for name in ("agent", "board"):
         _put(_GUEST / f"{name}.service", units / f"{name}.service")
         _put(_GUEST / f"{name}.service", units / "sysinit.target.wants" / f"{name}.service")
-    for name in ("agent.py", "board.sh"):
+    for name in ("agent.py", "board.sh", "probe.py"):
         _put(_GUEST / name, root / "opt/guest" / name)
     _put(_GUEST / "kiosk-board.conf", units / "kiosk.service.d" / "board.conf")
     _put(_GUEST / "kiosk.toml", root / "etc/kiosk/kiosk.toml")

@@ -53,14 +53,16 @@ class Machine:
     def __enter__(self) -> Self:
         if shutil.which(QEMU) is None:
             raise NoTree(f"needs {QEMU}")
+        self._lines = contextlib.ExitStack()
         self._folder = TemporaryDirectory(prefix="appliance-")
         self._place = Path(self._folder.name)
         make_disk(self._place / "data.ext4", None, DATA_MB)
         self._console = self._place / "console.txt"
         self._qemu = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            self._agent = self._connect("agent")
-            self._monitor = self._connect("monitor").makefile("rw")
+            self._agent = self._lines.enter_context(self._connect("agent"))
+            monitor = self._lines.enter_context(self._connect("monitor"))
+            self._monitor = self._lines.enter_context(monitor.makefile("rw"))
             self._ask_monitor("qmp_capabilities")
             self.boot = self.wait_for_boot()
         except BaseException:
@@ -73,6 +75,7 @@ class Machine:
     ) -> None:
         self._qemu.kill()
         self._qemu.communicate()
+        self._lines.close()
         self._folder.cleanup()
 
     # --- what can be done with it -------------------------------------------------------------------------------------
@@ -166,6 +169,7 @@ class Machine:
                 self._waiting = b""
                 return line
             if self._qemu.poll() is not None or time.monotonic() > until:
+                line.close()
                 self._qemu.kill()
                 raise Failed(f"QEMU does not start: {self._qemu.communicate()[1].decode(errors='replace')}")
             time.sleep(0.05)

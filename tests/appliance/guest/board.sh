@@ -1,7 +1,9 @@
 #!/bin/sh
 # In the emulated machine, before the kiosk starts: what a Raspberry Pi's board would bring.
 set -e
-modprobe -a gpio-sim vivid uinput snd-aloop
+modprobe -a gpio-sim uinput
+modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0
+modprobe snd-aloop pcm_substreams=1
 mkdir -p /run/board && cd /sys/kernel/config/gpio-sim
 mkdir -p board/bank0 && echo 54 > board/bank0/num_lines && echo pinctrl-bcm2711 > board/bank0/label
 echo 1 > board/live
