@@ -48,7 +48,7 @@ class AuditPage(Struct, frozen=True):
     before: int
 
 
-@get("/people", opt={"page": True})
+@get("/people")
 async def people_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("people.html", me)
 
@@ -156,7 +156,7 @@ async def sign_out_everywhere(
 # --- audit log --------------------------------------------------------------------------------------------------------
 
 
-@get("/audit", opt={"page": True})
+@get("/audit")
 async def audit_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("audit.html", me)
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from desk.config import Language
 from desk.files import Files
 from desk.kiosks import Kiosks, tell_if_possible
-from desk.pages import PUBLIC, AnyRequest, Pages
+from desk.pages import AnyRequest, Pages
 from desk.problems import Problem
 from desk.seals import BadSeal, Guest, Seals
 from desk.serve import file_response
@@ -82,7 +82,7 @@ def shown(session: Session) -> list[Artifact]:
     return [a for a in session.artifacts if a.kind in SHOWN and not a.lost]
 
 
-@get("/s/{token:str}", opt={**PUBLIC, "page": True})
+@get("/s/{token:str}")
 async def code_user_page(
     pages: NamedDependency[Pages], code_user: NamedDependency[CodeUser], token: FromPath[str]
 ) -> Response[Any]:
@@ -96,7 +96,7 @@ async def code_user_page(
     return pages.show("code_user.html", None, language=language, **values)
 
 
-@get("/s/{token:str}/{artifact_id:str}", opt=PUBLIC)
+@get("/s/{token:str}/{artifact_id:str}")
 async def code_user_file(
     request: AnyRequest,
     code_user: NamedDependency[CodeUser],

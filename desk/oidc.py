@@ -260,7 +260,7 @@ def _not_as_it_should(text: str) -> Problem:
     return Problem(502, "sso_failed", f"the provider of single sign-on is not as it should be: {text}")
 
 
-@get("/sign-in/sso", opt={"page": True})
+@get("/sign-in/sso")
 async def to_provider(
     request: Request[Any, Any, Any], sso: NamedDependency[SingleSignOn | None], to: FromQuery[str] = "/"
 ) -> Redirect:
@@ -270,7 +270,7 @@ async def to_provider(
     return Redirect(address, status_code=303, cookies=[cookie], headers={"Cache-Control": "no-store"})
 
 
-@get("/sign-in/sso/back", opt={"page": True})
+@get("/sign-in/sso/back")
 async def from_provider(
     request: Request[Any, Any, Any],
     sso: NamedDependency[SingleSignOn | None],

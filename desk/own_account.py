@@ -71,7 +71,7 @@ class MadeToken(Struct, frozen=True):
     secret: str
 
 
-@get("/account", opt={"page": True})
+@get("/account")
 async def account_page(
     pages: NamedDependency[Pages], people: NamedDependency[People], signed_in: NamedDependency[SignedIn]
 ) -> Response[str]:

@@ -31,7 +31,6 @@ from kiosk.errors import Trouble
 
 log = logging.getLogger(__name__)
 
-PUBLIC = {"public": True}
 NO_PAGES = ("/api/", "/uploads/", "/whep/", "/whip/", "/talk/", "/static/", "/schema")
 HTML = "text/html"
 
@@ -86,12 +85,12 @@ def language_of(request: AnyRequest) -> str:
     return next((language for language in wanted if language in get_args(Language)), "")
 
 
-@get("/", opt={"page": True})
+@get("/")
 async def sessions_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("sessions.html", me)
 
 
-@get("/sessions/{session_id:str}", opt={"page": True})
+@get("/sessions/{session_id:str}")
 async def session_page(
     pages: NamedDependency[Pages], store: NamedDependency[Store], me: NamedDependency[Member], session_id: FromPath[str]
 ) -> Response[str]:
@@ -99,25 +98,25 @@ async def session_page(
     return pages.show("session.html", me, session_id=session.id)
 
 
-@get("/devices", opt={"page": True})
+@get("/devices")
 async def devices_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("devices.html", me)
 
 
-@get("/sw.js", opt=PUBLIC, include_in_schema=False)
+@get("/sw.js", include_in_schema=False)
 async def service_worker() -> Response[bytes]:
     """At the root, because a service worker serves what lies below it."""
     script = await asyncio.to_thread((WEB / "static" / "sw.js").read_bytes)
     return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
-@get("/healthz", opt=PUBLIC)
+@get("/healthz")
 async def health(kiosks: NamedDependency[Kiosks]) -> dict[str, bool]:
     return {"ok": True, "broker": kiosks.connected}
 
 
 def routes() -> list[ControllerRouterHandler]:
-    static = create_static_files_router("/static", [WEB / "static"], opt=PUBLIC, include_in_schema=False)
+    static = create_static_files_router("/static", [WEB / "static"], include_in_schema=False)
     return [sessions_page, session_page, devices_page, service_worker, health, static]
 
 

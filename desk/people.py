@@ -217,7 +217,7 @@ def _no_right(text: str) -> Problem:
     return Problem(403, "no_right", text)
 
 
-@get("/enter/{token:str}", opt={"page": True})
+@get("/enter/{token:str}")
 async def enter(
     request: Request[Any, Any, Any], people: NamedDependency[People], token: FromPath[str], to: FromQuery[str] = "/"
 ) -> Redirect:

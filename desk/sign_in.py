@@ -18,7 +18,7 @@ from desk.people import People, safe_path
 AnyRequest = Request[Any, Any, Any]
 
 
-@get("/sign-in", opt={"page": True})
+@get("/sign-in")
 async def sign_in_page(
     request: AnyRequest, pages: NamedDependency[Pages], people: NamedDependency[People], to: FromQuery[str] = "/"
 ) -> Response[str] | Redirect:
@@ -33,7 +33,7 @@ async def sign_in(request: AnyRequest, door: NamedDependency[Door]) -> Response[
     return Response({"signed_in": True}, cookies=cookies, headers={"Cache-Control": "no-store"})
 
 
-@get("/welcome/{token:str}", opt={"page": True})
+@get("/welcome/{token:str}")
 async def welcome_page(
     request: AnyRequest, pages: NamedDependency[Pages], people: NamedDependency[People], token: FromPath[str]
 ) -> Response[str]:

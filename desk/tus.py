@@ -36,7 +36,6 @@ FINISH_S = 15.0
 PIECE = 1 << 20
 CHECKSUM_MISMATCH = 460
 ADDRESS = "/uploads/{token:str}"
-PUBLIC = {"public": True}
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -45,7 +44,7 @@ class _Cut(Exception):
     """The sender is gone; what came is kept."""
 
 
-@route(ADDRESS, http_method=[HttpMethod.OPTIONS], opt=PUBLIC, status_code=200)
+@route(ADDRESS, http_method=[HttpMethod.OPTIONS], status_code=200)
 async def offered(token: FromPath[str]) -> Response[None]:
     return _said(
         204,
@@ -58,7 +57,7 @@ async def offered(token: FromPath[str]) -> Response[None]:
     )
 
 
-@post(ADDRESS, opt=PUBLIC, status_code=201)
+@post(ADDRESS, status_code=201)
 async def create_upload(request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]) -> Response[None]:
     async with _turn(request, uploads, token) as (upload, _):
         length = _number(request, "upload-length")
@@ -72,7 +71,7 @@ async def create_upload(request: AnyRequest, token: FromPath[str], uploads: Name
     return _said(201, {"Location": uploads.address(token)})
 
 
-@head(ADDRESS, opt=PUBLIC, status_code=200)
+@head(ADDRESS, status_code=200)
 async def offset_of_upload(
     request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]
 ) -> Response[None]:
@@ -84,7 +83,7 @@ async def offset_of_upload(
         return _said(200, {"Upload-Offset": str(offset), "Upload-Length": str(upload.grant.bytes)})
 
 
-@patch(ADDRESS, opt=PUBLIC, status_code=200, request_max_body_size=None)
+@patch(ADDRESS, status_code=200, request_max_body_size=None)
 async def append_to_upload(
     request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]
 ) -> Response[None]:
@@ -108,7 +107,7 @@ async def append_to_upload(
         return _said(204, {"Upload-Offset": str(offset)})
 
 
-@delete(ADDRESS, opt=PUBLIC, status_code=200)
+@delete(ADDRESS, status_code=200)
 async def end_upload(request: AnyRequest, token: FromPath[str], uploads: NamedDependency[Uploads]) -> Response[None]:
     async with _turn(request, uploads, token) as (upload, _):
         if await uploads.is_here(upload.grant):

@@ -36,7 +36,6 @@ from kiosk.wire.messages import Ice
 TOKEN_S = 12 * 3600
 ANY_STATE = ("*", '"*"')
 """Of If-Match; the second is what RFC 9725's own example has."""
-PUBLIC = {"public": True}
 TOKEN_PATHS = ("/whep/", "/whip/", "/talk/")
 FROM_ANYWHERE = {
     "Access-Control-Allow-Origin": "*",
@@ -218,13 +217,13 @@ async def ice_servers(bridge: NamedDependency[Bridge], me: NamedDependency[Membe
     return IceTold(bridge.ice.of(me.id))
 
 
-@post(_SESSIONS, opt=PUBLIC)
+@post(_SESSIONS)
 async def join(request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str]) -> Response[str]:
     way = _way(request)
     return await bridge.open(request, session_id, await bridge.bearer(request, session_id, way), way)
 
 
-@patch(_PEERS, opt=PUBLIC)
+@patch(_PEERS)
 async def join_trickle(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[str]:
@@ -232,7 +231,7 @@ async def join_trickle(
     return await bridge.trickle(request, bridge.find(session_id, peer_id, person, way))
 
 
-@delete(_PEERS, opt=PUBLIC, status_code=200)
+@delete(_PEERS, status_code=200)
 async def join_end(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
@@ -241,7 +240,7 @@ async def join_end(
     return await bridge.end(bridge.find(session_id, peer_id, person, way))
 
 
-@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.OPTIONS], opt=PUBLIC, status_code=200)
+@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.OPTIONS], status_code=200)
 async def offered(request: AnyRequest, bridge: NamedDependency[Bridge]) -> Response[None]:
     """What is taken here; and for a client that must know them before it offers, the ICE servers, but not to the
     preflight of a browser (RFC 9725, 4.6)."""
@@ -252,7 +251,7 @@ async def offered(request: AnyRequest, bridge: NamedDependency[Bridge]) -> Respo
     return Response(None, status_code=200, headers=headers)
 
 
-@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.GET, HttpMethod.HEAD], opt=PUBLIC, status_code=200)
+@route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)
 async def known() -> Response[str]:
     """Nothing to be read here, but players look whether this is WHEP (draft-ietf-wish-whep, 4.2)."""
     return Response("", status_code=200, media_type=SDP)
