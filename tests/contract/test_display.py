@@ -74,6 +74,37 @@ async def test_layers_and_overlay_are_presented_from_the_painting_thread(display
     await asyncio.to_thread(paint)
 
 
+@pytest.mark.parametrize("kind", ["memory", "window"])
+async def test_it_can_be_opened_anew_each_time_for_another_painting_thread(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    display: Display = MemoryDisplay(*SIZE) if kind == "memory" else SdlDisplay("window", SIZE)
+    for _ in range(3):
+        async with display as opened:
+            await asyncio.to_thread(opened.present, (plain((0, 0, 255)),), overlay(), ALL)
+            assert opened.size == SIZE
+
+
+async def test_nothing_is_lost_as_long_as_it_is_there_and_nobody_waits_when_it_is_closed(display: Display) -> None:
+    lost = asyncio.create_task(display.lost())
+    await asyncio.sleep(0.02)
+    assert not lost.done()
+    await display.__aexit__(None, None, None)
+    async with asyncio.timeout(5):
+        await lost
+    await display.__aenter__()
+
+
+async def test_its_panel_sleeps_or_goes_on_and_neither_is_trouble(display: Display) -> None:
+    def paint() -> None:
+        for on in (False, False, True, True):
+            display.power(on)
+            display.present((), overlay(), ALL)
+
+    await asyncio.to_thread(paint)
+
+
 # --- what the simulated one shows -------------------------------------------------------------------------------------
 
 
