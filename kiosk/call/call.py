@@ -256,7 +256,8 @@ class Call:
     def channel_opened(self, participant: Participant) -> None:
         author = participant.author
         tell = participant.channels.tell
-        tell(channel.Hello(you=author.name, colour=author.colour, session=self._session.id, call=self._id))
+        session, fade_s = self._session.id, self._settings.fade_s
+        tell(channel.Hello(you=author.name, colour=author.colour, session=session, call=self._id, fade_s=fade_s))
         tell(self._people_event())
         tell(channel.RecordingTold(state=self._recordings.state))
         for name in sorted(self._lost):

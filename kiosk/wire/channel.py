@@ -172,12 +172,16 @@ class Seen(_Event, tag="seen", frozen=True, kw_only=True):
 
 
 class Hello(_Event, tag="hello", frozen=True, kw_only=True):
-    """The first message on `events`; what is on the picture follows as if it were just being made."""
+    """The first message on `events`; what is on the picture follows as if it were just being made.
+
+    fade_s: how long strokes stay in this call: an author is not told the end of his own.
+    """
 
     you: Text
     colour: Colour
     session: Id
     call: Id
+    fade_s: float = 4.0
 
 
 class StrokePin(_Event, tag="stroke-pin", frozen=True, kw_only=True):

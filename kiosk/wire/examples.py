@@ -158,7 +158,7 @@ FROM_KIOSK: tuple[channel.FromKiosk, ...] = (
     channel.Undo(snapshot="shot-1", id="e-1", op="u-1"),
     channel.SnapshotClose(),
     channel.Heartbeat(n=12, sent_ms=345_000.0, echo_ms=12_000.0, held_ms=20.0),
-    channel.Hello(you="anna", colour="#ffb000", session=SESSION, call="c-1234"),
+    channel.Hello(you="anna", colour="#ffb000", session=SESSION, call="c-1234", fade_s=2.5),
     channel.Mark(id="m-1", by="Anna Berg", colour="#ffb000", label="valve", state="tracked"),
     channel.MarkGone(id="m-1", text="taken away"),
     channel.SnapshotOpen(id="shot-1", by="Anna Berg", width=1920, height=1080, bytes=183_211, chunks=12),

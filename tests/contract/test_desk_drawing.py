@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -29,6 +30,7 @@ from tests.contract.test_desk_pages import (  # noqa: F401 - fixtures
 DISC = (0.742, 0.625)
 """The middle of the yellow disc in the stub's scene; the valves, the panel and the lamp are elsewhere."""
 YELLOW, CYAN = "#f0c14b", "#4cc9f0"
+BUILD = Path(__file__).parents[2] / "build"
 
 
 def seen(page: Page, colour: str) -> tuple[float, float]:
@@ -216,3 +218,46 @@ def test_a_pinned_stroke_goes_where_the_scene_goes_and_its_points_count_in_the_f
     assert begun > 100
     assert ended > 100
     assert before == 0
+
+
+def test_own_strokes_fade_after_the_time_that_the_kiosk_is_set_to(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = in_call(desk, open_page)
+    hello = {"kind": "hello", "you": "Anna", "colour": CYAN, "session": "s-1", "call": "c-1", "fade_s": 1.5}
+    desk.say(hello)
+    until(page, lambda: page.evaluate("window.desk.tools.fadeS") == 1.5)
+    drag(page, (0.3, 0.3), (0.5, 0.3))
+    assert page.evaluate("[...window.desk.tools.strokes.values()].map((s) => s.fadeS)") == [1.5]
+    until(page, lambda: page.evaluate("window.desk.tools.strokes.size") == 0)
+
+
+BESIDE = """() => {
+  const paper = document.getElementById("snapshot-overlay").getBoundingClientRect();
+  const { fit } = window.desk.snapshot.seen;
+  const [left, top] = [paper.x + fit.x, paper.y + fit.y];
+  return [...document.querySelectorAll("#call-video, #own-camera:not([hidden])")].map((video) => {
+    const { x, y, right, bottom, width, height } = video.getBoundingClientRect();
+    const apart = right <= left || x >= left + fit.width || bottom <= top || y >= top + fit.height;
+    return [video.id, apart, Math.max(width, height) > 40];
+  });
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740), (844, 390), (640, 360)])
+@pytest.mark.parametrize("turn", [0, 90])
+def test_the_live_picture_goes_on_beside_a_snapshot_and_covers_nothing_of_it(
+    desk: StubDesk, open_page: Callable[..., Page], width: int, height: int, turn: int
+) -> None:
+    page = in_call(desk, open_page, width, height)
+    page.keyboard.press("v")
+    until(page, lambda: page.locator("#own-camera").is_visible())
+    for _ in range(turn // 90):
+        page.keyboard.press("t")
+    page.keyboard.press("s")
+    expect(page.locator('#snapshot-view[data-shown="shot-1"]')).to_be_visible()
+    assert page.evaluate(BESIDE) == [["call-video", True, True], ["own-camera", True, True]]
+    fit = page.evaluate("window.desk.snapshot.seen.fit")
+    assert min(fit["width"], fit["height"]) > 90, "and is large enough to be drawn on"
+    BUILD.mkdir(exist_ok=True)
+    page.screenshot(path=str(BUILD / f"beside-{width}-{turn}.png"))

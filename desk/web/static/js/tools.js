@@ -41,6 +41,8 @@ export class Tools {
     /** How the scene lies in the frame that is shown. @type {{anchor: number, matrix: number[]} | null} */
     this.motion = null;
     this.colour = "#ffd23f";
+    /** How long strokes stay in this call, as the kiosk is set. */
+    this.fadeS = FADE_S;
     /** @type {Map<string, Stroke>} */
     this.strokes = new Map();
     /** @type {Map<string, MarkKept>} */
@@ -207,8 +209,8 @@ export class Tools {
   /** @param {NonNullable<Tools["hand"]>} hand */
   endStroke(hand) {
     this.flush(hand);
-    this.call.say({ kind: "stroke-end", id: hand.id, fade_s: FADE_S, ...this.named(this.call.frameTime) });
-    this.fade(hand.id, FADE_S);
+    this.call.say({ kind: "stroke-end", id: hand.id, fade_s: this.fadeS, ...this.named(this.call.frameTime) });
+    this.fade(hand.id, this.fadeS);
   }
 
   /** @param {number | null} time of the frame that was seen @param {{at?: Point, box?: [Point, Point]}} where */
@@ -241,7 +243,7 @@ export class Tools {
   /** @param {import("./channel.js").Message} message */
   take(message) {
     switch (message.kind) {
-      case "hello": this.clear(); this.colour = message.colour; break; // all that is on the picture follows
+      case "hello": this.clear(); this.colour = message.colour; this.fadeS = message.fade_s ?? FADE_S; break; // all that is on the picture follows
       case "stroke-begin": if (!this.strokes.has(message.id)) this.addStroke(message.id, message.colour ?? "#ffffff", message.at, false, message.pinned ?? false); break;
       case "stroke-points": this.addPoints(message.id, message.points); break;
       case "stroke-end": this.fade(message.id, message.fade_s ?? FADE_S); break;
