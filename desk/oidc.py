@@ -41,6 +41,8 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Signed by the provider's key: nothing that the client's secret, or nobody, could sign."""
 MOST_BYTES = 256 * 1024
 MOST_LEAVES = 60
+MOST_TO = 300
+"""Bytes of a path that is remembered on the way: a seal has room for no more."""
 
 Claims = dict[str, Any]
 Fetch = Callable[[], httpx.AsyncClient]
@@ -77,6 +79,7 @@ class SingleSignOn:
         """
         await self._tries.take(Count(f"sso {network_of(address_of(connection))}", MOST_LEAVES))
         provider = await self._provider()
+        to = to if len(to.encode()) <= MOST_TO else "/"
         way = Sso(generate_token(32), generate_token(32), generate_token(64), to, self._seals.until(WAY_S))
         query = {
             "response_type": "code",

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
@@ -160,8 +160,10 @@ async def test_nobody_is_signed_in_by_a_code_that_another_browser_asked_for(site
 
 async def test_the_way_leads_on_to_pages_of_ours_only(site: Site) -> None:
     async with httpx.AsyncClient(base_url=site.url) as http:
-        entered = await http.get(await come_back(http, "u-1", "https://evil.example"))
-        assert entered.headers["location"] == "/"
+        longest = "/devices?" + "ä" * 145
+        for to, led in (("https://evil.example", "/"), (longest + "ä", "/"), (longest, longest)):
+            entered = await http.get(await come_back(http, "u-1", to))
+            assert unquote(entered.headers["location"]) == led
 
 
 async def test_the_code_is_bound_to_its_verifier(site: Site) -> None:
