@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kiosk.hw.ports import ButtonName, Press
+from kiosk.ui import theme
 from kiosk.ui.front import DECLINE, react
 from kiosk.ui.gallery import sample_picture
 from kiosk.ui.gallery_views import Sample, sample_views
@@ -155,3 +156,14 @@ def test_every_choice_that_leaves_the_display_can_be_taken_back() -> None:
     for choice, (name, undo) in UNDONE_BY.items():
         view, front = SAMPLES[name]
         assert undo in {c.id for c in screen(view, front).choices}, choice
+
+
+def test_colour_is_never_the_only_sign() -> None:
+    """Who sees no colours reads words and signs; the main choice is lighter than all others, not only bluer."""
+    for name, view, front in samples():
+        shown = screen(view, front)
+        assert all(chip.icon and chip.text for chip in (*shown.chips, *shown.status)), name
+        assert all(c.icon and c.label for c in shown.choices if c.style != "plain"), name
+        assert shown.icon or shown.layout in ("list", "text", "keys", "call"), name
+    assert theme.contrast(theme.ACCENT, theme.DANGER) >= 3
+    assert theme.contrast(theme.ACCENT, theme.RAISED) >= 3
