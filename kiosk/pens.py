@@ -30,6 +30,8 @@ class _Line:
     points: Points
 
     def to(self, at: tuple[float, float]) -> _Line:
+        if self.tool == "step":
+            return replace(self, points=(at,))
         if self.tool != "pen":
             return replace(self, points=(self.points[0], at))
         points = self.points[::2] if len(self.points) > MOST_PEN_POINTS else self.points
@@ -37,7 +39,7 @@ class _Line:
 
     @property
     def is_something(self) -> bool:
-        return self.tool == "pen" or math.dist(self.points[0], self.points[-1]) > TAP_SHARE
+        return self.tool in ("pen", "step") or math.dist(self.points[0], self.points[-1]) > TAP_SHARE
 
 
 class Drawn(Protocol):
@@ -71,7 +73,8 @@ class Pens:
         """With what fingers are drawing on the snapshot, so that it is seen while it is drawn."""
         if call is None or call.snapshot is None or not self._lines:
             return call
-        own = (EditShape(line.tool, KIOSK_COLOUR, line.points) for line in self._lines.values())
+        n = 1 + max((e.n for e in call.snapshot.edits), default=0)  # the kiosk's own count gives it the same
+        own = (EditShape(line.tool, KIOSK_COLOUR, line.points, n=n) for line in self._lines.values())
         return replace(call, snapshot=replace(call.snapshot, edits=(*call.snapshot.edits, *own)))
 
     async def _point(self, pen: Draw) -> None:

@@ -18,7 +18,12 @@ QUALITIES = {
     "fair": later("Fair connection"),
     "poor": later("Poor connection"),
 }
-TOOLS: dict[FingerTool, str] = {"pen": later("Pen"), "arrow": later("Arrow"), "box": later("Box")}
+TOOLS: dict[FingerTool, str] = {
+    "pen": later("Pen"),
+    "arrow": later("Arrow"),
+    "box": later("Box"),
+    "step": later("Number"),
+}
 LIVE: dict[LiveTool, tuple[str, str]] = {
     "pen": (later("Pen"), "pen"),
     "pinned": (later("Pen, pinned"), "pin"),

@@ -263,6 +263,11 @@ def _box(p: Pen) -> None:
     p.line((0.12, 0.20), (0.88, 0.20), (0.88, 0.80), (0.12, 0.80), w=0.10, closed=True)
 
 
+def _step(p: Pen) -> None:
+    p.disc(0.5, 0.5, 0.40)
+    p.line((0.40, 0.40), (0.53, 0.30), (0.53, 0.72), w=0.09, ink=0)
+
+
 def _pin(p: Pen) -> None:
     p.area((0.34, 0.10), (0.66, 0.10), (0.62, 0.44), (0.80, 0.60), (0.20, 0.60), (0.38, 0.44))
     p.line((0.5, 0.60), (0.5, 0.92), w=0.08)
@@ -308,6 +313,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pen": _pen,
     "arrow": _arrow,
     "box": _box,
+    "step": _step,
     "pin": _pin,
     "pointer": _pointer,
 }

@@ -11,8 +11,8 @@ from typing import Literal
 from kiosk.hw.ports import ButtonName
 from kiosk.ui.scan import NO_BURST, Burst
 
-FingerTool = Literal["pen", "arrow", "box"]
-FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box")
+FingerTool = Literal["pen", "arrow", "box", "step"]
+FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box", "step")
 """What a finger can draw on a snapshot; there is no keyboard in a call."""
 LiveTool = Literal["pen", "pinned", "pointer"]
 LIVE_TOOLS: tuple[LiveTool, ...] = ("pen", "pinned", "pointer")

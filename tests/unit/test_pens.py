@@ -45,6 +45,13 @@ async def test_a_pointer_follows_the_finger_leaves_no_trace_and_goes_with_it() -
     assert isinstance(call.told[3], StrokeBegin)
 
 
+async def test_a_numbered_step_stands_where_the_finger_is_lifted() -> None:
+    call = Call()
+    call.open_snapshot = "snap-1"
+    await drag(Pens(call), tool="step")
+    assert [(e.tool, e.points) for e in call.told if isinstance(e, Edit)] == [("step", ((0.6, 0.5),))]
+
+
 async def test_on_a_snapshot_a_finger_draws_edits_whatever_was_chosen_for_the_live_picture() -> None:
     call = Call()
     call.open_snapshot = "snap-1"

@@ -232,10 +232,10 @@ def test_the_fingers_tool_on_a_snapshot_is_changed_by_a_tap_and_comes_with_what_
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
     tools = []
-    for _ in range(4):
+    for _ in range(5):
         tools.append({d.tool for d in drag(kiosk, (64, 64)) if isinstance(d, Draw)})
         assert kiosk.tap("finger-tool") == ()
-    assert tools == [{"pen"}, {"arrow"}, {"box"}, {"pen"}]
+    assert tools == [{"pen"}, {"arrow"}, {"box"}, {"step"}, {"pen"}]
 
 
 def test_what_a_finger_does_on_the_live_picture_is_chosen_with_one_tap_and_stays_chosen() -> None:
