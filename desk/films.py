@@ -185,7 +185,7 @@ class Films:
                     await self._keep(film, folder / burn.DRAWN)
         except (OSError, StoreTrouble) as trouble:
             log.warning("session %s: a film could not be made: %s", film.session, trouble)
-            error = "store" if getattr(trouble, "errno", errno.ENOSPC) == errno.ENOSPC else "trouble"
+            error = "store" if getattr(trouble, "errno", 0) == errno.ENOSPC else "trouble"
         if error:
             await self._rows.failed(film, self._desk, error)
         outcome = error or "made"
@@ -211,7 +211,7 @@ class Films:
                 if not await self._rows.goes_on(film, self._desk, int(said.get("percent", 0))):
                     return None
             return "" if await process.wait() == 0 else error
-        except TimeoutError:
+        except (TimeoutError, ValueError):  # stuck, or it says what is no JSON
             return "trouble"
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -248,8 +248,9 @@ def _scratch(folder: Path) -> Iterator[Path]:
 def _tidy(folder: Path) -> None:
     """What desks left behind that were killed; others may just be working beside it."""
     for left in folder.glob("*/"):
-        if time.time() - left.stat().st_mtime > LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another desk has just removed its own
+            if time.time() - left.stat().st_mtime > LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 # --- over HTTP --------------------------------------------------------------------------------------------------------

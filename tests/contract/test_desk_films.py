@@ -162,6 +162,7 @@ async def test_new_drawings_make_a_new_film(bench: Bench, contents: dict[str, by
     [
         ('print(\'{"error": "damaged"}\'); raise SystemExit(1)', "damaged"),
         ("import os; os.abort()", "trouble"),
+        ("print('no JSON'); print('x' * 100_000)", "trouble"),
         ("raise SystemExit(0)", "trouble"),  # says it is made, and nothing is there
     ],
 )
