@@ -28,7 +28,7 @@ from kiosk.wire.messages import Health
 
 log = logging.getLogger(__name__)
 
-LIMIT_S = 15.0
+LIMIT_S = 20.0
 ATTENDED_LIMIT_S = 180.0
 """Of one part; people are asked in it."""
 

@@ -20,7 +20,8 @@ from kiosk.ui.canvas import Canvas
 from kiosk.ui.doctor_screens import DoctorView, Row, RowState, Said, checklist, picture_rect
 
 ANSWER_S = 60.0
-PAINTED_S = 5.0
+PAINTED_S = 20.0
+"""The first picture brings up the whole of SDL and GL: seconds on a slow machine."""
 READ_S = 2.0
 """How long the last screen stays where nobody is asked."""
 

@@ -112,6 +112,7 @@ _SIGNS: dict[RowState, tuple[str, Colour]] = {
 
 _TITLE, _ASK, _HINT = 30, 34, 22
 _LABEL, _SEEN = 26, 20
+_TALLEST_ROW = 84
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _places(count: int, m: Measures) -> list[Rect]:
     """Down one column, then down the next."""
     area, columns = _body(m), 1 if m.portrait else 2
     rows = -(-count // columns)
-    w, h = area.w // columns, area.h // max(1, rows)
+    w, h = area.w // columns, min(area.h // max(1, rows), m.px(_TALLEST_ROW))
     return [Rect(area.x + n // rows * w, area.y + n % rows * h, w, h) for n in range(count)]
 
 

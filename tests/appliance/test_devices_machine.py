@@ -1,14 +1,16 @@
-"""USB cameras and sound cards in the emulated machine: our adapters on the kernel's own stand-ins for them."""
+"""USB cameras, sound cards and `kiosk doctor` in the emulated machine, on the kernel's own stand-ins for devices."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tests.appliance.kit import kit
 from tests.appliance.machine import Machine
-from tests.appliance.tree import ROOT, NoTree
+from tests.appliance.tree import CACHE, ROOT, NoTree
 
 pytestmark = [pytest.mark.appliance, pytest.mark.timeout(1800)]
 
@@ -17,12 +19,19 @@ NEEDED = (
     *("tests/appliance/inside/test_alsa.py", "tests/appliance/inside/test_v4l2.py"),
     "tests/contract/camera_promises.py",
 )
+SCREEN = ("-device", "virtio-gpu-pci,xres=1280,yres=720", "-device", "virtio-tablet-pci")
+AS_THE_KIOSK = (
+    *("User=kiosk", "SupplementaryGroups=video render audio input gpio", "WorkingDirectory=/run/kiosk"),
+    *("RuntimeDirectory=kiosk", "StateDirectory=kiosk", "ImportCredential=broker-*"),
+    "Environment=HOME=/var/lib/kiosk XDG_RUNTIME_DIR=/run/kiosk LG_WD=/run/kiosk",
+    "BindReadOnlyPaths=/run/board/cpuinfo:/proc/cpuinfo",
+)
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     try:
-        with Machine(kit(), {f"{PLACE}/{path}": (ROOT / path).read_text() for path in NEEDED}) as machine:
+        with Machine(kit(), {f"{PLACE}/{path}": (ROOT / path).read_text() for path in NEEDED}, SCREEN) as machine:
             yield machine
     except NoTree as why:
         pytest.fail(str(why))  # it was asked for by name
@@ -44,3 +53,39 @@ def test_the_adapters_keep_their_promises(machine: Machine, module: str, options
     code, out = machine.tried("sh", "-c", f"cd {PLACE} && {command} 2>&1", limit_s=900)
     assert code == 0, out
     print(out.splitlines()[-1])
+
+
+def doctor(*options: str) -> list[str]:
+    """The command, in about what the kiosk's unit gives it."""
+    given = [word for setting in AS_THE_KIOSK for word in ("-p", setting)]
+    return ["systemd-run", "--quiet", *given, *options]
+
+
+KIOSK_DOCTOR = ("/opt/kiosk/bin/python", "-W", "ignore", "-m", "kiosk", "doctor")
+
+
+def test_the_doctor_finds_the_machines_parts(machine: Machine) -> None:
+    machine.run("systemctl", "stop", "kiosk")
+    _, out = machine.tried(*doctor("--pipe", "--wait"), *KIOSK_DOCTOR, "--json", limit_s=300)
+    found = json.loads(out[out.index("{\n") :])
+    states = {part["part"]: part["state"] for part in found["parts"]}
+    for part in ("display", "lamp", "buttons", "touch", "camera", "versions"):
+        assert states[part] == "works", out
+    assert states["microphone"] == states["speaker"] == "left_out"  # as set
+    assert states["network"] == states["desk"] == "fails"  # there is none
+    assert states["disk"] == "fails"  # 512 MB in all
+    assert states["broker"] == "left_out"
+    assert not found["works"]
+
+
+def test_an_installer_is_asked_on_the_display(machine: Machine) -> None:
+    machine.run(*doctor("--unit", "doctor"), *KIOSK_DOCTOR, "--installer", "--only", "display", "--only", "lamp")
+    try:
+        machine.wait("the question", "sh", "-c", "journalctl -u doctor | grep -q 1280")
+        picture = machine.screen()
+        picture.save(CACHE / "doctor.png")
+        shown = np.asarray(picture).astype(int)
+        green = (shown[..., 1] > 200) & (shown[..., 0] < 130) & (shown[..., 2] < 200)
+        assert green.sum() > 200, "a check mark"
+    finally:
+        machine.run("systemctl", "stop", "doctor")
