@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kiosk.wire.overlay import (
     DARK,
+    FOUND_PENS,
     MARK_PENS,
     POINTER_SHARE,
     STEP_SHARE,
@@ -37,6 +38,7 @@ from kiosk.wire.overlay import (
     pen_px,
     rim_px,
     smooth,
+    wider,
 )
 
 Canvas = NDArray[np.uint8]
@@ -119,7 +121,7 @@ def _line(canvas: Canvas, line: Points, colour: tuple[int, int, int], thick: flo
 
 
 def _mark(canvas: Canvas, mark: MarkShape) -> None:
-    """Solid: tracked. Dashed: unsure. An arrow at the edge: lost."""
+    """Solid: tracked. Dashed: unsure. An arrow at the edge: lost. Two outlines: found again."""
     height, width = canvas.shape[:2]
     quad = tuple((x * width, y * height) for x, y in mark.quad)
     if any(abs(x) > _FAR_PX or abs(y) > _FAR_PX for x, y in quad):
@@ -129,10 +131,12 @@ def _mark(canvas: Canvas, mark: MarkShape) -> None:
         wings = edge_arrow(middle(quad), width, height)
         _lines(canvas, (wings,), mark.colour)
         return _label(canvas, f"{name} ?", mark.colour, (wings[1][0], wings[1][1] + 0.02 * width))
-    if mark.state == "tracked":
+    if mark.state in ("tracked", "found"):
         _lines(canvas, (quad,), mark.colour, closed=True)
     else:
         _lines(canvas, dashes(quad, MARK_PENS * pen_px(width)), mark.colour)
+    if mark.state == "found":
+        _lines(canvas, (wider(quad, FOUND_PENS * pen_px(width)),), mark.colour, closed=True)
     label = f"{name} ?" if mark.state == "unsure" else name
     left, top = min(x for x, _ in quad), min(y for _, y in quad)
     _label(canvas, label, mark.colour, (left, top - 0.03 * width))

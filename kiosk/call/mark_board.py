@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from kiosk.call.author import Author
 from kiosk.call.strokes import WireIds
 from kiosk.call.tracker import Drop, Make, Report
@@ -12,6 +14,8 @@ from kiosk.wire.channel import Mark, MarkCreate, MarkGone, MarkPose, MarkState
 from kiosk.wire.overlay import MarkShape, Points
 
 MOST_MARKS = 8
+FOUND_S = 1.5
+"""So long it is said that a mark is found again."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,18 @@ class _Made:
     label: str
     state: MarkState = "unsure"
     quad: Points = ()
+    was_lost: bool = False
+    found_s: float = float("-inf")
+
+    def seen(self, pose: MarkPose, at_s: float) -> MarkPose:
+        """The pose, found again where it was lost before."""
+        self.was_lost = self.was_lost or pose.state == "lost"
+        if pose.state != "tracked":
+            self.found_s = float("-inf")
+            return pose
+        if self.was_lost:
+            self.was_lost, self.found_s = False, at_s
+        return replace(pose, state="found") if at_s - self.found_s < FOUND_S else pose
 
     def told(self) -> Mark:
         return Mark(id=self.id, by=self.author.name, colour=self.author.colour, label=self.label, state=self.state)
@@ -66,7 +82,7 @@ class MarkBoard:
     def report(self, report: Report) -> tuple[tuple[Mark | MarkGone, ...], tuple[MarkPose, ...]]:
         """What the tracker saw: news to tell reliably, and the poses of marks that are still there."""
         news: list[Mark | MarkGone] = [self._gone(id_, text) for id_, text in report.refused if id_ in self._marks]
-        poses = tuple(p for p in report.poses if p.id in self._marks)
+        poses = tuple(self._marks[p.id].seen(p, report.captured_s) for p in report.poses if p.id in self._marks)
         for pose in poses:
             made = self._marks[pose.id]
             made.quad = pose.quad

@@ -17,6 +17,7 @@ from kiosk.ui.view import CallView
 from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, words
 from kiosk.wire.overlay import (
     DARK,
+    FOUND_PENS,
     MARK_PENS,
     POINTER_SHARE,
     STEP_SHARE,
@@ -36,6 +37,7 @@ from kiosk.wire.overlay import (
     pen_px,
     rim_px,
     smooth,
+    wider,
 )
 
 _PIECE = 36
@@ -184,8 +186,9 @@ def _mark(mark: MarkShape, place: Fit, m: Measures) -> Items:
     if mark.state == "lost":
         return _lost(mark, place, m)
     halo = (rim_px(pen) - pen) / 2
-    if mark.state == "tracked":
-        items: Items = [path(quad, pen, ink, halo, True)]
+    if mark.state in ("tracked", "found"):
+        outlines = (quad, wider(quad, FOUND_PENS * pen)) if mark.state == "found" else (quad,)
+        items: Items = [path(outline, pen, ink, halo, True) for outline in outlines]
     else:
         items = [path(dash, pen, ink, halo) for dash in dashes(quad, pen)]
     left, top = min(p[0] for p in quad), min(p[1] for p in quad)

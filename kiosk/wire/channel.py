@@ -18,7 +18,8 @@ Coordinate = Annotated[float, Meta(ge=-0.5, le=1.5)]
 Point = tuple[Coordinate, Coordinate]
 RtpTime = Annotated[int, Meta(ge=0, lt=2**32)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$")]
-MarkState = Literal["tracked", "unsure", "lost"]
+MarkState = Literal["tracked", "unsure", "lost", "found"]
+"""found: tracked again after it was lost; told for a moment, then it is tracked."""
 EditTool = Literal["pen", "arrow", "box", "text", "step"]
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
 """A homography by rows: maps (x, y, 1), points in 0..1 of a frame, to another frame's."""

@@ -33,6 +33,8 @@ STEP_SHARE = 0.019
 MARK_PENS = 1.0
 """The outline of a mark, in pens; a dashed one has a dash and a gap each DASH_PENS."""
 DASH_PENS = 6.0
+FOUND_PENS = 3.0
+"""A mark that is found again has a second outline, so many pens outside the first."""
 POINTER_SHARE = 0.014
 """Radius of the pointer's ring; its dot has a third of that."""
 _CURVE_STEPS = 6
@@ -210,6 +212,16 @@ def edge_arrow(at: tuple[float, float], width_px: float, height_px: float) -> Po
     x, y, turn = width_px / 2 + dx * scale, height_px / 2 + dy * scale, math.atan2(dy, dx)
     left, right = ((x - long * math.cos(turn + side), y - long * math.sin(turn + side)) for side in (0.6, -0.6))
     return left, (x, y), right
+
+
+def wider(quad: Points, by_px: float) -> Points:
+    """The quad with each corner so far farther from its middle."""
+    x, y = middle(quad)
+    grown = []
+    for u, v in quad:
+        long = math.hypot(u - x, v - y) or 1.0
+        grown.append((u + (u - x) * by_px / long, v + (v - y) * by_px / long))
+    return tuple(grown)
 
 
 def middle(quad: Points) -> tuple[float, float]:

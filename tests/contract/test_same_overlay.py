@@ -115,6 +115,7 @@ LIVE = {
         strokes=(StrokeShape("s", "", "#00c58a", WAVE, carried=(0.9, 0.1, 0.05, -0.1, 1.1, 0.02, 0.1, 0.05, 1.0)),)
     ),
     "a mark": Overlay(marks=(MarkShape("m", "", "#ff6ec7", "", "tracked", QUAD),)),
+    "a mark that is found again": Overlay(marks=(MarkShape("m", "", "#ff6ec7", "", "found", QUAD),)),
     "a mark that is unsure": Overlay(marks=(MarkShape("m", "", "#ff6ec7", "", "unsure", QUAD),)),
     "a mark that is lost": Overlay(
         marks=(MarkShape("m", "", "#ff6ec7", "", "lost", tuple((x + 0.9, y) for x, y in QUAD)),)

@@ -26,6 +26,7 @@ const TEXT_ASCENT = 0.93;
 const STEP_SHARE = 0.019;
 const MARK_PENS = 1;
 const DASH_PENS = 6;
+const FOUND_PENS = 3;
 const POINTER_SHARE = 0.014;
 
 /** A canvas as sharp as the screen, cleared, with its context in CSS pixels. @param {HTMLCanvasElement} canvas @returns {CanvasRenderingContext2D | null} */
@@ -175,16 +176,28 @@ function distanceToLine(line, place) {
 
 // --- marks ------------------------------------------------------------------------------------------------------------
 
-/** Solid: tracked. Dashed: unsure. An arrow at the edge: lost. @param {CanvasRenderingContext2D} context @param {Mark} mark @param {View} view */
+/** Solid: tracked. Dashed: unsure. An arrow at the edge: lost. Two outlines: found again. @param {CanvasRenderingContext2D} context @param {Mark} mark @param {View} view */
 export function paintMark(context, mark, view) {
   if (!mark.quad) return;
   const corners = onScreen(mark.quad, view);
   if (mark.state === "lost") return paintArrow(context, mark, corners, view);
   const pen = MARK_PENS * penOf(view);
-  const ring = [...corners, corners[0]];
-  const sides = corners.map((corner, k) => /** @type {Point[]} */ ([corner, ring[k + 1]]));
-  paintLines(context, mark.state === "tracked" ? sides : sides.flatMap(([a, b]) => dashes(a, b, pen)), mark.colour, pen);
+  const sides = sidesOf(corners);
+  paintLines(context, mark.state === "unsure" ? sides.flatMap(([a, b]) => dashes(a, b, pen)) : sides, mark.colour, pen);
+  if (mark.state === "found") paintLines(context, sidesOf(wider(corners, FOUND_PENS * pen)), mark.colour, pen);
   label(context, mark.state === "unsure" ? `${mark.name} ?` : mark.name, mark.colour, above(corners), view.fit);
+}
+
+/** @param {Point[]} corners @returns {Point[][]} */
+const sidesOf = (corners) => corners.map((corner, k) => [corner, corners[(k + 1) % corners.length]]);
+
+/** Each corner so far farther from the middle. @param {Point[]} corners @param {number} by px @returns {Point[]} */
+function wider(corners, by) {
+  const [x, y] = [0, 1].map((k) => corners.reduce((sum, corner) => sum + corner[k], 0) / corners.length);
+  return corners.map(([u, v]) => {
+    const long = Math.hypot(u - x, v - y) || 1;
+    return [u + ((u - x) * by) / long, v + ((v - y) * by) / long];
+  });
 }
 
 /** @param {Point} a @param {Point} b @param {number} pen @returns {Point[][]} */

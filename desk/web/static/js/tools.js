@@ -317,7 +317,7 @@ export class Tools {
 
   /** @param {MarkKept} mark */
   markItem(mark) {
-    const words = { tracked: "", unsure: t("unsure"), lost: t("lost") }[mark.state] ?? "";
+    const words = { tracked: "", unsure: t("unsure"), lost: t("lost"), found: t("found again") }[mark.state] ?? "";
     const swatch = el("span", { class: "swatch" });
     swatch.style.background = mark.colour;
     return el("li", { "data-id": mark.id, "data-state": mark.state }, swatch, this.nameOf(mark), words && el("span", { class: "lost" }, words),
