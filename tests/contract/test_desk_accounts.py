@@ -214,7 +214,7 @@ async def test_the_sign_in_page_leads_on_to_pages_of_ours_only(site: Site, ada: 
         asked = await http.get("/sessions/s-1?x=1")
         assert asked.status_code == 401
         assert 'data-to="/sessions/s-1?x=1"' in asked.text
-        for to in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\x00"):
+        for to in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\u2028x"):
             page = await http.get("/sign-in", params={"to": to})
             assert 'data-to="/"' in page.text, to
             there = await ada.get("/sign-in", params={"to": to})
