@@ -6,7 +6,8 @@
    frame is seen in twenty minutes as in sixty; MINUTES=60 is the hour itself.
 2. JOINS (200) times Chromium joins as staff, sees a frame and leaves: after the last as after the tenth.
 
-Either is left out with MINUTES=0 or JOINS=0.
+Either is left out with MINUTES=0 or JOINS=0. On a machine that is busy with other things the picture takes steps of the
+ladder, and an encoder of another size has up to 15 MB more or less: memory then says nothing about leaks.
 
 Bars: an hour adds at most 5 MB; after all joins no more file descriptors than after ten, and at most 5 MB more.
 """
