@@ -20,7 +20,7 @@ from kiosk.hw.ports import ButtonName, Press
 from kiosk.hw.sim.pins import SimPins
 
 BOARD = os.environ.get("KIOSK_GPIO_SIM", "")
-LONG_S = 2.0 if BOARD else 0.25
+LONG_S = 5.0 if BOARD else 0.25
 """An emulated machine takes its time to press a button."""
 
 STORY_LONG_S = 0.25
