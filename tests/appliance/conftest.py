@@ -19,7 +19,7 @@ from tests.appliance.tree import ROOT, NoTree, why_not
 DEVICES = ("-device", "virtio-gpu-pci,xres=1280,yres=720", "-device", "i6300esb", "-device", "virtio-tablet-pci")
 collect_ignore = ["inside"]  # tried in there, by tests out here
 PLACE = "opt/guest"
-TRIES = ("tests/contract/test_buttons.py", "tests/contract/gpio_sim.py")
+TRIES = ("tests/contract/test_buttons.py", "tests/contract/gpio_sim.py", "tests/contract/camera_promises.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
