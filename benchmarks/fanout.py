@@ -1,7 +1,7 @@
 """What a call costs, and how many it carries: CPU of the sender's process alone, picture (720p30) and sound.
 
 1. One participant: the kiosk, GStreamer's webrtcbin with the same x264 settings, and aiortc as it comes (H.264), each
-   filming the same film, and a microphone that hears something; in turned order, median of REPEATS (3).
+   filming the same film, the sound of a quiet room encoded as well; in turned order, median of REPEATS (3).
 2. Each further participant, from 1 to 8.
 3. 24 participants on this machine: frames a second of each.
 4. Recording on top: on and off in turns within one call.
@@ -46,7 +46,7 @@ class Load:
 @asynccontextmanager
 async def participants(name: str, count: int, **options: Any) -> AsyncIterator[tuple[Sender, Sender]]:
     """A sender with `count` of them connected, and their process; settled."""
-    async with sending(name, bitrate_bps=BPS, sound=True, **options) as sender, receiving_all() as sink:
+    async with sending(name, bitrate_bps=BPS, room=True, **options) as sender, receiving_all() as sink:
         for n in range(count):
             peer = f"p{n}"
             offer = await sink.ask(do="offer", peer=peer)

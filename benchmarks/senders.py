@@ -2,8 +2,8 @@
 
 A sender gets options as JSON in its argument, says "ready" once it films, and then answers each line of JSON on its
 input by one: {"do": "offer", "peer": …, "sdp": …} by its SDP with all candidates, {"do": "leave", "peer": …} by null.
-It ends with its input. Options: bitrate_bps, the most that the picture may take (none: as it comes); sound, true where
-something sounds (else silence, where it sends sound at all).
+It ends with its input. Options: bitrate_bps, the most that the picture may take (none: as it comes);
+room, for ours: its silence is encoded, as the rivals' always is.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import av
 import numpy as np
@@ -16,7 +16,6 @@ from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCRtp
 from benchmarks.film import HEIGHT, PERIOD_S, WIDTH, Film
 
 CLOCK_HZ = 90_000
-LOUDEST = 1000
 
 
 class FilmTrack(MediaStreamTrack):
@@ -37,25 +36,11 @@ class FilmTrack(MediaStreamTrack):
         return frame
 
 
-class Sound(AudioStreamTrack):
-    """Noise instead of aiortc's silence."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._noise = np.random.default_rng(1).integers(-LOUDEST, LOUDEST, 2**16, np.int16)
-
-    async def recv(self) -> av.AudioFrame:
-        frame = cast(av.AudioFrame, await super().recv())
-        at = (frame.pts or 0) % (len(self._noise) - frame.samples)
-        frame.planes[0].update(self._noise[at : at + frame.samples].tobytes())
-        return frame
-
-
 class Peers:
-    """codec: "H264" or "VP8" only, or "" for what the offer prefers. sound: something sounds."""
+    """codec: "H264" or "VP8" only, or "" for what the offer prefers."""
 
-    def __init__(self, codec: str, sound: bool) -> None:
-        self._film, self._codec, self._sound = Film(), codec, sound
+    def __init__(self, codec: str) -> None:
+        self._film, self._codec = Film(), codec
         self._connections: dict[str, RTCPeerConnection] = {}
 
     async def answer(self, peer: str, sdp: str) -> str:
@@ -65,7 +50,7 @@ class Peers:
             codecs = RTCRtpSender.getCapabilities("video").codecs
             transceiver.setCodecPreferences([c for c in codecs if c.name in (self._codec, "rtx")])
         if "m=audio" in sdp:
-            connection.addTrack(Sound() if self._sound else AudioStreamTrack())
+            connection.addTrack(AudioStreamTrack())
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         await connection.setLocalDescription(await connection.createAnswer())
         return str(connection.localDescription.sdp)
@@ -81,7 +66,7 @@ class Peers:
 
 
 async def serve(options: dict[str, Any]) -> None:
-    peers = Peers(options.get("codec", ""), options.get("sound", False))
+    peers = Peers(options.get("codec", ""))
     lines = asyncio.StreamReader(limit=2**20)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     print(json.dumps("ready"), flush=True)

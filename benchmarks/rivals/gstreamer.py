@@ -20,8 +20,6 @@ from benchmarks.rivals import gst
 from benchmarks.rivals.gst import Gst, GstWebRTC
 
 BPS = 2_500_000
-PINK_NOISE = 6
-LOUDNESS = 0.1
 BASELINE = re.compile(r"a=fmtp:(\d+) (?=.*packetization-mode=1)(?=.*profile-level-id=42e0)", re.IGNORECASE)
 OPUS = re.compile(r"a=rtpmap:(\d+) opus/48000", re.IGNORECASE)
 
@@ -31,7 +29,7 @@ PIPELINE = (
     "x264enc name=encoder speed-preset=ultrafast tune=zerolatency threads=1 sliced-threads=false key-int-max=300 "
     "bframes=0 vbv-buf-capacity=200 option-string=scenecut=0:force-cfr=1:subme=1:no-deblock=0 ! "
     "video/x-h264,profile=constrained-baseline,stream-format=byte-stream ! tee name=pictures allow-not-linked=true "
-    "audiotestsrc name=microphone is-live=true wave=silence samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1 ! "
+    "audiotestsrc is-live=true wave=silence samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1 ! "
     "opusenc audio-type=voice inband-fec=true dtx=true frame-size=20 bitrate=32000 ! "
     "tee name=sounds allow-not-linked=true"
 )
@@ -49,12 +47,8 @@ SOUND = (
 
 
 class Camera:
-    def __init__(self, bps: int, sound: bool) -> None:
+    def __init__(self, bps: int) -> None:
         self.pipeline = Gst.parse_launch(PIPELINE)
-        if sound:
-            microphone = self.pipeline.get_by_name("microphone")
-            microphone.set_property("wave", PINK_NOISE)
-            microphone.set_property("volume", LOUDNESS)
         self.pipeline.get_by_name("encoder").set_property("bitrate", bps // 1000)
         self.pipeline.set_state(Gst.State.PLAYING)
         threading.Thread(target=self._play, name="film", daemon=True).start()
@@ -107,7 +101,7 @@ def _participant(sdp: str) -> str:
 def main() -> None:
     gst.begin()
     options = json.loads(sys.argv[1])
-    camera = Camera(options.get("bitrate_bps", BPS), options.get("sound", False))
+    camera = Camera(options.get("bitrate_bps", BPS))
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         what = json.loads(line)
