@@ -15,6 +15,7 @@ from kiosk.hw.build import Parts, build
 from kiosk.hw.camera_picamera2 import Picamera2Source
 from kiosk.hw.display_sdl import SdlDisplay
 from kiosk.hw.sim.display import MemoryDisplay
+from kiosk.hw.sim.scene import canvas
 from kiosk.hw.sim.sound import MeterSpeaker, ToneMicrophone
 
 SIMULATED = Hardware(
@@ -67,6 +68,7 @@ def test_a_front_needs_a_simulated_display_and_simulated_pins() -> None:
 
 
 async def test_no_way_opens_the_camera_while_the_lamp_is_dark() -> None:
+    canvas()  # a camera has ten seconds to open, which a busy machine may need for the scene alone
     parts = build(SIMULATED, CallSettings())
     with pytest.raises(DeviceTrouble, match="lamp is dark"):
         await parts.camera.__aenter__()
