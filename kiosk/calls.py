@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from kiosk import memory
 from kiosk.book.book import Book
 from kiosk.call import channels
 from kiosk.call.author import code_user
@@ -384,3 +385,4 @@ async def _load_media() -> None:
     comes, in a thread, while people still look at the display."""
     if "kiosk.call.call" not in sys.modules:
         await asyncio.to_thread(importlib.import_module, "kiosk.call.call")
+        memory.settle()  # it stays, and each collection would look at all of it

@@ -26,7 +26,7 @@ class _Heap(Protocol):
 
 
 def settle() -> None:
-    """Once, when everything is imported and before threads are started.
+    """When everything is imported, before threads are started; and again where much has been imported later.
 
     What is there now stays for good: never looked at again, it makes each collection some milliseconds shorter.
     """
