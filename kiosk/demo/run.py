@@ -79,6 +79,12 @@ class Running:
         process.kill()
         await process.wait()
 
+    async def end(self, name: str) -> None:
+        """As systemd does it; returns when it has ended."""
+        process = self._processes.pop(name)
+        process.terminate()
+        await process.wait()
+
     def pid(self, name: str) -> int:
         return self._processes[name].pid
 
