@@ -12,7 +12,7 @@ from tests.whole.in_call import in_a_call, until
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(180)]
 
 STOP_S = 15.0
-"""systemd gives it 5 s (TimeoutStopSec of systemd/kiosk.service), and a calm machine needs less than one; it must end."""
+"""systemd gives it 5 s (TimeoutStopSec of systemd/kiosk.service); a calm machine needs less than one."""
 
 
 async def test_a_kiosk_that_is_stopped_in_a_call_is_gone_in_time_and_the_session_is_intact(tmp_path: Path) -> None:
