@@ -10,7 +10,7 @@ from kiosk.hw.ports import Rect
 from kiosk.ui import text, theme
 from kiosk.ui.canvas import Box, path
 from kiosk.ui.fit import Fit
-from kiosk.ui.layout import Measures, arrange, inset, live_inset, measures, picture_area, picture_fit
+from kiosk.ui.layout import Measures, arrange, chips_area, inset, live_inset, measures, picture_area, picture_fit
 from kiosk.ui.pages import TONES, banner, banner_height
 from kiosk.ui.screen import Screen
 from kiosk.ui.view import CallView
@@ -54,10 +54,13 @@ def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, sta
     items.append(Box(Rect(0, area.h, size[0], size[1] - area.h), theme.GROUND))
     if view.snapshot:
         items.append(Box(live_inset(size, view.frame), theme.CLEAR, 0, m.px(3), theme.INK))
-    place = inset(size, staff, beside) if staff else Rect(size[0], 0, 0, 0)
-    if staff:
+    place = inset(size, staff, beside) if staff else None
+    if place:
         items.append(Box(place, theme.CLEAR, 0, m.px(3), theme.INK))
-    items += _chips(shown, place, m)
+    if beside:
+        items += _chips_beside(shown, chips_area(size, frame, beside, place), m)
+    else:
+        items += _chips(shown, place or Rect(size[0], 0, 0, 0), m)
     if shown.title:
         items += _card(shown, area, m)
     elif shown.banner:
@@ -81,6 +84,24 @@ def _chips(shown: Screen, staff: Rect, m: Measures) -> Items:
             y = max(y, staff.y + staff.h + gap)
         fitted, (said,) = text.shaped(chip.text, "medium", px, widest - (w - text.width_of(chip.text, "medium", px)))
         items += chip_on_veil(replace(chip, text=said), x, y, m, fitted)
+        x += w + gap
+    return items
+
+
+def _chips_beside(shown: Screen, area: Rect, m: Measures) -> Items:
+    """In rows that stay in `area`; what does not fit is left out, the most important chips come first."""
+    items: Items = []
+    px, gap, x, y = m.px(theme.SMALL_PX), m.px(8), area.x, area.y
+    for chip in shown.chips:
+        room = area.w - (chip_size(chip, m, px)[0] - text.width_of(chip.text, "medium", px))
+        fitted, (said,) = text.shaped(chip.text, "medium", px, room)
+        told = replace(chip, text=said)
+        w, h = chip_size(told, m, fitted)
+        if x > area.x and x + w > area.x + area.w:
+            x, y = area.x, y + h + gap
+        if y + h > area.y + area.h:
+            break
+        items += chip_on_veil(told, x, y, m, fitted)
         x += w + gap
     return items
 

@@ -107,14 +107,13 @@ def _quality(call: CallView, say: Say) -> list[Chip]:
 
 
 def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
-    """The camera's own sign first: nobody is seen without knowing it."""
+    """The most important first: nobody is seen or recorded without knowing it. Beside a snapshot the last may have no
+    room."""
     chips = [Chip("camera", say("Camera is live"), RED)]
     if call.recording == "on":
         chips.append(Chip("dot" if int(view.now_s) % 2 == 0 else "ring", say("RECORDING"), RED))
     seconds = max(0, int(view.now_s - call.started_s))
     chips.append(Chip("clock", f"{seconds // 60:02d}:{seconds % 60:02d}"))
-    if call.snapshot:
-        chips.append(Chip("photo", say("Screenshot: draw with your finger")))
     if call.muted:
         chips.append(Chip("mic-off", say("Microphone off")))
     if call.turns:
@@ -123,4 +122,5 @@ def _chips(view: View, call: CallView, say: Say) -> tuple[Chip, ...]:
     if not call.people:
         chips.append(Chip("person", say("Waiting for the other side")))
     people = (Chip("mic-off" if name in call.silent else "person", name, colour) for name, colour in call.people)
-    return (*chips, *people)
+    hint = (Chip("photo", say("Screenshot: draw with your finger")),) if call.snapshot else ()
+    return (*chips, *people, *hint)

@@ -19,6 +19,10 @@ Size = tuple[int, int]
 TITLE_ROW = 54
 KEY_GAP = 6
 _WIDEST = 440
+COLUMN = 0.28
+"""Of a wide display's width: what stands beside a snapshot."""
+CHIP_ROWS = 96
+"""Two rows of chips, which have room above an upright snapshot whatever its shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +102,39 @@ def picture_area(size: Size) -> Rect:
 
 
 def picture_fit(size: Size, frame: Size, beside: Size | None = None) -> Fit:
-    """Where the live picture stands; or a snapshot, with the live one (its size: `beside`) next to it, not over it."""
+    """Where the live picture stands; or a snapshot, which nothing covers.
+
+    Beside a snapshot the live picture (its size: `beside`), staff's and the chips stand in a column at the right; on an
+    upright display the chips above it, the pictures below it.
+    """
     area = picture_area(size)
     if beside is None:
         return fit(frame, area)
-    m, live = measures(size), live_inset(size, beside)
+    m = measures(size)
+    gap = m.px(GAP)
     if m.portrait:
-        return fit(frame, Rect(area.x, area.y, area.w, live.y - m.px(GAP) - area.y))
-    return fit(frame, Rect(area.x, area.y, live.x - m.px(GAP) - area.x, area.h))
+        top = m.px(CHIP_ROWS) + 2 * gap
+        return fit(frame, Rect(area.x, top, area.w, area.h - _small(size, m)[1] - 2 * gap - top))
+    return fit(frame, Rect(area.x, area.y, size[0] - round(size[0] * COLUMN) - 2 * gap, area.h))
+
+
+def _small(size: Size, m: Measures) -> Size:
+    """The room of a picture beside a snapshot."""
+    w = round(size[0] * (0.26 if m.portrait else 0.17))
+    return w, round(w * 0.75)
 
 
 def inset(size: Size, frame: Size, beside: Size | None = None) -> Rect:
-    """Where the staff's picture stands: top right, next to a snapshot as well."""
+    """Where the staff's picture stands: top right; with an upright snapshot left of the live picture."""
     m, area = measures(size), picture_area(size)
+    if beside is not None:
+        w, h = _small(size, m)
+        place = fit(frame, Rect(0, 0, w, h)).rect
+        if m.portrait:
+            x = live_inset(size, beside).x - m.px(GAP) - place.w
+            return Rect(x, area.h - place.h - m.px(GAP), place.w, place.h)
+        return Rect(size[0] - place.w - m.px(GAP), m.px(GAP), place.w, place.h)
     w = round(size[0] * (0.34 if m.portrait else 0.24))
-    if beside is not None and not m.portrait:
-        w = live_inset(size, beside).w
     box = Rect(size[0] - w - m.px(GAP), m.px(GAP), w, min(round(w * 0.75), area.h))
     place = fit(frame, box).rect
     return Rect(box.x + box.w - place.w, box.y, place.w, place.h)
@@ -122,9 +143,20 @@ def inset(size: Size, frame: Size, beside: Size | None = None) -> Rect:
 def live_inset(size: Size, frame: Size) -> Rect:
     """Where the live picture goes on, small, beside a snapshot: bottom right."""
     m, area = measures(size), picture_area(size)
-    w = round(size[0] * (0.3 if m.portrait else 0.17))
-    place = fit(frame, Rect(0, 0, w, round(w * 0.75))).rect
+    w, h = _small(size, m)
+    place = fit(frame, Rect(0, 0, w, h)).rect
     return Rect(size[0] - place.w - m.px(GAP), area.h - place.h - m.px(GAP), place.w, place.h)
+
+
+def chips_area(size: Size, frame: Size, beside: Size, staff: Rect | None) -> Rect:
+    """Where the chips stand with a snapshot of size `frame`: between the pictures of the column, upright above all."""
+    m = measures(size)
+    gap = m.px(GAP)
+    if m.portrait:
+        return Rect(gap, gap, size[0] - 2 * gap, picture_fit(size, frame, beside).rect.y - 2 * gap)
+    top = staff.y + staff.h + gap if staff else gap
+    w = round(size[0] * COLUMN)
+    return Rect(size[0] - w - gap, top, w, live_inset(size, beside).y - gap - top)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
