@@ -8,9 +8,18 @@ from secrets import token_hex
 from typing import Protocol
 
 from kiosk.call.author import KIOSK_COLOUR
-from kiosk.ui.local import Draw, FingerTool
+from kiosk.ui.local import Draw
 from kiosk.ui.view import CallView
-from kiosk.wire.channel import Edit, FromParticipant, Pointer, StrokeBegin, StrokeEnd, StrokePoints
+from kiosk.wire.channel import (
+    Edit,
+    EditDelete,
+    EditTool,
+    FromParticipant,
+    Pointer,
+    StrokeBegin,
+    StrokeEnd,
+    StrokePoints,
+)
 from kiosk.wire.overlay import EditShape
 
 MOST_PEN_POINTS = 900
@@ -26,7 +35,7 @@ Points = tuple[tuple[float, float], ...]
 class _Line:
     """An edit that is being drawn on a snapshot."""
 
-    tool: FingerTool
+    tool: EditTool
     points: Points
 
     def to(self, at: tuple[float, float]) -> _Line:
@@ -62,7 +71,9 @@ class Pens:
     async def draw(self, pen: Draw) -> None:
         """Raises Trouble: no call is on, or it refuses."""
         snapshot = self._calls.open_snapshot
-        if pen.finger == self._pointing or (pen.live == "pointer" and not snapshot and pen.phase == "begin"):
+        if pen.what:
+            await self._tapped(snapshot, pen)
+        elif pen.finger == self._pointing or (pen.live == "pointer" and not snapshot and pen.phase == "begin"):
             await self._point(pen)
         elif pen.finger in self._lines or (snapshot and pen.finger not in self._strokes):
             await self._on_snapshot(snapshot, pen)
@@ -76,6 +87,16 @@ class Pens:
         n = 1 + max((e.n for e in call.snapshot.edits), default=0)  # the kiosk's own count gives it the same
         own = (EditShape(line.tool, KIOSK_COLOUR, line.points, n=n) for line in self._lines.values())
         return replace(call, snapshot=replace(call.snapshot, edits=(*call.snapshot.edits, *own)))
+
+    async def _tapped(self, snapshot: str, pen: Draw) -> None:
+        """A text, or an edit's end; nothing where the snapshot was closed meanwhile."""
+        if not snapshot:
+            return
+        if pen.tool == "delete":
+            await self._calls.tool(EditDelete(snapshot=snapshot, id=pen.what))
+        else:
+            edit = Edit(id=f"k-{token_hex(4)}", snapshot=snapshot, points=((pen.x, pen.y),), tool="text", text=pen.what)
+            await self._calls.tool(edit)
 
     async def _point(self, pen: Draw) -> None:
         """There is one pointer: the finger that came last has it."""
@@ -97,7 +118,8 @@ class Pens:
     async def _on_snapshot(self, snapshot: str, pen: Draw) -> None:
         at = (pen.x, pen.y)
         before = self._lines.get(pen.finger)
-        line = _Line(pen.tool, (at,)) if pen.phase == "begin" or before is None else before.to(at)
+        tool = "pen" if pen.tool == "delete" else pen.tool
+        line = _Line(tool, (at,)) if pen.phase == "begin" or before is None else before.to(at)
         if pen.phase != "end":
             self._lines[pen.finger] = line
             return

@@ -26,7 +26,7 @@ from kiosk.wire.overlay import (
 
 
 def shape_of(edit: Edit) -> EditShape:
-    return EditShape(edit.tool, edit.colour, edit.points, edit.text, edit.n)
+    return EditShape(edit.tool, edit.colour, edit.points, edit.text, edit.n, edit.id)
 
 
 # --- SVG --------------------------------------------------------------------------------------------------------------

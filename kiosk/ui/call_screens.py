@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kiosk.session.record import Session
+from kiosk.ui import keys
 from kiosk.ui.consent import consent_lines
-from kiosk.ui.local import FingerTool, LiveTool
+from kiosk.ui.local import FingerTool, Front, LiveTool
 from kiosk.ui.screen import Chip, Choice, Screen
 from kiosk.ui.texts import Say, later
 from kiosk.ui.view import CallView, View
@@ -23,6 +24,8 @@ TOOLS: dict[FingerTool, str] = {
     "arrow": later("Arrow"),
     "box": later("Box"),
     "step": later("Number"),
+    "text": later("Text"),
+    "delete": later("Delete"),
 }
 LIVE: dict[LiveTool, tuple[str, str]] = {
     "pen": (later("Pen"), "pen"),
@@ -74,6 +77,15 @@ def running(view: View, session: Session, say: Say, tool: FingerTool = "pen", li
     elif refused(session):
         withdraw = (Choice("reconsider", say("Allow recording"), icon="record"),)
     return replace(shown, choices=(*first, mute, hang_up, *withdraw))
+
+
+def writing(view: View, call: CallView, front: Front, say: Say) -> Screen:
+    """The keyboard for a text on the snapshot. That the camera is live and what it shows recorded is said here too."""
+    shown = keys.screen("snapshot-text", "", front, say)
+    done = replace(shown.choices[-1], label=say("Done"), icon="check")
+    back = Choice("untype", say("Cancel"), icon="cross")
+    signs = _chips(view, call, say)[: 2 if call.recording == "on" else 1]
+    return replace(shown, choices=(*shown.choices[:-1], done, back), chips=signs)
 
 
 def refused(session: Session) -> bool:

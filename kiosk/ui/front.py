@@ -15,8 +15,9 @@ from typing import Literal
 from kiosk.hw.ports import Key, Press, Touch
 from kiosk.ui.fit import Fit, contains
 from kiosk.ui.keys import MOST_LETTERS, row_of
-from kiosk.ui.layout import choice_at, picture_fit
-from kiosk.ui.local import FINGER_TOOLS, LIVE_TOOLS, Chosen, Draw, Front, Grip, Intent, Tick
+from kiosk.ui.layout import choice_at, measures, picture_fit
+from kiosk.ui.local import FINGER_TOOLS, LIVE_TOOLS, TAPPED, Chosen, Draw, Front, Grip, Intent, Tick
+from kiosk.ui.near import nearest
 from kiosk.ui.scan import NO_BURST, code_of, typed_on
 from kiosk.ui.screen import Choice, Screen
 from kiosk.ui.screens import CONFIRMED_FIRST, key_of, screen, stops
@@ -119,6 +120,8 @@ def _declining(shown: Screen) -> Choice | None:
 def _choose(front: Front, view: View, choice: Choice | None) -> Step:
     if choice is None:
         return front, ()
+    if choice.id == "answer" and front.writing is not None:
+        return _written(front, choice.arg)
     here = _chosen_here(front, choice)
     if here is not None:
         return here, ()
@@ -126,6 +129,13 @@ def _choose(front: Front, view: View, choice: Choice | None) -> Step:
         return replace(front, confirm=choice.id, focus=0), ()
     chosen = "consent-yes" if choice.id == "reconsider" else choice.id
     return replace(front, confirm=""), (Chosen(chosen, choice.arg),)
+
+
+def _written(front: Front, text: str) -> Step:
+    """Puts the letters where the finger was; without any nothing is put."""
+    x, y = front.writing or (0.0, 0.0)
+    done = replace(front, writing=None, text="", focus=0, row=-1)
+    return done, (Draw("end", x, y, "text", what=text),) if text else ()
 
 
 def _costs(front: Front, view: View, choice: str) -> bool:
@@ -149,7 +159,7 @@ def _chosen_here(front: Front, choice: Choice) -> Front | None:  # noqa: PLR0911
         case "other":
             return replace(front, typing=True, focus=0, text="")
         case "untype":
-            return replace(front, typing=False, focus=0, text="")
+            return replace(front, typing=False, focus=0, text="", writing=None)
         case "shift":
             return replace(front, shift=not front.shift)
         case "symbols":
@@ -208,6 +218,8 @@ def _named_key(front: Front, view: View, shown: Screen, name: str) -> Step:
 # --- fingers ----------------------------------------------------------------------------------------------------------
 
 MOST_FINGERS = 5
+FINGER = 44
+"""So near to an edit (units of theme.py) a finger means it."""
 
 
 def _touch(front: Front, view: View, touch: Touch) -> Step:
@@ -249,12 +261,15 @@ def _down(front: Front, view: View, touch: Touch) -> Step:
     if shown.mode == "page" or shown.title or not contains(place.rect, *at):
         return front, ()
     x, y = place.to_frame(*at)
-    grip = Grip(touch.finger, shown.key, None, x, y)
-    return replace(front, grips=(*front.grips, grip)), (_draw(front, grip, "begin", x, y),)
+    grip = Grip(touch.finger, shown.key, None, x, y, taps=shown.mode == "snapshot" and front.tool in TAPPED)
+    drawn = () if grip.taps else (_draw(front, grip, "begin", x, y),)
+    return replace(front, grips=(*front.grips, grip)), drawn
 
 
 def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
     """A line goes on until its finger is lifted, or until another screen is shown."""
+    if grip.taps:
+        return _tapped(front, view, grip, touch)
     if grip.screen != front.screen:
         return _without(front, grip), (_draw(front, grip, "end", grip.x, grip.y),)
     x, y = _fit(front, view).to_frame(*_px(front, touch))
@@ -263,6 +278,22 @@ def _pen(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
     moved = replace(grip, x=x, y=y)
     grips = tuple(moved if g is grip else g for g in front.grips)
     return replace(front, grips=grips), (_draw(front, grip, "point", x, y),)
+
+
+def _tapped(front: Front, view: View, grip: Grip, touch: Touch) -> Step:
+    """Asks for the letters of a text, or takes away what is nearest, where the finger is lifted from the snapshot."""
+    at, place = _px(front, touch), _fit(front, view)
+    if touch.phase == "move":
+        return front, ()
+    front = _without(front, grip)
+    if grip.screen != front.screen or not contains(place.rect, *at):
+        return front, ()
+    x, y = place.to_frame(*at)
+    if front.tool == "text":
+        return replace(front, writing=(x, y), text="", shift=True, symbols=False, focus=0, grips=()), ()
+    edits = view.call.snapshot.edits if view.call and view.call.snapshot else ()
+    gone = nearest(edits, at, place, measures(front.size).px(FINGER))
+    return front, (Draw("end", x, y, "delete", what=gone),) if gone else ()
 
 
 def _draw(front: Front, grip: Grip, phase: Literal["begin", "point", "end"], x: float, y: float) -> Draw:

@@ -229,4 +229,10 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
     on = replace(running, call=full)
     yield "hang-up-confirm", on, replace(front, screen=key_of(on), confirm="hang-up", held="camera_plus",
                                          held_since_s=246.6, held_on=key_of(on))  # fmt: skip
-    yield "snapshot", replace(running, call=replace(full, snapshot=SnapshotView("sn-1", live, edits))), front
+    snapshot = replace(running, call=replace(full, snapshot=SnapshotView("sn-1", live, edits)))
+    yield "snapshot", snapshot, front
+    yield (
+        "snapshot-text",
+        snapshot,
+        replace(front, screen=key_of(snapshot), writing=(0.4, 0.3), text="M8 lose", shift=False, by_touch=True),
+    )

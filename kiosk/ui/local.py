@@ -11,9 +11,11 @@ from typing import Literal
 from kiosk.hw.ports import ButtonName
 from kiosk.ui.scan import NO_BURST, Burst
 
-FingerTool = Literal["pen", "arrow", "box", "step"]
-FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box", "step")
-"""What a finger can draw on a snapshot; there is no keyboard in a call."""
+FingerTool = Literal["pen", "arrow", "box", "step", "text", "delete"]
+FINGER_TOOLS: tuple[FingerTool, ...] = ("pen", "arrow", "box", "step", "text", "delete")
+"""What a finger does on a snapshot; a text is typed on the keyboard of the display after a tap says where it goes."""
+TAPPED: tuple[FingerTool, ...] = ("text", "delete")
+"""Nothing is drawn with these: where the finger is lifted counts."""
 LiveTool = Literal["pen", "pinned", "pointer"]
 LIVE_TOOLS: tuple[LiveTool, ...] = ("pen", "pinned", "pointer")
 """What a finger does on the live picture: draw on the picture, draw on the machine itself, or only point."""
@@ -39,6 +41,7 @@ class Draw:
     """The code user draws on the picture that is shown (live, or the open snapshot); 0..1 of the sent frame.
 
     tool: on a snapshot. live: on the live picture. Several fingers draw a line each.
+    what: of the tools in TAPPED, which come as "end" alone: the letters of a text, the id of the edit to delete.
     """
 
     phase: Literal["begin", "point", "end"]
@@ -47,6 +50,7 @@ class Draw:
     tool: FingerTool = "pen"
     finger: int = 0
     live: LiveTool = "pen"
+    what: str = ""
 
 
 Intent = Chosen | Draw
@@ -54,13 +58,14 @@ Intent = Chosen | Draw
 
 @dataclass(frozen=True, slots=True)
 class Grip:
-    """A finger that is down: on a choice, or as a pen on the picture (`choice` None)."""
+    """A finger that is down: on a choice, or as a pen on the picture (`choice` None). taps: with a tool of TAPPED."""
 
     finger: int
     screen: str
     choice: Chosen | None = None
     x: float = 0.0
     y: float = 0.0
+    taps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Front:
     under the finger is never answered by mistake.
     grips: one for each finger that is down. burst: what keys have written lately, at which pace.
     row: of the on-screen keyboard, the one in which the single button walks from key to key; -1: from row to row.
+    writing: where on the snapshot the text goes that is being typed, 0..1 of it.
     """
 
     size: tuple[int, int] = (1024, 600)
@@ -94,6 +100,7 @@ class Front:
     row: int = -1
     tool: FingerTool = "pen"
     live: LiveTool = "pen"
+    writing: tuple[float, float] | None = None
 
     def on(self, screen: str) -> Front:
         """As it is on `screen`: fresh where that is another one than before."""
@@ -101,5 +108,5 @@ class Front:
             return self
         return replace(
             self, screen=screen, focus=0, page=0, text="", typing=False, shift=True, symbols=False, confirm="",
-            browsing=False, row=-1,
+            browsing=False, row=-1, writing=None,
         )  # fmt: skip

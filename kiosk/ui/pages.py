@@ -218,7 +218,7 @@ def _text(shown: Screen, at: Arrangement, m: Measures) -> Items:
 
 
 def _keys(shown: Screen, at: Arrangement, m: Measures) -> Items:
-    """The field: what it is for above, what was typed (its end, where it is long) below."""
+    """The field: signs or what it is for above, what was typed (its end, where it is long) below."""
     box = at.main
     height = min(box.h, m.px(theme.BUTTON))
     field = Rect(box.x, box.y + box.h - height, box.w, height)
@@ -228,10 +228,15 @@ def _keys(shown: Screen, at: Arrangement, m: Measures) -> Items:
     while text.width_of(typed, "medium", large) > room:
         typed = typed[1:]
     y = field.y + m.px(6)
-    px, said = text.shaped(shown.title, "regular", small, room, 1)
-    left = field.x + m.px(16)
+    left = x = field.x + m.px(16)
     items: Items = [Box(field, theme.SURFACE, m.px(14), m.px(2), theme.ACCENT)]
-    items += lines(said, Rect(left, y, room, 0), "regular", px, theme.MUTED)[0]
+    for chip in shown.chips:
+        w, h = chip_size(chip, m, small)
+        items += chip_plain(chip, x, y + (text.line_height("medium", small) - h) // 2, m, small, theme.INK)
+        x += w
+    if shown.title:
+        px, said = text.shaped(shown.title, "regular", small, room - (x - left), 1)
+        items += lines(said, Rect(x, y, room, 0), "regular", px, theme.MUTED)[0]
     below = y + text.line_height("regular", small)
     if typed:
         items.append(words(typed, left, below, "medium", large, theme.INK))

@@ -101,6 +101,8 @@ def screen(view: View, front: Front) -> Screen:
 def _body(view: View, front: Front, say: Say) -> Screen:  # noqa: PLR0911 - a line per kind of screen
     session = view.session
     if session and session.state is State.RUNNING:
+        if front.writing is not None and view.call:
+            return call_screens.writing(view, view.call, front, say)
         return call_screens.running(view, session, say, front.tool, front.live)
     if session and session.state in OPEN:
         return session_screens.before_the_call(view, session, say)

@@ -88,6 +88,7 @@ class EditShape(Struct, frozen=True):
     points: Points
     text: str = ""
     n: int = 0
+    id: str = ""
 
 
 class Overlay(Struct, frozen=True):

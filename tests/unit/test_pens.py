@@ -6,7 +6,7 @@ from typing import Any
 
 from kiosk.pens import Pens
 from kiosk.ui.local import Draw
-from kiosk.wire.channel import Edit, FromParticipant, Pointer, StrokeBegin, StrokeEnd, StrokePoints
+from kiosk.wire.channel import Edit, EditDelete, FromParticipant, Pointer, StrokeBegin, StrokeEnd, StrokePoints
 
 
 class Call:
@@ -50,6 +50,22 @@ async def test_a_numbered_step_stands_where_the_finger_is_lifted() -> None:
     call.open_snapshot = "snap-1"
     await drag(Pens(call), tool="step")
     assert [(e.tool, e.points) for e in call.told if isinstance(e, Edit)] == [("step", ((0.6, 0.5),))]
+
+
+async def test_letters_become_a_text_and_what_is_pointed_at_is_deleted_as_long_as_the_snapshot_is_open() -> None:
+    call = Call()
+    pens = Pens(call)
+    written, gone = Draw("end", 0.3, 0.4, "text", what="Öl"), Draw("end", 0.3, 0.4, "delete", what="e-1")
+    await pens.draw(written)
+    await pens.draw(gone)
+    assert call.told == []
+    call.open_snapshot = "snap-1"
+    await pens.draw(written)
+    await pens.draw(gone)
+    edit, delete = call.told
+    assert isinstance(edit, Edit)
+    assert (edit.snapshot, edit.tool, edit.text, edit.points) == ("snap-1", "text", "Öl", ((0.3, 0.4),))
+    assert delete == EditDelete(snapshot="snap-1", id="e-1")
 
 
 async def test_on_a_snapshot_a_finger_draws_edits_whatever_was_chosen_for_the_live_picture() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kiosk.call.author import Author, code_user
+from kiosk.call.layers import shape_of
 from kiosk.call.timeline import Person, PosesAt, What
 from kiosk.call.tools import Told, Tools
 from kiosk.config import CallSettings
@@ -342,6 +343,16 @@ async def test_who_comes_back_under_another_peer_has_the_own_edits_still(room: R
     await room.tools.handle(after, Undo(snapshot=id_), None)
     assert len(room.of(Edit)) == 2
     assert room.of(Undo) == [Undo(snapshot=id_, id="e-1")]
+
+
+async def test_the_display_knows_an_edit_by_the_id_under_which_it_is_deleted(room: Room) -> None:
+    id_ = await opened(room)
+    await room.tools.handle(ANNA, line("e-1", id_), None)
+    await room.tools.handle(BEN, line("e-1", id_), None)
+    assert room.tools.snapshot is not None
+    shown = [shape_of(edit).id for edit in room.tools.snapshot.edits]
+    await room.tools.handle(BEN, EditDelete(snapshot=id_, id=shown[1]), None)
+    assert [edit.id for edit in room.tools.snapshot.edits] == shown[:1]
 
 
 async def test_steps_are_numbered_by_the_kiosk_and_a_number_that_was_said_stays(room: Room) -> None:

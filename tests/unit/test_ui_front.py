@@ -16,9 +16,10 @@ from kiosk.ui.front import react
 from kiosk.ui.gallery import sample_picture
 from kiosk.ui.gallery_views import provider, session
 from kiosk.ui.layout import arrange, picture_fit
-from kiosk.ui.local import Chosen, Draw, Front, Intent, Tick
+from kiosk.ui.local import Chosen, Draw, FingerTool, Front, Intent, Tick
 from kiosk.ui.screens import Screen, screen
 from kiosk.ui.view import CallView, SnapshotView, View
+from kiosk.wire.overlay import EditShape
 
 SIZE = (1024, 600)
 BASE = View("en", "Press 7", provider("en"), online=True)
@@ -232,10 +233,79 @@ def test_the_fingers_tool_on_a_snapshot_is_changed_by_a_tap_and_comes_with_what_
     kiosk = Kiosk()
     kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-1", sample_picture(64, 64, 0))))
     tools = []
-    for _ in range(5):
+    for _ in range(7):
         tools.append({d.tool for d in drag(kiosk, (64, 64)) if isinstance(d, Draw)})
+        if kiosk.screen.field is not None:
+            kiosk.put(Key("escape", 0.0))
         assert kiosk.tap("finger-tool") == ()
-    assert tools == [{"pen"}, {"arrow"}, {"box"}, {"step"}, {"pen"}]
+    assert tools == [{"pen"}, {"arrow"}, {"box"}, {"step"}, set(), set(), {"pen"}]
+
+
+def on_snapshot(tool: FingerTool, *edits: EditShape) -> Kiosk:
+    kiosk = Kiosk()
+    snapshot = SnapshotView("sn-1", sample_picture(64, 36, 0), edits)
+    kiosk.to(State.RUNNING, CallView(snapshot=snapshot, recording="on"))
+    while kiosk.front.tool != tool:
+        kiosk.tap("finger-tool")
+    return kiosk
+
+
+def touch(kiosk: Kiosk, x: float, y: float, finger: int = 0) -> tuple[Intent, ...]:
+    """A tap on the snapshot, 0..1 of it."""
+    px = picture_fit(SIZE, (64, 36), (1280, 720)).to_display(x, y)
+    at = px[0] / SIZE[0], px[1] / SIZE[1]
+    return kiosk.put(Touch("down", *at, finger)) + kiosk.put(Touch("up", *at, finger))
+
+
+def test_a_text_is_typed_after_a_tap_says_where_it_goes_and_is_put_there() -> None:
+    kiosk = on_snapshot("text")
+    assert touch(kiosk, 0.25, 0.5) == ()
+    assert [chip.text for chip in kiosk.screen.chips] == ["Camera is live", "RECORDING"]
+    for letter in "Öl":
+        assert kiosk.put(Key(letter, 0.0)) == ()
+    (draw,) = kiosk.tap("answer")
+    assert isinstance(draw, Draw)
+    assert (draw.phase, draw.tool, draw.what) == ("end", "text", "Öl")
+    assert (round(draw.x, 6), round(draw.y, 6)) == (0.25, 0.5)
+    assert kiosk.screen.name == "snapshot"
+
+
+@pytest.mark.parametrize("end", ["untype", "decline", "closed", "nothing typed"])
+def test_a_text_that_is_cancelled_or_empty_or_whose_snapshot_is_closed_is_put_nowhere(end: str) -> None:
+    kiosk = on_snapshot("text")
+    touch(kiosk, 0.25, 0.5)
+    if end != "nothing typed":
+        kiosk.put(Key("a", 0.0))
+    if end == "closed":
+        kiosk.to(State.RUNNING, CallView())
+        assert kiosk.put(Tick(0.0)) == ()
+        assert kiosk.screen.name == "call"
+        return
+    said = kiosk.press("decline") if end == "decline" else kiosk.tap("answer" if end == "nothing typed" else "untype")
+    assert said == ()
+    assert kiosk.screen.name == "snapshot"
+
+
+def test_a_tap_deletes_the_edit_nearest_to_the_finger_and_none_that_is_farther_than_a_finger() -> None:
+    line = EditShape("pen", "#ffffff", ((0.1, 0.2), (0.5, 0.2)), id="line")
+    box = EditShape("box", "#ffffff", ((0.2, 0.5), (0.8, 0.9)), id="box")
+    word = EditShape("text", "#ffffff", ((0.7, 0.1),), "Oil", id="word")
+    step = EditShape("step", "#ffffff", ((0.2, 0.9),), n=1, id="step")
+    kiosk = on_snapshot("delete", line, box, word, step)
+    for x, y, meant in ((0.3, 0.22, "line"), (0.5, 0.88, "box"), (0.71, 0.12, "word"), (0.2, 0.9, "step")):
+        assert [(d.tool, d.what) for d in touch(kiosk, x, y) if isinstance(d, Draw)] == [("delete", meant)]
+    assert touch(kiosk, 0.5, 0.7) == touch(kiosk, 0.95, 0.4) == ()
+
+
+def test_a_line_on_the_live_picture_is_ended_when_a_snapshot_opens_for_which_delete_was_chosen() -> None:
+    kiosk = on_snapshot("delete")
+    kiosk.to(State.RUNNING, CallView())
+    assert [d.phase for d in kiosk.put(Touch("down", 0.5, 0.4)) if isinstance(d, Draw)] == ["begin"]
+    kiosk.to(State.RUNNING, CallView(snapshot=SnapshotView("sn-2", sample_picture(64, 36, 0))))
+    assert [d.phase for d in kiosk.put(Touch("up", 0.5, 0.4)) if isinstance(d, Draw)] == ["end"]
+    assert kiosk.put(Touch("down", 0.3, 0.4)) == ()
+    kiosk.to(State.RUNNING, CallView())
+    assert kiosk.put(Touch("up", 0.3, 0.4)) == ()
 
 
 def test_what_a_finger_does_on_the_live_picture_is_chosen_with_one_tap_and_stays_chosen() -> None:
