@@ -53,7 +53,7 @@ def judge(password: str, *names: str) -> None:
         raise Problem(400, "weak_password", f"a password has {LEAST} to {MOST} letters")
     known = {part for name in names for part in (name, *name.split("@")[:1]) if len(part) > 3}
     bare = plain.casefold()
-    for name in known:
+    for name in sorted(known, key=len, reverse=True):  # or a part of a longer one would leave the rest of it
         bare = bare.replace(name.casefold(), "")
     if len(set(plain)) < DIFFERENT or len(bare) < LEAST // 2:
         raise Problem(
