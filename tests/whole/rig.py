@@ -103,6 +103,16 @@ class Rig:
         await asyncio.sleep(hold_s)
         await self.page.mouse.up()
 
+    async def press_and_see(self, button: str) -> None:
+        """As a person does, who presses the next one when the screen has changed: a press counts where it began."""
+        before = (await self.display()).astype(np.int16)
+        await self.press(button)
+
+        async def changed() -> bool:
+            return float((np.abs(await self.display() - before).max(axis=2) > 60).mean()) > 0.05
+
+        await until(changed, f"another screen after {button}")
+
     # --- the desk's side ----------------------------------------------------------------------------------------------
 
     async def api(self, path: str) -> Any:
@@ -196,9 +206,14 @@ def code_on(display: Image, frame: tuple[int, int] = (1280, 720)) -> int | None:
 
 
 def shows(display: Image, view: View) -> bool:
-    """Whether the display shows what the kiosk paints for `view`, but for a few pixels (a clock, a hold ring)."""
+    """Whether the display shows what the kiosk paints for `view`, but for a few pixels (a clock, a hold ring); whoever
+    touched it last sees no focus and no hint to the button."""
+    return any(_looks_like(display, view, Front(by_touch=by_touch)) for by_touch in (False, True))
+
+
+def _looks_like(display: Image, view: View, front: Front) -> bool:
     size = (display.shape[1], display.shape[0])
-    wanted = flat(Painter(size).paint(view, Front()), size)
+    wanted = flat(Painter(size).paint(view, front), size)
     differs = np.abs(display.astype(np.int16) - wanted).max(axis=2) > 60
     return float(differs.mean()) < 0.01
 

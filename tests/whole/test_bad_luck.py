@@ -23,7 +23,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Rig]:
 
 async def in_a_call(stage: Rig) -> str:
     """A recorded call between the kiosk and the page; returns the session's id."""
-    await stage.press("camera_plus")
+    await stage.press_and_see("camera_plus")
     await stage.press("accept")
     row = stage.desk.locator(".session-row[data-state=REQUESTED]")
     await row.wait_for()
