@@ -29,9 +29,10 @@ from playwright.async_api import Page, async_playwright
 
 from benchmarks.report import median, percentile, tell
 from benchmarks.sound_server import BLOCK_S, DarkCamera
-from kiosk.call.aiortc_hooks import tune_gathering
+from kiosk.call.aiortc_hooks_ice import gather_over
 from kiosk.call.aiortc_hooks_sound import divert_sound
 from kiosk.call.call import Call
+from kiosk.call.ice import Ways
 from kiosk.call.opus import OpusEncoder
 from kiosk.call.sound_track import SoundTrack
 from kiosk.config import CallSettings
@@ -140,7 +141,7 @@ async def guest(server: Server, number: int, speaks: bool) -> tuple[RTCPeerConne
     track = SoundTrack() if speaks else None
     transceiver = connection.addTransceiver(track or "audio", "sendrecv" if track else "recvonly")
     divert_sound(transceiver.receiver, lambda timestamp, packet: None)
-    tune_gathering(connection, loopback=True, limit_s=1.0)
+    gather_over(connection, Ways(loopback=True), 1.0)
     await connection.setLocalDescription(await connection.createOffer())
     answer = await server.answer(f"peer-{number}", connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))

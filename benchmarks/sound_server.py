@@ -20,8 +20,9 @@ import av
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaBlackhole
 
-from kiosk.call.aiortc_hooks import tune_gathering
+from kiosk.call.aiortc_hooks_ice import gather_over
 from kiosk.call.call import Call
+from kiosk.call.ice import Ways
 from kiosk.config import CallSettings
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Picture, Samples
 from kiosk.session.record import Person
@@ -119,7 +120,7 @@ async def plain(lines: asyncio.StreamReader) -> None:
         connection.on("track", hole.addTrack)
         await connection.setRemoteDescription(RTCSessionDescription(json.loads(line)["sdp"], "offer"))
         connection.addTrack(TalkTrack())
-        tune_gathering(connection, loopback=True, limit_s=1.0)
+        gather_over(connection, Ways(loopback=True), 1.0)
         await connection.setLocalDescription(await connection.createAnswer())
         await hole.start()
         print(json.dumps(connection.localDescription.sdp), flush=True)

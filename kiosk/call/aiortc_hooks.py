@@ -265,35 +265,3 @@ class VideoSender:
             return
         if self.ssrc in ssrcs:
             self._to.estimated(float(bps))
-
-
-def tune_gathering(connection: RTCPeerConnection, loopback: bool, limit_s: float) -> None:
-    """Bounds how long STUN and TURN may take, and with `loopback` offers 127.0.0.1 as well, which aioice leaves out.
-
-    For this connection only. Before the local description is set; that is when addresses are gathered.
-    """
-    for agent in _ice_agents(connection):
-        _tune_agent(agent, loopback, limit_s)
-
-
-def _tune_agent(agent: Any, loopback: bool, limit_s: float) -> None:
-    gather = agent.get_component_candidates
-
-    async def get_component_candidates(component: int, addresses: list[str], timeout: int = 5) -> Any:  # noqa: ASYNC109 - aioice's own signature
-        more = ["127.0.0.1"] if loopback and "127.0.0.1" not in addresses else []
-        return await gather(component=component, addresses=[*addresses, *more], timeout=min(timeout, limit_s))
-
-    agent.get_component_candidates = get_component_candidates
-
-
-def _ice_agents(connection: RTCPeerConnection) -> list[Any]:
-    dtls = [t.receiver.transport for t in connection.getTransceivers()]
-    if connection.sctp is not None:
-        dtls.append(connection.sctp.transport)
-    return list({id(d): d.transport.iceGatherer._connection for d in dtls}.values())
-
-
-async def abort(connection: RTCPeerConnection) -> None:
-    """Closes the sockets of a connection whose orderly `close` did not end in time."""
-    for agent in _ice_agents(connection):
-        await agent.close()

@@ -34,7 +34,9 @@ RelayTold = Callable[[str], None]
 """What is wrong with the TURN servers, in words; empty where one of them works."""
 
 
-def gather_over(connection: RTCPeerConnection, ways: Ways, limit_s: float, told: RelayTold) -> None:
+def gather_over(
+    connection: RTCPeerConnection, ways: Ways, limit_s: float, told: RelayTold = lambda trouble: None
+) -> None:
     """For this connection only. Before the local description is set: that is when candidates are gathered."""
     for agent in agents(connection):
         gather_for(agent, ways, limit_s, told)
@@ -71,6 +73,12 @@ async def answers(connection: RTCPeerConnection) -> bool:
                 continue
             return True
     return False
+
+
+async def abort(connection: RTCPeerConnection) -> None:
+    """Closes the sockets of a connection whose orderly `close` did not end in time."""
+    for agent in agents(connection):
+        await agent.close()
 
 
 def _dtls(connection: RTCPeerConnection) -> list[Any]:

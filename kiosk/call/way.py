@@ -13,9 +13,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
-from kiosk.call.aiortc_hooks import abort
 from kiosk.call.aiortc_hooks_dtls import CallCertificate, show
-from kiosk.call.aiortc_hooks_ice import answers, gather_over, received
+from kiosk.call.aiortc_hooks_ice import abort, answers, gather_over, received
 from kiosk.call.aiortc_hooks_restart import Restart
 from kiosk.call.ice import Ways
 from kiosk.call.offer import read_fragment

@@ -16,8 +16,9 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from kiosk.call.aiortc_hooks import tune_gathering
+from kiosk.call.aiortc_hooks_ice import gather_over
 from kiosk.call.author import Author
+from kiosk.call.ice import Ways
 from kiosk.errors import DeviceTrouble, Trouble
 from kiosk.hw.encoder import X264Encoder
 from kiosk.hw.ports import SAMPLE_RATE_HZ, SAMPLES_PER_BLOCK, AccessUnit, Encoding, Picture, Samples, Still
@@ -312,7 +313,7 @@ class Peer:
         await self.close()
 
     async def offer(self) -> str:
-        tune_gathering(self.connection, loopback=True, limit_s=2.0)
+        gather_over(self.connection, Ways(loopback=True), 2.0)
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return self.connection.localDescription.sdp
 

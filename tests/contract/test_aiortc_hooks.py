@@ -42,7 +42,9 @@ from kiosk.call.aiortc_hooks_extensions import (
     find,
     negotiate,
 )
+from kiosk.call.aiortc_hooks_ice import gather_over
 from kiosk.call.feedback import Fate, split
+from kiosk.call.ice import Ways
 from kiosk.call.pacer import PACE
 from kiosk.call.protection import Plan
 from kiosk.wire import channel
@@ -524,7 +526,7 @@ async def test_loopback_is_offered_where_it_is_wanted_also_without_any_network(
         connection = RTCPeerConnection()
         connection.addTransceiver("audio")
         connection.createDataChannel("events")
-        hooks.tune_gathering(connection, loopback=wanted, limit_s=1)
+        gather_over(connection, Ways(loopback=wanted), 1)
         await connection.setLocalDescription(await connection.createOffer())
         assert ("127.0.0.1" in hosts(connection.localDescription.sdp)) is wanted
         await connection.close()
