@@ -21,10 +21,13 @@ from kiosk.hw.sound import ThreadMicrophone, ThreadSpeaker
 from tests.contract.sound_site import missing, sound_site
 from tests.speech import speech
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (make pipewire)")
+pytestmark = [
+    pytest.mark.skipif(bool(missing()), reason=f"not installed: {', '.join(missing())} (make pipewire)"),
+    pytest.mark.timeout(180),
+]
 
 
-TRIES = 4
+TRIES = 12
 """Sound in real time tears on a busy machine, and a canceller has to learn the room again after it."""
 
 
