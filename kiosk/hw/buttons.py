@@ -1,8 +1,9 @@
 """The buttons: gpiozero pins in, a press's story out.
 
-gpiozero calls from threads; they only wake the reader here. What counts is the level read from the pin by one task of
-the loop, so that a lost or doubled edge does no harm. Debouncing is done here and not by the pin factory, so that the
-simulated kiosk and the Pi run the same code.
+gpiozero calls from threads, which note what moved when; one task of the loop reads that, and then the level at the pin,
+which counts in the end, so that a lost or doubled edge does no harm. A press that began and ended while the loop was
+busy is told all the same. Debouncing is done here and not by the pin factory, so that the simulated kiosk and the Pi
+run the same code.
 """
 
 from __future__ import annotations
@@ -64,12 +65,15 @@ class ButtonStory:
         if pressed != self._seen:
             self._seen, self._seen_s = pressed, now_s
         if self._seen != self._level and now_s >= self._seen_s + self.debounce_s:
-            return self._turn(now_s)
+            return self._turn(self._seen_s + self.debounce_s)
         return self._hold(now_s)
 
-    def edge(self, now_s: float) -> None:
-        """The pin moved: what is seen must stand anew, also where it reads as before by now."""
-        self._seen_s = now_s
+    def edge(self, pressed: bool, at_s: float) -> list[Phase]:
+        """The pin moved to `pressed` at `at_s`, perhaps a while ago: what came about until then. From then on what is
+        seen must stand anew, also where it reads as before by now."""
+        phases = [*self.at(self._seen, at_s), *self.at(self._seen, at_s)]  # pressed, and by then held for long
+        self._seen, self._seen_s = pressed, at_s
+        return phases
 
     @property
     def due_s(self) -> float | None:
@@ -82,8 +86,8 @@ class ButtonStory:
             return self._since_s + self.stuck_s
         return self._since_s + self.long_s
 
-    def _turn(self, now_s: float) -> list[Phase]:
-        self._level, self._since_s, self.stuck = self._seen, now_s, False
+    def _turn(self, at_s: float) -> list[Phase]:
+        self._level, self._since_s, self.stuck = self._seen, at_s, False
         asleep, self._asleep = self._asleep, self._asleep and self._level
         if self._level:
             self._told_long = False
@@ -137,7 +141,7 @@ class GpioButtons:
     async def __aenter__(self) -> Self:
         """Raises DeviceTrouble: a pin is taken or not there."""
         self._presses: Queue[Press | DeviceTrouble] = Queue(_WAITING)
-        self._edges: Queue[ButtonName] = Queue(_WAITING)
+        self._edges: Queue[tuple[ButtonName, bool, float]] = Queue(_WAITING)
         now = self._now()
         try:
             for name, pin in self._pins.items():
@@ -163,11 +167,14 @@ class GpioButtons:
         return Stream(self._presses)
 
     def _device(self, name: ButtonName, pin: int) -> gpiozero.DigitalInputDevice:
-        def wake() -> None:  # from gpiozero's threads
-            self._edges.put(name)
+        def pressed() -> None:  # both from gpiozero's threads
+            self._edges.put((name, True, self._now()))
+
+        def released() -> None:
+            self._edges.put((name, False, self._now()))
 
         device = gpiozero.DigitalInputDevice(pin, pull_up=True, pin_factory=self._factory)
-        device.when_activated = device.when_deactivated = wake
+        device.when_activated, device.when_deactivated = pressed, released
         return device
 
     def _release(self) -> None:
@@ -179,13 +186,12 @@ class GpioButtons:
         while True:
             now = self._now()
             for name, story in self._stories.items():
-                self._tell(name, story, now)
+                self._look(name, story, now)
             await self._edge_or_due(now)
 
-    def _tell(self, name: ButtonName, story: ButtonStory, now: float) -> None:
+    def _look(self, name: ButtonName, story: ButtonStory, now: float) -> None:
         was_stuck = story.stuck
-        for phase in story.at(bool(self._devices[name].value), now):
-            self._presses.put(Press(name, phase))
+        self._tell(name, story.at(bool(self._devices[name].value), now))
         if story.stuck and not was_stuck:
             log.warning("button %s is stuck: held for %.0f s", name, story.stuck_s)
         elif was_stuck and not story.stuck:
@@ -196,5 +202,13 @@ class GpioButtons:
         wait_s = max(0.0, min(due, default=now + _FOREVER_S) - now)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                name = await self._edges.get()
-                self._stories[name].edge(self._now())
+                self._moved(*await self._edges.get())
+        while self._edges:  # before the level is read, which may be a later one
+            self._moved(*await self._edges.get())
+
+    def _moved(self, name: ButtonName, pressed: bool, at_s: float) -> None:
+        self._tell(name, self._stories[name].edge(pressed, at_s))
+
+    def _tell(self, name: ButtonName, phases: list[Phase]) -> None:
+        for phase in phases:
+            self._presses.put(Press(name, phase))

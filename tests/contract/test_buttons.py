@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,6 +70,15 @@ async def test_a_long_press_is_told_while_it_is_held(pins: Pins, buttons: GpioBu
     assert [await anext(presses) for _ in range(2)] == [Press("accept", "down"), Press("accept", "long")]
     pins.release("accept")
     assert await anext(presses) == Press("accept", "up")
+
+
+async def test_a_press_that_came_and_went_while_the_loop_was_busy_is_told(pins: Pins, buttons: GpioButtons) -> None:
+    presses = buttons.presses()
+    for _ in range(2):
+        pins.press("accept")
+        time.sleep(2 * DEBOUNCE_S)  # the busy loop
+        pins.release("accept")
+        assert [(await anext(presses)).phase for _ in range(3)] == ["down", "short", "up"]
 
 
 async def test_two_buttons_at_once_each_tell_their_own(pins: Pins, buttons: GpioButtons) -> None:
@@ -169,9 +179,21 @@ def test_a_spark_shorter_than_the_debounce_time_is_no_press() -> None:
 def test_chatter_that_reads_the_same_each_time_starts_the_debounce_time_anew() -> None:
     story = begun(pressed=False)
     story.at(True, 1.0)
-    story.edge(1.015)
+    assert story.edge(True, 1.015) == []
     assert story.at(True, 1.021) == []
     assert story.at(True, 1.036) == ["down"]
+
+
+def test_what_is_heard_of_late_counts_from_when_it_was() -> None:
+    story = begun(pressed=False)
+    assert story.edge(True, 1.0) == []
+    assert story.edge(False, 1.1) == ["down"]
+    assert story.at(False, 9.0) == ["short", "up"]
+    assert story.edge(True, 10.0) == []
+    assert story.edge(False, 10.01) == [], "a spark stays one"
+    assert story.edge(True, 11.0) == []
+    assert story.edge(False, 12.0) == ["down", "long"]
+    assert story.at(False, 13.0) == ["up"]
 
 
 def test_long_is_told_once_and_up_without_short() -> None:

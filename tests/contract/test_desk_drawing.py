@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from kiosk.wire import channel
 from tests.contract.desk_stub import StubDesk
+from tests.contract.desk_stub_call import StubCall
 from tests.contract.test_desk_pages import (  # noqa: F401 - fixtures
     browser,
     desk,
@@ -171,6 +172,36 @@ def test_a_snapshot_that_was_closed_meanwhile_says_what_was_not_kept(
     desk.say({"kind": "snapshot-close"})
     expect(page.locator("#snapshot-view")).to_be_hidden()
     expect(page.locator(".toast")).to_contain_text("Not everything was kept")
+
+
+def each_call(desk: StubDesk, do: Callable[[StubCall], None]) -> None:
+    """In the kiosk's ends of all connections."""
+
+    async def each() -> None:
+        for call in desk.calls:
+            do(call)
+
+    desk.run(each())
+
+
+def test_back_to_live_closes_the_snapshot_on_every_page_whatever_the_hand_was_at(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    pages = [in_call(desk, open_page)]
+    pages.append(open_page("/sessions/s-1", 360, 740))
+    pages[1].locator("#join").click()
+    expect(pages[1].locator('#call[data-state="on"]')).to_be_visible()
+    each_call(desk, lambda call: call.snapshot("Anna"))
+    for page in pages:
+        expect(page.locator('#snapshot-view[data-shown="shot-1"]')).to_be_visible()
+    choose(pages[0], "delete")
+    choose(pages[1], "text")
+    pages[1].mouse.click(*place(pages[1], 0.5, 0.5))
+    expect(pages[1].locator("#snapshot-text-form")).to_be_visible()
+    each_call(desk, lambda call: call.say({"kind": "snapshot-close"}))
+    for page in pages:
+        expect(page.locator("#snapshot-view")).to_be_hidden()
+        expect(page.locator("#snapshot-text-form")).to_be_hidden()
 
 
 def test_what_is_refused_is_not_waited_for(desk: StubDesk, open_page: Callable[..., Page]) -> None:

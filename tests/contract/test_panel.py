@@ -144,6 +144,14 @@ async def test_buttons_go_through_the_pins_and_are_let_go_by_who_leaves(front: F
         assert await anext(presses) == Press("camera_plus", "short")
 
 
+async def test_a_press_whose_end_comes_at_once_is_a_press_all_the_same(front: Front) -> None:
+    async with GpioButtons(PINS, front.pins.factory, 5.0) as buttons, front.visit() as socket:
+        for down in (True, False):
+            await socket.send_json({"type": "button", "name": "decline", "down": down})
+        presses = buttons.presses()
+        assert [(await anext(presses)).phase for _ in range(3)] == ["down", "short", "up"]
+
+
 async def test_fingers_are_fed_to_the_touchscreen_and_lifted_by_who_leaves(front: Front) -> None:
     async with front.visit() as socket:
         await socket.send_json({"type": "touch", "phase": "down", "x": 0.25, "y": 0.5, "finger": 1})
