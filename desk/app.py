@@ -38,6 +38,7 @@ from desk.kiosks import Kiosks
 from desk.links_once import OnceLinks
 from desk.live import Hub
 from desk.oidc import SingleSignOn
+from desk.on_hand import OnHand
 from desk.pages import Pages
 from desk.people import People
 from desk.rights import without_rule
@@ -96,6 +97,9 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
+            on_hand = OnHand(desk.hub, desk.kiosks)
+            desk.follower.introduced.append(on_hand.about)
+            telling = tasks.create_task(on_hand.run(), name="staff on hand")
             try:
                 yield desk
             finally:
@@ -104,6 +108,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 following.cancel()
                 tidying.cancel()
                 burning.cancel()
+                telling.cancel()
     finally:
         await store.close()
 

@@ -72,6 +72,8 @@ class Follower:
         """Pages are told one after the other: nothing read earlier is told after what was read later."""
         self.stored: list[Callable[[Session], Awaitable[None]]] = []
         """Told each session once it is in the database."""
+        self.introduced: list[Callable[[str, About], Awaitable[None]]] = []
+        """Told what each kiosk says about itself."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """How many messages were refused, by kiosk and kind."""
         self._takers: dict[str, Callable[[Topic, bytes], Awaitable[None]]] = {
@@ -141,8 +143,11 @@ class Follower:
             await self._uploads.ask_for(session)
 
     async def _about(self, topic: Topic, payload: bytes) -> None:
-        await self._store.take_about(topic.kiosk, decode(payload, About))
+        about = decode(payload, About)
+        await self._store.take_about(topic.kiosk, about)
         await self._tell_kiosk(topic.kiosk)
+        for introduced in self.introduced:
+            await introduced(topic.kiosk, about)
 
     async def _health(self, topic: Topic, payload: bytes) -> None:
         if await self._store.take_health(topic.kiosk, decode(payload, Health)):

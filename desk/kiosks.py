@@ -9,7 +9,7 @@ from kiosk.errors import Unreachable
 from kiosk.link.client import Incoming
 from kiosk.wire import topics
 from kiosk.wire.codec import encode
-from kiosk.wire.messages import Command, Receipt, SignalDown
+from kiosk.wire.messages import STAFF_GOOD_S, Command, Receipt, SignalDown, StaffTold
 from kiosk.wire.topics import Topic
 
 SIGNAL_EXPIRY_S = 30
@@ -56,6 +56,10 @@ class Kiosks:
             response_topic=str(Topic(kiosk, topics.ANSWER)),
             correlation=command.id.encode(),
         )
+
+    async def staff(self, kiosk: str, told: StaffTold) -> None:
+        expiry_s = STAFF_GOOD_S if told.present else None
+        await self._link.publish(str(Topic(kiosk, topics.STAFF)), encode(told), retain=True, expiry_s=expiry_s)
 
     async def signal(self, kiosk: str, session: str, signal: SignalDown) -> None:
         await self._link.publish(

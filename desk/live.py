@@ -58,6 +58,11 @@ class Hub:
     def __len__(self) -> int:
         return len(self._listeners)
 
+    @property
+    def people(self) -> frozenset[str]:
+        """Who has a page open."""
+        return frozenset(listener.person for listener in self._listeners)
+
     def tell(self, name: EventName, body: Struct, to: Callable[[Listener], bool] = lambda _: True) -> None:
         """Encoded once, however many listen."""
         event = encode_event(name, body)

@@ -158,6 +158,7 @@ class Kiosk:
             is_sent=self._link.is_sent,
             online=lambda: self._link.online,
             public_link=self._link.public_link,
+            staff_online=lambda: self._link.staff_online,
         )
         book.code_user_present = self._stage.code_user_present
         book.disk_changed = self._book_disk
@@ -287,6 +288,7 @@ def about(config: Config) -> About:
         hardware=hardware_name(),
         language=config.provider.language,
         capabilities=("call", "marks", "snapshots", "recording"),
+        staff=tuple(person.id for person in config.provider.staff),
     )
 
 

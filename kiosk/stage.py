@@ -89,12 +89,13 @@ class Stage:
         is_sent: Callable[[Session], bool],
         online: Callable[[], bool],
         public_link: Callable[[Session], str],
+        staff_online: Callable[[], bool | None] = lambda: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config, self._book, self._calls, self._display = config, book, calls, display
         self._buttons, self._touchscreen, self._lamp, self._board = buttons, touchscreen, lamp, board
         self._wording, self._is_sent, self._online, self._now = wording, is_sent, online, now
-        self._public_link = public_link
+        self._public_link, self._staff_online = public_link, staff_online
         self._front = Front(size=size, long_press_s=config.hardware.gpio.long_press_s)
         self._asking = Asking(book, config, lambda given: self._consent(given, in_call=False), now)
         self._article: str | None = None
@@ -333,6 +334,7 @@ class Stage:
             device_name=self._config.device.name,
             provider=provider,
             online=self._online(),
+            staff_online=self._staff_online(),
             session=session,
             sent=session is not None and self._is_sent(session),
             flow=self._asking.flow,

@@ -31,7 +31,7 @@ pattern read {topics.ROOT}/%u/down/#
 """
 
 _DESK_READS = (topics.PRESENCE, "up/#")
-_DESK_WRITES = (topics.COMMAND, f"{topics.SIGNAL_DOWN}/#", topics.RECEIPT)
+_DESK_WRITES = (topics.COMMAND, f"{topics.SIGNAL_DOWN}/#", topics.RECEIPT, topics.STAFF)
 _FLEET_READS = (topics.PRESENCE, topics.ABOUT, topics.HEALTH, topics.CONFIG_REPORTED, topics.FLEET_ANSWER)
 _FLEET_WRITES = (topics.CONFIG_DESIRED, topics.FLEET_COMMAND)
 """Fleet managers have a command topic of their own: on the desk's they could claim to be any staff member."""

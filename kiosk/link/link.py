@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import msgspec
 
 from kiosk.errors import Malformed, Refused, StoreTrouble, Trouble, Unreachable
 from kiosk.link.client import Client, Incoming, Message
+from kiosk.link.on_hand import OnHand
 from kiosk.mailbox import Queue
 from kiosk.session.record import Person, Session
 from kiosk.wire import topics
@@ -36,6 +38,7 @@ from kiosk.wire.messages import (
     SessionTold,
     SignalDown,
     SignalUp,
+    StaffTold,
     Stored,
     UploadGrant,
 )
@@ -83,12 +86,14 @@ class Link:
         stored: Callable[[str, str, str], Awaitable[None]],
         changed: Callable[[], None],
         waits: Callable[[], bool] = lambda: False,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._book = client, book
         self._kiosk, self._boot, self._about = kiosk, boot, about
         self._seen, self._stored, self._changed, self._waits = seen, stored, changed, waits
         self._desk_url = desk_url.rstrip("/") + "/"
         self._public_links: dict[str, str] = {}
+        self._on_hand = OnHand(now)
         self._receipted: dict[str, int] = {}
         self._connection = 0
         self._told_n = 0
@@ -101,6 +106,11 @@ class Link:
     @property
     def online(self) -> bool:
         return self._client.connected and self._connection > 0
+
+    @property
+    def staff_online(self) -> bool | None:
+        """Whether any of the responsible staff are at a desk; None: not known."""
+        return self._on_hand.anybody if self.online else None
 
     def is_sent(self, session: Session) -> bool:
         """The desk has this revision."""
@@ -210,8 +220,8 @@ class Link:
 
     async def _take(self, incoming: Incoming) -> None:
         topic = topics.parse(incoming.topic)
-        if incoming.retained and topic.kind != topics.CONFIG_DESIRED:
-            raise Malformed("retained: nothing but the desired configuration may be")
+        if incoming.retained and topic.kind not in (topics.CONFIG_DESIRED, topics.STAFF):
+            raise Malformed("retained: nothing but the desired configuration and the number of staff may be")
         match topic.kind:
             case topics.COMMAND:
                 await self._take_command(incoming)
@@ -222,6 +232,9 @@ class Link:
                 self.signals.put(Signal(topic.session, body))
             case topics.RECEIPT:
                 await self._take_receipt(decode(incoming.payload, Receipt, MAX_COMMAND))
+            case topics.STAFF:
+                self._on_hand.take(decode(incoming.payload, StaffTold, MAX_COMMAND))
+                self._changed()
             case _:
                 raise Malformed("nothing is expected on this topic")
 

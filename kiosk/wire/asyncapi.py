@@ -97,6 +97,16 @@ MQTT: tuple[Said, ...] = (
     ),
     Said(topics.RECEIPT, "receipt", "desk", "What the desk has stored, and wants.", get_args(messages.Receipt)),
     Said(
+        topics.STAFF,
+        "staff",
+        "desk",
+        "How many of the responsible staff have a page of this desk open: at each change, and each minute while "
+        "there is one. A 0 does not expire.",
+        (messages.StaffTold,),
+        retained=True,
+        expiry_s=messages.STAFF_GOOD_S,
+    ),
+    Said(
         topics.CONFIG_DESIRED, "configDesired", "fleet manager", "Reserved: the desired configuration.", retained=True
     ),
     Said(topics.FLEET_COMMAND, "fleetCommand", "fleet manager", "Reserved: commands of fleet managers."),
@@ -115,7 +125,7 @@ def document() -> Json:
             "description": "Made by `python -m kiosk.wire.asyncapi` from the schemas of kiosk/wire; do not edit. "
             f"A message has at most {codec.MAX_MESSAGE} bytes, a command or receipt {codec.MAX_COMMAND}, a message on "
             f"a data channel {codec.MAX_EVENT}. Unknown fields are ignored, unknown versions (`v`) refused. Nothing "
-            "but the desired configuration may be retained on its way to the kiosk.",
+            "but the desired configuration and the number of staff may be retained on its way to the kiosk.",
         },
         "defaultContentType": MEDIA,
         "servers": _servers(),

@@ -98,7 +98,7 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
         messages.Presence(True, "b-3f2a", 1, n=2, held=("s-1c9a", "s-77f0")),
         messages.Presence(False, "b-3f2a", 1),
     ),
-    topics.ABOUT: (messages.About(PRESS, "0.1.0", "Raspberry Pi 5", "de", ("touch",)),),
+    topics.ABOUT: (messages.About(PRESS, "0.1.0", "Raspberry Pi 5", "de", ("touch",), ("anna", "ben")),),
     topics.HEALTH: (messages.Health(86_400.5, {"camera": "ok", "speaker": "the speaker is not there"}),),
     topics.SESSION: (messages.SessionTold(_TOLD),),
     topics.COMMAND: tuple(_command(n, wish) for n, wish in enumerate(_WISHES, 1)),
@@ -125,6 +125,7 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
         messages.PublicLink(session=SESSION, url="https://desk.example/s/body.signature"),
         messages.SeenBy(session=SESSION, person=ANNA),
     ),
+    topics.STAFF: (messages.StaffTold("desk-5f3a", 2), messages.StaffTold("desk-5f3a", 0)),
 }
 
 FROM_PARTICIPANT: tuple[channel.FromParticipant, ...] = (

@@ -18,6 +18,9 @@ Count = Annotated[int, Meta(ge=0, lt=2**31)]
 MAX_BYTES = 2**53
 MAX_HELD = 1500
 """So many ids fit into one message, whatever their length."""
+
+STAFF_GOOD_S = 150
+"""Somebody of the staff who was told to be there is there for so long; desks say it each minute."""
 Sdp = Annotated[str, Meta(min_length=10, max_length=MAX_SDP)]
 OfferId = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}$")]
 
@@ -40,11 +43,14 @@ class Presence(Struct, frozen=True):
 
 
 class About(Struct, frozen=True):
+    """`staff`: the ids of those who are responsible for the device."""
+
     device: Device
     software: Text
     hardware: Text
     language: Text = "de"
     capabilities: tuple[Text, ...] = ()
+    staff: Annotated[tuple[Id, ...], Meta(max_length=MAX_HELD)] = ()
     v: V = VERSION
 
 
@@ -205,6 +211,18 @@ class PublicLink(_Receipt, tag="public-link", frozen=True, kw_only=True):
 
 class SeenBy(_Receipt, tag="seen-by", frozen=True, kw_only=True):
     person: Person
+
+
+class StaffTold(Struct, frozen=True):
+    """How many of the responsible staff have a page of this desk open. Retained; told at each change.
+
+    A number above 0 is told again each minute and counts for MQTT's message expiry only: of a desk that died nobody is
+    there. Several desks write the same topic, each for itself: somebody is there as long as one of them says so.
+    """
+
+    desk: Id
+    present: Count
+    v: V = VERSION
 
 
 Receipt = Stored | Outdated | UploadGrant | ArtifactStored | PublicLink | SeenBy

@@ -33,6 +33,7 @@ CONFIG_DESIRED = "down/config"
 COMMAND = "down/command"
 SIGNAL_DOWN = "down/signal"
 RECEIPT = "down/receipt"
+STAFF = "down/staff"
 FLEET_COMMAND = "down/fleet"
 FLEET_ANSWER = "up/fleet"
 """Fleet managers have command topics of their own: on the desk's they could claim to be any staff member."""
@@ -46,6 +47,7 @@ _PLAIN = {
     CONFIG_DESIRED,
     COMMAND,
     RECEIPT,
+    STAFF,
     FLEET_COMMAND,
     FLEET_ANSWER,
 }

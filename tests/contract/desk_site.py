@@ -34,6 +34,7 @@ from kiosk.wire.messages import (
     SessionTold,
     SignalDown,
     SignalUp,
+    StaffTold,
     Stored,
     UploadGrant,
 )
@@ -97,6 +98,7 @@ class Kiosk:
     receipts: list[Any] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     signals: list[tuple[str, Any]] = field(default_factory=list)
+    staff: list[int] = field(default_factory=list)
     answers: Callable[[Command], Answer | None] = lambda _: None
     signals_back: Callable[[Any], SignalUp | None] = lambda _: None
 
@@ -109,6 +111,8 @@ class Kiosk:
         topic = topics.parse(incoming.topic)
         if topic.kind == topics.RECEIPT:
             self.receipts.append(decode(incoming.payload, Receipt))
+        elif topic.kind == topics.STAFF:
+            self.staff.append(decode(incoming.payload, StaffTold).present)
         elif topic.kind == topics.COMMAND:
             command = decode(incoming.payload, Command)
             self.commands.append(command)

@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[Any, int]] = {
     topics.COMMAND: (messages.Command, MAX_COMMAND),
     topics.SIGNAL_DOWN: (messages.SignalDown, MAX_MESSAGE),
     topics.RECEIPT: (messages.Receipt, MAX_COMMAND),
+    topics.STAFF: (messages.StaffTold, MAX_COMMAND),
     "events up": (channel.FromParticipant, MAX_EVENT),
     "events down": (channel.FromKiosk, MAX_EVENT),
     "poses": (channel.Poses, MAX_EVENT),

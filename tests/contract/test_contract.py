@@ -110,7 +110,7 @@ def test_every_topic_and_every_message_is_in_it() -> None:
 
 
 def limit_of(kind: str) -> int:
-    return MAX_COMMAND if kind in (topics.COMMAND, topics.ANSWER, topics.RECEIPT) else codec.MAX_MESSAGE
+    return MAX_COMMAND if kind in (topics.COMMAND, topics.ANSWER, topics.RECEIPT, topics.STAFF) else codec.MAX_MESSAGE
 
 
 def reader_of(kind: str) -> Any:

@@ -16,8 +16,8 @@ from msgspec import Struct
 from desk.live import QUEUE, Hub
 from kiosk.session.states import State
 from kiosk.wire import topics
-from kiosk.wire.messages import Health
-from tests.contract.desk_site import BEN, Site, a_session, next_rev, open_site
+from kiosk.wire.messages import About, Health
+from tests.contract.desk_site import BEN, DEVICE, Site, a_session, next_rev, open_site, until
 
 
 class Said(Struct, frozen=True):
@@ -68,6 +68,14 @@ async def test_an_open_page_is_told_of_sessions_and_presence(site: Site) -> None
         assert (name, body["kiosk"], body["online"]) == ("presence", "kiosk-1", True)
         await kiosk.say(topics.HEALTH, Health(1.0, {"camera": "unplugged"}))
         assert (await page.next())[1]["parts"] == {"camera": "unplugged"}
+
+
+async def test_a_kiosk_is_told_whether_its_staff_have_a_page_open(site: Site) -> None:
+    async with site.desk(), site.kiosk() as kiosk, site.person("anna") as anna:
+        await kiosk.say(topics.ABOUT, About(DEVICE, "1", "test", staff=("anna", "ben")), retain=True)
+        await until(lambda: kiosk.staff == [0])
+        async with open_page(anna):
+            await until(lambda: kiosk.staff == [0, 1])
 
 
 async def test_a_page_is_told_of_what_its_person_may_see_only(site: Site) -> None:

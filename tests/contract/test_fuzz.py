@@ -35,7 +35,7 @@ from tests.contract.link_site import KIOSK, Kiosk, running_kiosk
 BUDGET_S = float(os.environ.get("FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 EXAMPLES = max(10, int(60 * BUDGET_S))
-DOWN = (topics.COMMAND, topics.SIGNAL_DOWN, topics.RECEIPT)
+DOWN = (topics.COMMAND, topics.SIGNAL_DOWN, topics.RECEIPT, topics.STAFF)
 UP = (topics.PRESENCE, topics.ABOUT, topics.HEALTH, topics.SESSION, topics.ANSWER, topics.SIGNAL_UP)
 
 many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

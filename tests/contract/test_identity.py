@@ -28,7 +28,7 @@ from tests.contract.broker_site import EVERYTHING, FLEET, Ear, Mosquitto, until
 
 VICTIM, ATTACKER = "kiosk-1", "kiosk-2"
 UP = [topics.PRESENCE, topics.ABOUT, topics.HEALTH, topics.CONFIG_REPORTED, topics.ANSWER, topics.FLEET_ANSWER]
-DOWN = [topics.CONFIG_DESIRED, topics.COMMAND, topics.RECEIPT, topics.FLEET_COMMAND]
+DOWN = [topics.CONFIG_DESIRED, topics.COMMAND, topics.RECEIPT, topics.STAFF, topics.FLEET_COMMAND]
 UP_OF = [str(Topic(VICTIM, kind)) for kind in UP]
 UP_OF += [str(Topic(VICTIM, kind, "s-1")) for kind in (topics.SESSION, topics.SIGNAL_UP)]
 DOWN_OF = [str(Topic(VICTIM, kind)) for kind in DOWN] + [str(Topic(VICTIM, topics.SIGNAL_DOWN, "s-1"))]
@@ -189,7 +189,7 @@ async def test_the_desk_hears_all_kiosks_and_writes_neither_their_state_nor_thei
     async with mosquitto.heard_by("desk") as desk, mosquitto.heard_by(VICTIM) as victim:
         await say(desk, [*UP_OF, *DOWN_OF], b"said")
         await reaches(desk, of(VICTIM, topics.COMMAND), victim)
-        heard = {of(VICTIM, topics.COMMAND), of(VICTIM, topics.RECEIPT), DOWN_OF[-1]}
+        heard = {of(VICTIM, kind) for kind in (topics.COMMAND, topics.RECEIPT, topics.STAFF)} | {DOWN_OF[-1]}
         assert victim.topics == heard
         await say(victim, UP_OF, b"told")
         await reaches(victim, of(VICTIM, topics.ABOUT), desk)

@@ -23,7 +23,7 @@ from kiosk.session.record import CODE_USER, SYSTEM, Actor, Device, Person
 from kiosk.session.states import Role, State
 from kiosk.wire import topics
 from kiosk.wire.codec import decode, encode
-from kiosk.wire.messages import About, Answer, Bye, Command, Guard, Presence, SeenBy, SessionTold, Stored
+from kiosk.wire.messages import About, Answer, Bye, Command, Guard, Presence, SeenBy, SessionTold, StaffTold, Stored
 from kiosk.wire.topics import Topic
 
 ANNA = Person("anna", "Anna Berg")
@@ -231,6 +231,17 @@ async def test_staff_who_looked_are_named(kiosk: Kiosk, desk: Desk) -> None:
     await until(lambda: desk.session(session.id))
     await desk.say(topics.RECEIPT, SeenBy(session=session.id, person=ANNA))
     await until(lambda: kiosk.book.sessions[session.id].seen_by == (ANNA,))
+
+
+async def test_whether_staff_are_there_is_known_again_after_a_broken_link(kiosk: Kiosk, desk: Desk) -> None:
+    assert kiosk.link.staff_online is None
+    told = encode(StaffTold("desk-1", 2))
+    await desk.client.publish(str(Topic("kiosk-1", topics.STAFF)), told, retain=True)
+    await until(lambda: kiosk.link.staff_online)
+    cut(kiosk.client)
+    await until(lambda: kiosk.link.staff_online is None)
+    await until(lambda: kiosk.link.staff_online)
+    assert not kiosk.link.refused
 
 
 async def test_signals_reach_the_session_they_are_for(kiosk: Kiosk, desk: Desk) -> None:
