@@ -24,6 +24,7 @@ from desk.problems import Problem, not_found
 from desk.serve import file_response
 from desk.store import KioskView, Store
 from desk.uploads import ArtifactView, Uploads
+from desk.wanted import Wanted, WantedKiosks, seconds, words_of
 from kiosk.errors import Malformed, NotAssigned
 from kiosk.session import inputs
 from kiosk.session.record import Id, LongText, Person, Session, Ticket
@@ -45,11 +46,17 @@ class Me(Struct, frozen=True):
 
 
 class Sessions(Struct, frozen=True):
+    """after: what the next page is asked for with; empty: that was all."""
+
     sessions: list[Session]
+    after: str = ""
 
 
 class KioskList(Struct, frozen=True):
+    """after: as with sessions."""
+
     kiosks: list[KioskView]
+    after: str = ""
 
 
 class PeopleList(Struct, frozen=True):
@@ -98,12 +105,33 @@ async def list_sessions(
     store: NamedDependency[Store],
     me: NamedDependency[Member],
     states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
+    mine: FromQuery[bool] = False,
     kiosk: FromQuery[str] = "",
+    device: FromQuery[str] = "",
+    provider: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+    after: Annotated[str, QueryParameter(max_length=100)] = "",
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> Sessions:
-    """Newest first; staff see what they were asked for or are assigned to, moderators all."""
-    wanted = [state.value for state in states or ()]
-    return Sessions(await store.sessions(seen_by=_only(me), states=wanted, kiosk=kiosk, limit=limit))
+    """Newest first; staff see what they were asked for or are assigned to, moderators all. `mine`: what one is
+    responsible for. `since`, `until`: created in that time (ISO 8601). `q`: words in reason, names, tickets, device."""
+    wanted = Wanted(
+        seen_by=None if me.moderates else me.id,
+        assigned=me.id if mine else "",
+        states=tuple(state.value for state in states or ()),
+        kiosk=kiosk,
+        device=device,
+        provider=provider,
+        since_s=seconds("since", since),
+        until_s=seconds("until", until),
+        words=words_of(q),
+        after=after,
+        limit=limit,
+    )
+    page = await store.sessions(wanted)
+    return Sessions(page.sessions, page.after)
 
 
 @get("/api/sessions/{session_id:str}")
@@ -163,8 +191,19 @@ async def see_session(
 
 
 @get("/api/kiosks")
-async def list_kiosks(store: NamedDependency[Store]) -> KioskList:
-    return KioskList(await store.kiosks())
+async def list_kiosks(
+    store: NamedDependency[Store],
+    q: Annotated[str, QueryParameter(max_length=200)] = "",
+    device: FromQuery[str] = "",
+    provider: FromQuery[str] = "",
+    online: FromQuery[bool | None] = None,
+    after: Annotated[str, QueryParameter(max_length=40)] = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 500,
+) -> KioskList:
+    """By the name of their devices. `q`: words in names and ids."""
+    words = words_of(q)
+    wanted = WantedKiosks(words=words, device=device, provider=provider, online=online, after=after, limit=limit)
+    return KioskList(*await store.kiosks(wanted))
 
 
 @get("/api/sessions/{session_id:str}/artifacts/{artifact_id:str}")
@@ -242,10 +281,6 @@ async def visible_session(store: Store, me: Member, session_id: str) -> Session:
     if not may_see(me, session):
         raise NotAssigned("you are not assigned to this session")
     return session
-
-
-def _only(me: Member) -> str | None:
-    return None if me.moderates else me.id
 
 
 def _done(answer: Answer) -> Answer:

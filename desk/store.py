@@ -6,7 +6,7 @@ Errors of the database surface as SQLAlchemy's own; the follower retries them, r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -21,10 +21,12 @@ from desk.consents import FINE, ConsentCheck, check
 from desk.database import Transactions, engine_of, insert_missing, migrate
 from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, search_text, sessions_query
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, Presence
 
+EVERY_KIOSK = WantedKiosks(limit=100_000)
 REMEMBERED = 20
 """How many former boots and epochs are remembered, to know late messages of theirs."""
 
@@ -50,6 +52,14 @@ class KioskView(msgspec.Struct, frozen=True):
     parts: dict[str, str] = {}
     """Each part of the kiosk: "ok" or what is wrong with it."""
     changed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """`after`: what the next page is asked for with; empty: that was all."""
+
+    sessions: list[Session]
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class Store:
             row = await _kiosk(db, kiosk)
             row.about = encode(told)
             row.device_id, row.device_name = told.device.id, told.device.name
+            row.search = f"{kiosk}\n{told.device.id}\n{told.device.name}".casefold()
 
     async def take_health(self, kiosk: str, told: Health) -> bool:
         """Whether a part is now better or worse."""
@@ -117,10 +128,12 @@ class Store:
             row.health = encode(told)
             return before != told.parts
 
-    async def kiosks(self) -> list[KioskView]:
+    async def kiosks(self, wanted: WantedKiosks = EVERY_KIOSK) -> tuple[list[KioskView], str]:
+        """Those that fit, and what the next page is asked for with (`after`); empty: that was all."""
         async with self._read() as db:
-            rows = await db.scalars(select(KioskRow).order_by(KioskRow.device_name, KioskRow.id))
-            return [_view(row) for row in rows]
+            rows = list(await db.scalars(kiosks_query(wanted)))
+        page = rows[: wanted.limit]
+        return [_view(row) for row in page], page[-1].id if len(rows) > len(page) else ""
 
     async def kiosk(self, kiosk: str) -> KioskView | None:
         async with self._read() as db:
@@ -143,7 +156,8 @@ class Store:
             await db.flush()
             await look(db, row, told, self._now())
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
-            db.add_all(SessionPersonRow(session=told.id, person=p) for p in sorted(people_of(told)))
+            people = sorted(people_of(told))
+            db.add_all(SessionPersonRow(session=told.id, person=p, assigned=told.has_staff(p)) for p in people)
             return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
 
     async def _row(self, db: AsyncSession, told: Session) -> SessionRow:
@@ -158,6 +172,7 @@ class Store:
     def _fill(self, row: SessionRow, told: Session) -> None:
         row.device_id, row.epoch, row.rev = told.device.id, told.epoch, told.rev
         row.state, row.document, row.updated_s = told.state.value, encode(told), self._now()
+        row.search = search_text(told)
 
     async def session(self, session_id: str) -> Session | None:
         async with self._read() as db:
@@ -168,20 +183,17 @@ class Store:
         async with self._read() as db:
             return _found(await db.get(ConsentRow, session_id))
 
-    async def sessions(
-        self, *, seen_by: str | None, states: Iterable[str] = (), kiosk: str = "", limit: int = 100
-    ) -> list[Session]:
-        """Newest first. `seen_by`: only those that this person was asked for or is assigned to."""
-        query = select(SessionRow).order_by(SessionRow.created_s.desc(), SessionRow.id).limit(limit)
-        if seen_by is not None:
-            mine = select(SessionPersonRow.session).where(SessionPersonRow.person == seen_by)
-            query = query.where(SessionRow.id.in_(mine))
-        if wanted := list(states):
-            query = query.where(SessionRow.state.in_(wanted))
-        if kiosk:
-            query = query.where(SessionRow.kiosk == kiosk)
+    async def sessions(self, wanted: Wanted) -> SessionPage:
+        """Newest first.
+
+        Raises:
+            Malformed: `wanted.after` is no place in a list.
+        """
+        query = sessions_query(wanted)
         async with self._read() as db:
-            return await shown(db, list(await db.scalars(query)))
+            rows = list(await db.scalars(query))
+            page = rows[: wanted.limit]
+            return SessionPage(await shown(db, page), place_of(page[-1]) if len(rows) > len(page) else "")
 
     async def earlier(self, session: Session, limit: int) -> list[Session]:
         """What the same device had before, newest first."""
@@ -264,7 +276,7 @@ def people_of(session: Session) -> set[str]:
 async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
     if row := await db.get(KioskRow, kiosk, with_for_update=True):
         return row
-    empty: dict[str, Any] = {"boot": "", "old_boots": "", "device_id": "", "device_name": ""}
+    empty: dict[str, Any] = {"boot": "", "old_boots": "", "device_id": "", "device_name": "", "search": kiosk}
     await insert_missing(db, KioskRow, id=kiosk, online=False, connection=0, changed_s=0.0, **empty)
     return await db.get_one(KioskRow, kiosk, with_for_update=True)
 

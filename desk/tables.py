@@ -5,7 +5,7 @@ A change here wants a revision in desk/migrations/versions; a test holds both ag
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IdText = String(40)
@@ -33,6 +33,13 @@ class KioskRow(Base):
     about: Mapped[bytes | None] = mapped_column(LargeBinary)
     health: Mapped[bytes | None] = mapped_column(LargeBinary)
     changed_s: Mapped[float] = mapped_column(default=0.0)
+    """When it came or went; `healthy_s`: when it last told its health."""
+    healthy_s: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    in_force: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Its configuration, as it said (kiosk.wire.messages.InForce)."""
+    provider: Mapped[str] = mapped_column(String(200), default="", server_default="", index=True)
+    search: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What a search looks through (desk.wanted)."""
 
 
 class SessionRow(Base):
@@ -51,6 +58,8 @@ class SessionRow(Base):
     created_s: Mapped[float] = mapped_column(index=True)
     """When it was created: by the kiosk's clock where that could be trusted, else when the desk first heard of it."""
     updated_s: Mapped[float]
+    search: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What a search looks through (desk.wanted)."""
 
 
 class HeldRow(Base):
@@ -83,6 +92,8 @@ class SessionPersonRow(Base):
 
     session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
     person: Mapped[str] = mapped_column(IdText, primary_key=True, index=True)
+    assigned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Responsible, not only asked."""
 
 
 class ConsentRow(Base):

@@ -23,6 +23,7 @@ from desk.config import Config
 from desk.database import database_url, engine_of, migrate, newest_revision
 from desk.store import Store, StoredFile, Told, open_store
 from desk.tables import Base
+from desk.wanted import Wanted
 from kiosk.errors import ConfigError
 from kiosk.session.record import Device
 from kiosk.session.states import State
@@ -103,7 +104,7 @@ async def test_what_an_earlier_desk_made_without_revisions_is_taken_over_with_it
         file.executescript(EARLIER_DESK)
     file.close()
     store = await open_store(f"sqlite+aiosqlite:///{path}", now=lambda: NOW)
-    assert [kiosk.id for kiosk in await store.kiosks()] == ["kiosk-1"]
+    assert [kiosk.id for kiosk in (await store.kiosks())[0]] == ["kiosk-1"]
     kept = await store.file("s-1", "a-1", "aa")
     assert kept is not None
     assert kept.bytes == 3_000_000_000
@@ -151,7 +152,7 @@ async def test_of_two_desks_that_hear_the_same_session_one_takes_it(url: URL, st
         told = a_session(f"s-{n}")
         outcomes = await asyncio.gather(*(desk.take_session(told) for desk in (store, other, store, other)))
         assert sorted(o.value for o in outcomes) == ["known", "known", "known", "new"]
-    assert len(await store.sessions(seen_by=None)) == 10
+    assert len((await store.sessions(Wanted())).sessions) == 10
     await other.close()
 
 
@@ -172,10 +173,10 @@ async def test_only_what_is_newer_changes_a_session(store: Store) -> None:
 async def test_who_may_see_a_session_follows_each_revision(store: Store) -> None:
     await store.take_session(a_session())
     await store.take_session(next_rev(a_session(), asked=(), assigned=(BEN,)))
-    assert not await store.sessions(seen_by=ANNA.id)
-    assert len(await store.sessions(seen_by=BEN.id)) == 1
-    assert not await store.sessions(seen_by=None, states=["RUNNING"])
-    assert len(await store.sessions(seen_by=None, states=["REQUESTED"], kiosk=KIOSK)) == 1
+    assert not (await store.sessions(Wanted(seen_by=ANNA.id))).sessions
+    assert len((await store.sessions(Wanted(seen_by=BEN.id))).sessions) == 1
+    assert not (await store.sessions(Wanted(states=("RUNNING",)))).sessions
+    assert len((await store.sessions(Wanted(states=("REQUESTED",), kiosk=KIOSK))).sessions) == 1
 
 
 async def test_what_is_large_and_what_is_long_and_all_letters_are_kept(store: Store) -> None:
@@ -215,7 +216,7 @@ async def test_two_desks_hear_of_a_kiosk_for_the_first_time_at_once(url: URL, st
     for n in range(5):
         told = [desk.take_presence(f"kiosk-{n}", Presence(True, "b-1", 1)) for desk in (store, other, store, other)]
         assert sorted(await asyncio.gather(*told)) == [False, False, False, True]
-    assert len(await store.kiosks()) == 5
+    assert len((await store.kiosks())[0]) == 5
     await other.close()
 
 
@@ -236,7 +237,7 @@ async def test_a_lost_session_is_shown_as_over_and_found_again(store: Store) -> 
     lost = await store.session("s-1")
     assert lost is not None
     assert lost.state is State.CANCELLED
-    assert [s.id for s in await store.sessions(seen_by=None, states=["CANCELLED"])] == ["s-1"]
+    assert [s.id for s in (await store.sessions(Wanted(states=("CANCELLED",)))).sessions] == ["s-1"]
     assert await store.take_held(KIOSK, Presence(True, "b-1", 1, n=2, held=("s-1",))) == ["s-1"]
     found = await store.session("s-1")
     assert found is not None

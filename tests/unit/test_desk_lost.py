@@ -14,6 +14,7 @@ from sqlalchemy import select
 from desk.lost import as_lost, is_lost, was_lost
 from desk.store import Store, open_store
 from desk.tables import SessionRow
+from desk.wanted import Wanted
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.session.states import ENDED, OPEN, State
 from kiosk.wire.messages import Presence
@@ -141,7 +142,7 @@ async def test_topics_in_any_order_with_drops_and_copies_end_in_the_same_truth(s
         shown = await store.session(session_id)
         assert shown is not None, "nothing that was told is ever gone"
         assert was_lost(shown) == is_lost(told, set(life.sessions)), session_id
-    open_here = {s.id for s in await store.sessions(seen_by=None, states=[s.value for s in OPEN])}
+    open_here = {s.id for s in (await store.sessions(Wanted(states=tuple(s.value for s in OPEN)))).sessions}
     assert open_here == {s.id for s in life.sessions.values() if s.state in OPEN}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from desk.live import Hub
 from desk.seals import Seals
 from desk.store import Store, open_store
 from desk.uploads import Uploads
+from desk.wanted import Wanted
 from kiosk.errors import StoreTrouble, Unreachable
 from kiosk.link.client import Incoming
 from kiosk.session import inputs
@@ -147,7 +149,7 @@ async def test_a_database_that_takes_nothing_ends_the_desk_after_some_tries(tmp_
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    follower = Follower(store, kiosks, hub, commands, calls, uploads, sleep)
+    follower = Follower(store, kiosks, commands, calls, uploads, sleep)
     with pytest.raises(StoreTrouble):
         await follower.take("kiosk/1/kiosk-1/up/session/s-1", encode(SessionTold(a_session())))
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2]
@@ -179,12 +181,12 @@ async def test_many_writers_wait_for_each_other(store: Store) -> None:
         for n in range(40):
             tasks.create_task(store.audit(f"p-{n:02}", "look"))
             tasks.create_task(store.take_session(replace(a_session(), id=f"s-{n}", rev=n + 1)))
-            tasks.create_task(store.sessions(seen_by=None))
+            tasks.create_task(store.sessions(Wanted()))
     assert len(await store.audited()) == 40
-    assert len(await store.sessions(seen_by=None)) == 40
+    assert len((await store.sessions(Wanted())).sessions) == 40
 
 
-async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
+async def test_an_offer_that_nobody_answers_is_taken_back(store: Store) -> None:
     link, clock = Link(), Clock()
     calls = Calls(Kiosks(link), Hub(), IceServers(()), clock.wait)
     with pytest.raises(Unreachable):
@@ -195,17 +197,19 @@ async def test_an_offer_that_nobody_answers_is_taken_back() -> None:
     assert bye == Bye(peer=offer.peer)
     assert {expiry for _, _, expiry in link.said} == {30}
     assert all(topic == f"kiosk/1/kiosk-1/{topics.SIGNAL_DOWN}/s-1" for topic, _, _ in link.said)
-    assert calls.peer("s-1", offer.peer, "anna") is None
+    assert await calls.peer("s-1", offer.peer, "anna") is None
 
 
-async def test_an_offer_without_a_broker_fails_at_once() -> None:
+async def test_an_offer_without_a_broker_fails_at_once(store: Store) -> None:
     clock = Clock()
     with pytest.raises(Unreachable):
         await Calls(Kiosks(Link(connected=False)), Hub(), IceServers(()), clock.wait).offer(a_session(), ANNA, SDP)
     assert clock.now == 0
 
 
-async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_only_its_own_answer_counts() -> None:
+async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_only_its_own_answer_counts(
+    store: Store,
+) -> None:
     link = Link()
     calls = Calls(Kiosks(link), Hub(), IceServers(()))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
@@ -220,10 +224,10 @@ async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_onl
     calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the second", offer=again.id))
     peer, answer = await asking
     assert answer == "v=0 the second"
-    assert peer.waiting is None
+    assert await calls.peer("s-1", peer.id, "anna") == peer
 
 
-async def test_the_end_of_a_connection_is_no_answer_to_the_offer_that_replaces_it() -> None:
+async def test_the_end_of_a_connection_is_no_answer_to_the_offer_that_replaces_it(store: Store) -> None:
     link = Link()
     calls = Calls(Kiosks(link), Hub(), IceServers(()))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
@@ -237,7 +241,7 @@ async def test_the_end_of_a_connection_is_no_answer_to_the_offer_that_replaces_i
     assert (await asking)[1] == "v=0 second"
 
 
-async def test_a_newer_offer_of_the_same_peer_takes_the_place_of_one_that_still_waits() -> None:
+async def test_a_newer_offer_of_the_same_peer_takes_the_place_of_one_that_still_waits(store: Store) -> None:
     link = Link()
     calls = Calls(Kiosks(link), Hub(), IceServers(()))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
