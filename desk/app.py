@@ -17,11 +17,23 @@ import uvicorn
 from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import BeforeMessageSendHookHandler, Message, Scope
+from litestar.types import BeforeMessageSendHookHandler, ControllerRouterHandler, Message, Scope
 
-from desk import administration, api, code_user, films, first, oidc, own_account, pages, people, sign_in, tus, whep
+from desk import (
+    administration,
+    api,
+    code_user,
+    films,
+    first,
+    oidc,
+    openapi,
+    own_account,
+    pages,
+    people,
+    sign_in,
+    tus,
+    whep,
+)
 from desk.accounts import Accounts
 from desk.calls import Calls
 from desk.code_user import CodeUser
@@ -166,8 +178,27 @@ def _mqtt(config: Config) -> Settings:
     )
 
 
-def build_app(desk: Desk) -> Litestar:
-    routes = [
+PARTS = (
+    "store",
+    "hub",
+    "kiosks",
+    "commands",
+    "calls",
+    "files",
+    "uploads",
+    "code_user",
+    "people",
+    "door",
+    "sso",
+    "bridge",
+    "pages",
+    "films",
+)
+"""Of the desk, by the names that handlers ask for."""
+
+
+def handlers() -> list[ControllerRouterHandler]:
+    return [
         *api.ROUTES,
         *whep.ROUTES,
         *tus.ROUTES,
@@ -180,25 +211,18 @@ def build_app(desk: Desk) -> Litestar:
         *films.ROUTES,
         *pages.routes(),
     ]
-    names = (
-        "store",
-        "hub",
-        "kiosks",
-        "commands",
-        "calls",
-        "files",
-        "uploads",
-        "code_user",
-        "people",
-        "door",
-        "sso",
-        "bridge",
-        "pages",
-        "films",
-    )
-    parts = {name: _given(getattr(desk, name)) for name in names}
+
+
+def bare_app() -> Litestar:
+    """All routes and nothing behind them: for what is told about them."""
+    nothing = {name: _given(None) for name in (*PARTS, "me", "signed_in")}
+    return Litestar(handlers(), dependencies=nothing, openapi_config=openapi.settings())
+
+
+def build_app(desk: Desk) -> Litestar:
+    parts = {name: _given(getattr(desk, name)) for name in PARTS}
     app = Litestar(
-        route_handlers=routes,
+        route_handlers=handlers(),
         dependencies={
             **parts,
             "me": Provide(people.me_of, sync_to_thread=False),
@@ -207,7 +231,7 @@ def build_app(desk: Desk) -> Litestar:
         guards=[desk.people.demand],
         exception_handlers=pages.error_handlers(desk.pages),
         before_send=[_headers(desk.config.http)],
-        openapi_config=OpenAPIConfig("Desk", "1", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=openapi.settings(),
         request_max_body_size=1 << 20,
         logging_config=None,
     )

@@ -24,7 +24,7 @@ from desk.config import Language, Member
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.people import People, safe_path
-from desk.problems import Problem, ProblemBody, status_of
+from desk.problems import PROBLEM_TYPE, Problem, ProblemBody, problem_body, status_of
 from desk.store import Store
 from desk.texts import WEB, texts
 from kiosk.errors import Trouble
@@ -125,38 +125,34 @@ def routes() -> list[ControllerRouterHandler]:
 
 def error_handlers(pages: Pages) -> ExceptionHandlersMap:
     def on_problem(request: AnyRequest, problem: Problem) -> Response[Any]:
-        body = problem.body or ProblemBody(problem.problem, problem.text)
-        return answer(request, problem.status, body, problem.headers)
+        return answer(request, problem.body, problem.headers)
 
     def on_trouble(request: AnyRequest, trouble: Trouble) -> Response[Any]:
-        return answer(request, status_of(trouble), ProblemBody(trouble.code, trouble.text))
+        return answer(request, problem_body(status_of(trouble), trouble.code, trouble.text))
 
     def on_http(request: AnyRequest, error: HTTPException) -> Response[Any]:
         code = {404: "not_found", 405: "wrong_method", 413: "too_large"}.get(error.status_code, "malformed")
         if error.status_code >= 500:
             code = "trouble"
-        return answer(request, error.status_code, ProblemBody(code, error.detail), error.headers)
+        return answer(request, problem_body(error.status_code, code, error.detail), error.headers)
 
     def on_defect(request: AnyRequest, error: Exception) -> Response[Any]:
         """A defect of ours: the one who asked is told no more than that, the log has the rest."""
         place = request.scope.get("path_template", "?")  # not the path: that may hold a token
         log.error("%s %s failed", request.method, place, exc_info=error)
-        return answer(request, 500, ProblemBody("trouble", "something went wrong in the desk"))
+        return answer(request, problem_body(500, "trouble", "something went wrong in the desk"))
 
-    def answer(
-        request: AnyRequest, status: int, body: msgspec.Struct, headers: Mapping[str, str] | None = None
-    ) -> Response[Any]:
+    def answer(request: AnyRequest, said: ProblemBody, headers: Mapping[str, str] | None = None) -> Response[Any]:
         if not _wants_page(request):
-            return Response(body, status_code=status, headers=headers, media_type="application/json")
-        told = msgspec.to_builtins(body)
-        if status == 401:
-            if told["code"] == "signed_out":
+            return Response(said, status_code=said.status, headers=headers, media_type=PROBLEM_TYPE)
+        if said.status == 401:
+            if said.code == "signed_out":
                 return sign_in(request)
             return pages.show("signed_out.html", None, 401, language=language_of(request))
-        if told["code"] == "second_factor_needed":
+        if said.code == "second_factor_needed":
             return Redirect("/account", status_code=303, headers={"Cache-Control": "no-store"})
         me = request.state.get("me")
-        return pages.show("error.html", me, status, code=told["code"], text=told["text"])
+        return pages.show("error.html", me, said.status, code=said.code, text=said.detail)
 
     def sign_in(request: AnyRequest) -> Response[str]:
         query = request.url.query

@@ -1,12 +1,16 @@
-"""Errors over HTTP: JSON {code, text} everywhere, with the codes of kiosk.errors and a few of HTTP's own."""
+"""Errors over HTTP: problem details (RFC 9457) everywhere, with the codes of kiosk.errors and a few of HTTP's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from msgspec import Struct
 
 from kiosk import errors
+from kiosk.wire.messages import Answer
+
+PROBLEM_TYPE = "application/problem+json"
 
 
 class Problem(errors.Trouble):
@@ -18,19 +22,37 @@ class Problem(errors.Trouble):
         code: str,
         text: str = "",
         headers: Mapping[str, str] | None = None,
-        body: Struct | None = None,
+        body: Answer | None = None,
     ) -> None:
         super().__init__(text or code)
         self.status = status
         self.problem = code
         self.headers = dict(headers or {})
-        self.body = body
-        """Said instead of {code, text}: a struct that has both."""
+        self.answer = body
+        """The kiosk's, where it was the kiosk that refused."""
+
+    @property
+    def body(self) -> ProblemBody:
+        return problem_body(self.status, self.problem, self.text, self.answer)
 
 
-class ProblemBody(Struct, frozen=True):
+class ProblemBody(Struct, frozen=True, omit_defaults=True):
+    """What went wrong (RFC 9457). code: stable, for programs; `type` is made of it. detail: a sentence for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
     code: str
-    text: str
+    answer: Answer | None = None
+
+
+def problem_body(status: int, code: str, detail: str, answer: Answer | None = None) -> ProblemBody:
+    title = HTTPStatus(status).phrase if status in _KNOWN else "Refused"
+    return ProblemBody(f"urn:video-desk:problem:{code}", title, status, detail, code, answer)
+
+
+_KNOWN = frozenset(HTTPStatus)
 
 
 _STATUS: dict[type[errors.Trouble], int] = {

@@ -77,7 +77,7 @@ TABLE: dict[str, Rule] = {
     "GET /api/people": READ,
     "GET /api/events": READ,
     "GET /schema": READ,
-    "GET /schema/openapi.json": READ,
+    "GET /schema/openapi.json": OPEN,
     "GET /schema/{path}": READ,
     # signing in and out, and the own account
     "GET /sign-in": OPEN,

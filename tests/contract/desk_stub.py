@@ -211,7 +211,7 @@ class StubDesk:
     async def _details(self, request: web.Request) -> web.Response:
         session = self.sessions.get(request.match_info["id"])
         if session is None:
-            return _json({"code": "not_found", "text": "there is no such session"}, 404)
+            return _json({"code": "not_found", "detail": "there is no such session"}, 404)
         earlier = [s for s in self.sessions.values() if s.device.id == session.device.id and s.id != session.id]
         artifacts = {
             a.id: {"url": f"/files/{a.name}" if a.uploaded else "", "uploaded": a.uploaded} for a in session.artifacts
@@ -249,7 +249,7 @@ class StubDesk:
         try:
             session = rules.apply(None, what, Actor(Role.STAFF, ME.id, ME.name), self._now(device, kiosk))
         except Refused as refused:
-            return _json({"code": refused.code, "text": refused.text}, 409)
+            return _json({"code": refused.code, "detail": refused.text}, 409)
         self._put(session)
         return _json({"session": session.id}, 201)
 
@@ -261,12 +261,12 @@ class StubDesk:
         wish = msgspec.json.decode(await request.read(), type=Wish)
         self.commands.append((session.id, wish.do))
         if wish.guard.state not in (None, session.state):
-            return _json({"code": "wrong_state", "text": "somebody was faster"}, 409)
+            return _json({"code": "wrong_state", "detail": "somebody was faster"}, 409)
         what = inputs.Start(other_present=self.present) if isinstance(wish.do, inputs.Start) else wish.do
         try:
             self._apply(session, what, Actor(Role.STAFF, ME.id, ME.name))
         except Refused as refused:
-            return _json({"code": refused.code, "text": refused.text}, 409)
+            return _json({"code": refused.code, "detail": refused.text}, 409)
         return _json({"id": "answer-1", "ok": True, "session": session.id})
 
     async def _seen(self, request: web.Request) -> web.Response:
@@ -278,10 +278,10 @@ class StubDesk:
     async def _call(self, request: web.Request) -> web.Response:
         session = self.sessions[request.match_info["id"]]
         if session.call is None:
-            return _json({"code": "wrong_state", "text": "no call is on"}, 409)
+            return _json({"code": "wrong_state", "detail": "no call is on"}, 409)
         peer = request.query.get("peer", "")
         if peer and peer not in self.peers:
-            return _json({"code": "not_found", "text": "there is no such connection"}, 404)
+            return _json({"code": "not_found", "detail": "there is no such connection"}, 404)
         peer = peer or secrets.token_hex(16)
         if peer in self.peers:
             await self.peers[peer].close()

@@ -52,8 +52,8 @@ async def test_the_kiosks_refusal_is_passed_on(kiosk: Kiosk, anna: httpx.AsyncCl
     kiosk.answers = lambda c: Answer(c.id, False, "s-1", 2, State.CONFIRMED, "wrong_state", "Ben Ott was faster")
     answer = await wish(anna, {"kind": "confirm"})
     body = answer.json()
-    assert (answer.status_code, body["code"], body["text"]) == (409, "wrong_state", "Ben Ott was faster")
-    assert (body["rev"], body["state"]) == (2, "CONFIRMED")
+    assert (answer.status_code, body["code"], body["detail"]) == (409, "wrong_state", "Ben Ott was faster")
+    assert (body["answer"]["rev"], body["answer"]["state"]) == (2, "CONFIRMED")
 
 
 async def test_a_command_is_repeated_until_it_is_answered(kiosk: Kiosk, anna: httpx.AsyncClient) -> None:

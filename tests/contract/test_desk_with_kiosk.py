@@ -177,7 +177,7 @@ async def test_two_staff_confirm_at_once_and_one_is_told(site: Site) -> None:
         assert sorted(a.status_code for a in answers) == [200, 409]
         refused = next(a.json() for a in answers if a.status_code == 409)
         assert refused["code"] == "wrong_state"
-        assert refused["text"]
+        assert refused["detail"]
 
 
 async def test_what_happened_while_the_desk_was_away_is_there_when_it_is_back(site: Site) -> None:

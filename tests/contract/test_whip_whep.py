@@ -128,7 +128,7 @@ async def test_an_offer_that_the_kiosk_cannot_answer_is_422_not_answered_in_part
 ) -> None:
     kiosk.signals_back = lambda s: Bye(peer=s.peer, code="malformed", text="video without H.264")
     refused = await post(program, "whep", offer("recvonly"))
-    assert (refused.status_code, refused.json()["text"]) == (422, "video without H.264")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "video without H.264")
 
 
 async def test_other_types_and_nonsense_are_4xx(kiosk: Kiosk, program: httpx.AsyncClient) -> None:

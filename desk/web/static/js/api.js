@@ -52,7 +52,7 @@ export class ApiError extends Error {
 export async function errorOf(response) {
   const body = await response.json().catch(() => ({}));
   const known = response.status === 401 ? "signed_out" : response.status === 503 ? "unreachable" : "trouble";
-  const error = new ApiError(response.status, String(body.code ?? known), String(body.text ?? body.detail ?? ""));
+  const error = new ApiError(response.status, String(body.code ?? known), String(body.detail ?? ""));
   error.retryAfterS = Number(response.headers.get("Retry-After")) || 0;
   return error;
 }
