@@ -23,7 +23,7 @@ from kiosk.call.aiortc_hooks_wire import PictureLane, SoundLane, Wire
 from kiosk.call.feedback import Fate
 from kiosk.call.pacer import COPY, PICTURE, REPAIR, Pacer
 from kiosk.call.protection import Plan
-from kiosk.call.repair import History, as_rtx
+from kiosk.call.repair import History, Refused, as_rtx, header_bytes
 
 MARKER = 0x80
 WINDOW_S = 0.3
@@ -61,11 +61,12 @@ class VideoSender:
         self._sender = cast(Any, transceiver.sender)
         self._to, self._now = to, now
         self._agreed = negotiate(connection, transceiver)
-        self._wire = Wire(self._sender.transport, self._agreed, now, to.arrived, self.ssrc)
+        self._wire = Wire(self._sender.transport, self._agreed, now, self._arrived, self._leaves, self.ssrc)
         self._pacer: Pacer[bytes] = Pacer(len)
         self._history = History(now())
         self._plan = Plan()
         self._total_bps, self._loss, self._round_trip_s = 1_300_000.0, 0.0, 0.1
+        self._ssrcs = [ssrc.to_bytes(4, "big") for ssrc in (self.ssrc, self._sender._rtx_ssrc)]
         self._frame: list[bytes] = []
         self._rtx_number = 0
         self._ready, self._room = asyncio.Event(), asyncio.Event()
@@ -75,7 +76,7 @@ class VideoSender:
         self.sound_lane: SoundLane | None = None
         self.new_bytes = 0
         """Of new picture, without repairs and copies."""
-        self.counts = {"repairs": 0, "gone": 0, "refused": 0, "copies": 0}
+        self.counts = {"repairs": 0, "gone": 0, "refused": 0, "copies": 0, "unasked": 0}
         self._hook()
 
     def _hook(self) -> None:
@@ -229,16 +230,44 @@ class VideoSender:
             self._pacer.put(COPY, self._again(packet), now_s)
 
     async def _retransmit(self, sequence_number: int) -> None:
+        """Asked for by the receiver."""
+        refused = self._repair(sequence_number)
+        if refused is None:
+            await self._kick()
+        elif refused != "on its way":
+            self.counts["gone" if refused == "gone" else "refused"] += 1
+            self._to.keyframe_wanted()  # nothing else helps
+
+    def _repair(self, sequence_number: int) -> Refused | None:
+        """Puts it among what waits; or why not."""
         now_s = self._now()
         found = self._history.repair(sequence_number, now_s, self._total_bps, self._loss, self._round_trip_s)
-        if isinstance(found, bytes):
-            self.counts["repairs"] += 1
-            for _ in range(2 if self._loss > TWICE_LOSS else 1):
-                self._pacer.put(REPAIR, self._again(found), now_s)
-            await self._kick()
-        elif found != "on its way":
-            self.counts["gone" if found == "gone" else "refused"] += 1
-            self._to.keyframe_wanted()  # nothing else helps
+        if not isinstance(found, bytes):
+            return found
+        self.counts["repairs"] += 1
+        for _ in range(2 if self._loss > TWICE_LOSS else 1):
+            self._pacer.put(REPAIR, self._again(found), now_s)
+        return None
+
+    def _leaves(self, packet: bytes) -> int | None:
+        """Which packet of the picture it is, or is in it; None: it is of the sound."""
+        ssrc = packet[8:12]
+        if ssrc not in self._ssrcs:
+            return None
+        at = 2 if ssrc == self._ssrcs[0] else header_bytes(packet)
+        number = int.from_bytes(packet[at : at + 2], "big")
+        self._history.left(number)
+        return number
+
+    def _arrived(self, fates: list[Fate]) -> None:
+        """A packet is sent again too where the receiver's asking for it was lost: its report says as much."""
+        self._to.arrived(fates)
+        for fate in fates:
+            if fate.carried is None or not self._history.reported(fate.carried, fate.arrived_s is not None):
+                continue
+            if self._repair(fate.carried) is None:
+                self.counts["unasked"] += 1
+                self._ready.set()
 
     def _again(self, packet: bytes) -> bytes:
         payload_type = self._sender._RTCRtpSender__rtx_payload_type

@@ -21,18 +21,27 @@ SEND_TIME_HZ = 2**18
 """abs-send-time: 24 bits of seconds in 6.18 fixed point."""
 
 Arrived = Callable[[list[Fate]], None]
+Carried = Callable[[bytes], int | None]
 
 
 class Wire:
     """One DTLS transport. Sound and picture of a bundle share it, so that their packets are counted together.
 
-    ssrc: ours, for reports. arrived: called with what each report of the receiver says. From the loop only.
+    ssrc: ours, for reports. arrived: called with what each report of the receiver says. carried: which packet of the
+    picture it is that leaves now, for its Fate. From the loop only.
     """
 
     def __init__(
-        self, transport: Any, agreed: Extensions, now: Callable[[], float], arrived: Arrived, ssrc: int
+        self,
+        transport: Any,
+        agreed: Extensions,
+        now: Callable[[], float],
+        arrived: Arrived,
+        carried: Carried,
+        ssrc: int,
     ) -> None:
-        self.transport, self._agreed, self._now, self._arrived = transport, agreed, now, arrived
+        self.transport, self._agreed, self._now = transport, agreed, now
+        self._arrived, self._carried = arrived, carried
         self._ssrc = ssrc
         self.log = SentLog()
         self.sent_bytes = 0
@@ -62,7 +71,7 @@ class Wire:
             stamped[at : at + 3] = (int(now_s * SEND_TIME_HZ) & 0xFFFFFF).to_bytes(3, "big")
         at = find(packet, self._agreed.number) if self._agreed.number is not None else -1
         if at > 0:
-            stamped[at : at + 2] = self.log.sent(len(packet), now_s).to_bytes(2, "big")
+            stamped[at : at + 2] = self.log.sent(len(packet), now_s, self._carried(packet)).to_bytes(2, "big")
         return bytes(stamped)
 
     async def _handle_rtcp(self, data: bytes) -> None:

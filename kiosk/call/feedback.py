@@ -31,11 +31,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """One packet of ours. `arrived_s` None: reported as missing."""
+    """One packet of ours. `arrived_s` None: reported as missing. carried: the picture's packet in it, by its RTP
+    sequence number; None: it was of something else."""
 
     sent_s: float
     size: int
     arrived_s: float | None
+    carried: int | None = None
 
 
 def split(rtcp: bytes) -> tuple[list[Report], bytes]:
@@ -105,16 +107,16 @@ class SentLog:
 
     def __init__(self) -> None:
         self._next = 0
-        self._sent: dict[int, tuple[float, int]] = {}
+        self._sent: dict[int, tuple[float, int, int | None]] = {}
         self._clock_s = 0.0
         self.outstanding_bytes = 0
         """Sent, and not yet reported either way."""
 
-    def sent(self, size: int, now_s: float) -> int:
-        """The number (16 bits) for a packet of `size` bytes that leaves now."""
+    def sent(self, size: int, now_s: float, carried: int | None = None) -> int:
+        """The number (16 bits) for a packet of `size` bytes that leaves now. carried: as in Fate."""
         number = self._next
         self._next += 1
-        self._sent[number] = (now_s, size)
+        self._sent[number] = (now_s, size, carried)
         self.outstanding_bytes += size
         if len(self._sent) > REMEMBERED:
             self._forget(next(iter(self._sent)))
@@ -129,7 +131,8 @@ class SentLog:
         for number, arrived_s in enumerate(report.arrived_s, first):
             known = self._forget(number)
             if known is not None:
-                fates.append(Fate(*known, None if arrived_s is None else self._going_on(arrived_s)))
+                sent_s, size, carried = known
+                fates.append(Fate(sent_s, size, None if arrived_s is None else self._going_on(arrived_s), carried))
         return fates
 
     def forget_before(self, sent_s: float) -> None:
@@ -147,7 +150,7 @@ class SentLog:
         self._clock_s = arrived_s + turns * REFERENCE_WRAP_S
         return self._clock_s
 
-    def _forget(self, number: int) -> tuple[float, int] | None:
+    def _forget(self, number: int) -> tuple[float, int, int | None] | None:
         known = self._sent.pop(number, None)
         if known is not None:
             self.outstanding_bytes -= known[1]

@@ -28,6 +28,8 @@ class _Sent:
     packet: bytes
     sent_s: float
     repaired_s: float = -math.inf
+    under_way: int = 0
+    arrived: bool = False
 
 
 class History:
@@ -43,6 +45,21 @@ class History:
         self._sent[number] = _Sent(packet, now_s)
         while len(self._sent) > HISTORY_PACKETS or self._first_is_old(now_s):
             del self._sent[next(iter(self._sent))]
+
+    def left(self, number: int) -> None:
+        """The packet, its copy or its repair leaves now."""
+        sent = self._sent.get(number)
+        if sent is not None:
+            sent.under_way += 1
+
+    def reported(self, number: int, arrived: bool) -> bool:
+        """What the receiver says of one of them; whether the packet is missing there, with nothing on its way."""
+        sent = self._sent.get(number)
+        if sent is None:
+            return False
+        sent.under_way -= 1
+        sent.arrived |= arrived
+        return not sent.arrived and sent.under_way <= 0
 
     def copy(self, number: int) -> bytes | None:
         """For a copy that is sent unasked."""

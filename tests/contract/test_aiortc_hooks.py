@@ -300,6 +300,24 @@ async def test_on_a_lossy_link_each_packet_goes_out_twice_and_repairs_as_well(ma
     assert len(wire.sent) == 6
 
 
+async def test_what_a_report_says_is_missing_is_sent_again_though_nobody_asked_unless_another_of_it_came(
+    made: Made,
+) -> None:
+    hooked, sender, _, clock, wire = made
+    hooked.follow(2_500_000, loss=0.01, round_trip_s=0.15, plan=Plan("all", 0.05))
+    await sender.transport._send_rtp(a_packet(sender, 7))
+    await sender.transport._send_rtp(a_packet(sender, 8, last=True))
+    clock.now_s += 0.02
+    await hooked._kick()
+    wire.sent.clear()  # 7, 8, 7 again, 8 again: of the second both are lost
+    await wire._handle_rtcp_data(transport_feedback(first=0, statuses=[1, 0, 0, 0], deltas=bytes([4])))
+    await wire._handle_rtcp_data(transport_feedback(first=0, statuses=[1, 0, 0, 0], deltas=bytes([4])))
+    await hooked._kick()
+    assert [RtpPacket.parse(p).payload[:2] for p in wire.sent] == [b"\0\10"]
+    await sender._handle_rtcp_packet(nack(sender, 8))  # its asking was late only
+    assert len(wire.sent) == 1
+
+
 async def test_of_copies_only_the_last_packet_s_is_sent_where_that_is_enough(made: Made) -> None:
     hooked, sender, _, clock, wire = made
     hooked.follow(2_500_000, loss=0.01, round_trip_s=0.05, plan=Plan("last", 0.07))

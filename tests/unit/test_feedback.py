@@ -86,6 +86,12 @@ def test_each_packet_s_fate_is_told_once() -> None:
     assert log.reported(report) == []
 
 
+def test_it_is_told_what_the_packet_carried() -> None:
+    log = SentLog()
+    log.sent(100, 1.0, carried=65_535)
+    assert log.reported(Report(0, (None,))) == [Fate(1.0, 100, None, 65_535)]
+
+
 def test_numbers_go_on_beyond_16_bits() -> None:
     log = SentLog()
     for n in range(70_000):

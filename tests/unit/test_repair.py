@@ -65,6 +65,27 @@ def test_repairs_cannot_fill_a_link_that_loses_most() -> None:
     assert given < 0.4 * 10 * 400_000 / 8 / 1000
 
 
+def test_a_packet_is_missing_once_all_that_was_sent_of_it_is_reported_lost() -> None:
+    history = History(0.0)
+    history.remember(7, PACKET, 0.0)
+    for _ in range(2):
+        history.left(7)
+    assert not history.reported(7, False)
+    assert history.reported(7, False)
+    history.left(7)  # its repair
+    assert not history.reported(7, True)
+    assert not history.reported(8, False)  # too old to be known
+
+
+def test_a_copy_that_came_is_enough() -> None:
+    history = History(0.0)
+    history.remember(7, PACKET, 0.0)
+    for _ in range(2):
+        history.left(7)
+    assert not history.reported(7, True)
+    assert not history.reported(7, False)
+
+
 def test_a_repair_is_what_its_receiver_expects() -> None:
     packet = RtpPacket(payload_type=97, marker=1, sequence_number=513, timestamp=9, ssrc=5, payload=b"picture")
     packet.extensions.mid = "0"
