@@ -55,11 +55,13 @@ from desk.pages import Pages
 from desk.people import People
 from desk.rights import without_rule
 from desk.seals import Seals
+from desk.peers import PeerRows
 from desk.sign_ins import SignIns
 from desk.store import Store, open_store
 from desk.uploads import Uploads
 from desk.whep import Bridge
 from kiosk.errors import ConfigError
+from desk.teller import Teller
 from kiosk.link.client import Client, Settings
 from kiosk.settings import read_secret
 from kiosk.wire import topics
@@ -110,6 +112,9 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
             on_hand = OnHand(desk.hub, desk.kiosks)
+            teller = Teller(store, desk.hub, desk.commands, desk.uploads)
+            listening = tasks.create_task(store.notices.listen(), name="notices")
+            telling_pages = tasks.create_task(teller.run(), name="tell pages")
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
             try:
@@ -125,21 +130,24 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         await store.close()
 
 
+                notifying.cancel()
+                listening.cancel()
+                telling_pages.cancel()
 def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks) -> Desk:
     hub, seals = Hub(), Seals(secret)
     files = Files(Path(config.data), config.files)
     uploads = Uploads(store, files, kiosks, seals, url, partial_days=config.files.partial_days)
     commands = Commands(kiosks, store)
     ice = IceServers(config.call.ice_servers)
-    calls = Calls(kiosks, hub, ice)
+    calls = Calls(kiosks, hub, ice, PeerRows(store.transactions, time.time))
     signing = SignIns(store.transactions, config.sign_in, time.time)
     accounts, links = Accounts(store.transactions, time.time), OnceLinks(store.transactions, time.time)
     members = People(config, url, seals, store, accounts, signing, links)
     bridge = Bridge(calls, store, members, seals, ice, url)
     guests = CodeUser(store, uploads, kiosks, seals, url)
-    follower = Follower(store, kiosks, hub, commands, calls, uploads)
+    follower = Follower(store, kiosks, commands, calls, uploads)
     follower.stored.append(guests.invite)
-    uploads.followers.append(follower.tell_session)
+    uploads.followers.append(store.tell_session)
     door = Door(members, store, seals, secret)
     sso = SingleSignOn(config.oidc, members, store, seals) if config.oidc else None
     page_maker = Pages(members, ice, sso=config.oidc.label if config.oidc else "")

@@ -118,8 +118,13 @@ class Commands:
         if pending and pending.kiosk == kiosk and not pending.answer.done():
             pending.answer.set_result(answer)
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether somebody waits for the desk's own copy."""
+        return bool(self._readers)
+
     def caught_up(self, session: Session) -> None:
-        """From the follower: this revision is in the database."""
+        """From the teller: this revision is in the database."""
         for reader in self._readers:
             if reader.session == session.id and reader.rev <= session.rev and not reader.ready.done():
                 reader.ready.set_result(None)

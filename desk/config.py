@@ -155,7 +155,7 @@ class CallSettings(_Section, frozen=True, kw_only=True):
 
 
 class FileSettings(_Section, frozen=True, kw_only=True):
-    """Where whole, verified files are kept; partial ones grow on the desk's own disk, in `data`."""
+    """Where whole, verified files are kept, and where partial ones grow."""
 
     url: Annotated[str, Meta(pattern=r"^((s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9/._-]*)?)|(file:///.+))?$")] = ""
     """s3://bucket/prefix or file:///folder; left out: `files` in `data`."""
@@ -166,6 +166,9 @@ class FileSettings(_Section, frozen=True, kw_only=True):
     """With `key_file`; both left out: what the machine's environment gives (a role)."""
     key_file: str = ""
     partial_days: Annotated[float, Meta(gt=0)] = 14
+    partial_folder: str = ""
+    """Left out: `partial` in `data`. Desks on several machines share one, or an upload that comes to another of them
+    begins anew."""
     """So long is the beginning of a file kept after its kiosk could have gone on with it (a grant holds for a day)."""
 
 

@@ -47,7 +47,7 @@ class _Found(Protocol):
 
 
 class Files:
-    """`folder/partial`, and what `settings` names (left out: `folder/files`); folders are made where they are missing.
+    """Where `settings` say (left out: `folder/partial` and `folder/files`); folders are made where they are missing.
 
     Raises:
         ConfigError: a key cannot be read, or the store cannot be had at all.
@@ -55,7 +55,7 @@ class Files:
 
     def __init__(self, folder: Path, settings: FileSettings | None = None) -> None:
         settings = settings or FileSettings()
-        self._partial = folder / "partial"
+        self._partial = Path(settings.partial_folder) if settings.partial_folder else folder / "partial"
         self._partial.mkdir(parents=True, exist_ok=True)
         self._kept = None if settings.url.startswith("s3:") else _folder(settings, folder)
         try:

@@ -1,4 +1,7 @@
-"""The follower: takes what kiosks tell over MQTT into the database, receipts it, and then tells the open pages.
+"""The follower: takes what kiosks tell over MQTT into the database and receipts it. Pages are told by desk.teller.
+
+Several desks on one database hear the same messages, each for itself: what one of them has stored is nothing new to the
+others. So any of them may die at any moment, and none needs to know of another.
 
 A message is acknowledged when what it means is committed, so a desk that dies in between hears it again. What does not
 fit is refused with a reason, logged once for each kiosk and kind of message, and acknowledged: nobody can mend it by
@@ -12,19 +15,17 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.calls import Calls
 from desk.commands import Commands
 from desk.kiosks import Kiosks, tell_if_possible
-from desk.live import Hub, Listener
 from desk.lost import was_lost
-from desk.store import Store, Told, people_of
-from desk.uploads import ArtifactView, Uploads
+from desk.store import Store, Told
+from desk.uploads import Uploads
 from kiosk.errors import Malformed, StoreTrouble
 from kiosk.link.client import Incoming
-from kiosk.session.record import Device, Session
+from kiosk.session.record import Session
 from kiosk.session.states import OPEN
 from kiosk.wire import topics
 from kiosk.wire.codec import MAX_COMMAND, decode
@@ -38,24 +39,11 @@ MAX_REFUSALS = 1000
 """Of so many (kiosk, kind) pairs we remember that they were logged: bounds what nonsense can cost us."""
 
 
-class SessionEvent(Struct, frozen=True):
-    session: Session
-    artifacts: dict[str, ArtifactView]
-
-
-class PresenceEvent(Struct, frozen=True):
-    kiosk: str
-    online: bool
-    device: Device | None
-    parts: dict[str, str]
-
-
 class Follower:
     def __init__(
         self,
         store: Store,
         kiosks: Kiosks,
-        hub: Hub,
         commands: Commands,
         calls: Calls,
         uploads: Uploads,
@@ -63,13 +51,10 @@ class Follower:
     ) -> None:
         self._store = store
         self._kiosks = kiosks
-        self._hub = hub
         self._commands = commands
         self._calls = calls
         self._uploads = uploads
         self._sleep = sleep
-        self._telling = asyncio.Lock()
-        """Pages are told one after the other: nothing read earlier is told after what was read later."""
         self.stored: list[Callable[[Session], Awaitable[None]]] = []
         """Told each session once it is in the database."""
         self.introduced: list[Callable[[str, About], Awaitable[None]]] = []
@@ -125,8 +110,7 @@ class Follower:
 
     async def _presence(self, topic: Topic, payload: bytes) -> None:
         presence = decode(payload, Presence)
-        if await self._store.take_presence(topic.kiosk, presence):
-            await self._tell_kiosk(topic.kiosk)
+        await self._store.take_presence(topic.kiosk, presence)
         if presence.online:
             self._calls.kiosk_back(topic.kiosk)
         if presence.held is not None:
@@ -138,26 +122,24 @@ class Follower:
             session = await self._store.session(session_id)
             if session and was_lost(session):
                 log.warning("session %s: kiosk %s has lost it", session_id, kiosk)
-            await self.tell_session(session_id)
+                await self._calls.sessions_ended([session_id])
         for session in await self._store.lost_with_files(kiosk):
             await self._uploads.ask_for(session)
 
     async def _about(self, topic: Topic, payload: bytes) -> None:
         about = decode(payload, About)
         await self._store.take_about(topic.kiosk, about)
-        await self._tell_kiosk(topic.kiosk)
         for introduced in self.introduced:
             await introduced(topic.kiosk, about)
 
     async def _health(self, topic: Topic, payload: bytes) -> None:
-        if await self._store.take_health(topic.kiosk, decode(payload, Health)):
-            await self._tell_kiosk(topic.kiosk)
+        await self._store.take_health(topic.kiosk, decode(payload, Health))
 
     async def _answer(self, topic: Topic, payload: bytes) -> None:
         self._commands.answered(topic.kiosk, decode(payload, Answer, MAX_COMMAND))
 
     async def _signal(self, topic: Topic, payload: bytes) -> None:
-        self._calls.signalled(topic.kiosk, topic.session, decode(payload, SignalUp))
+        await self._calls.signalled(topic.kiosk, topic.session, decode(payload, SignalUp))
 
     async def _session(self, topic: Topic, payload: bytes) -> None:
         told = decode(payload, SessionTold).session
@@ -171,8 +153,8 @@ class Follower:
             return
         if outcome is Told.DOUBTED:
             log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)
-        if outcome in (Told.NEW, Told.DOUBTED):
-            await self.tell_session(told.id)
+        if outcome in (Told.NEW, Told.DOUBTED) and told.state not in OPEN:
+            await self._calls.sessions_ended([told.id])
         await tell_if_possible(
             self._kiosks.receipt(told.kiosk, Stored(session=told.id, epoch=told.epoch, rev=told.rev))
         )
@@ -180,28 +162,3 @@ class Follower:
             await self._uploads.ask_for(told)
             for stored in self.stored:
                 await stored(told)
-
-    # --- whom it concerns ---------------------------------------------------------------------------------------------
-
-    async def tell_session(self, session_id: str) -> None:
-        """As it is here now: to the open pages of those who may see it, and to whoever waits for this revision."""
-        async with self._telling:
-            session = await self._store.session(session_id)
-            if session:
-                await self._tell_session(session)
-
-    async def _tell_session(self, session: Session) -> None:
-        if session.state not in OPEN:
-            self._calls.session_ended(session.id)
-        people = people_of(session)
-
-        def may_see(listener: Listener) -> bool:
-            return listener.all_sessions or listener.person in people
-
-        self._hub.tell("session", SessionEvent(session, await self._uploads.views(session)), may_see)
-        self._commands.caught_up(session)
-
-    async def _tell_kiosk(self, kiosk: str) -> None:
-        view = await self._store.kiosk(kiosk)
-        if view:
-            self._hub.tell("presence", PresenceEvent(view.id, view.online, view.device, view.parts))

@@ -70,6 +70,10 @@ class Hub:
             if to(listener):
                 listener.put(event)
 
+    def wanted(self, to: Callable[[Listener], bool]) -> bool:
+        """Whether anybody listens who would be told."""
+        return any(to(listener) for listener in self._listeners)
+
     @property
     def full(self) -> bool:
         """Nobody more is taken: there are too many, or the desk is ending."""
@@ -109,6 +113,10 @@ class Hub:
     def close(self) -> None:
         """All streams end, and no new ones begin: the program is about to."""
         self._closed = True
+        self.end_all()
+
+    def end_all(self) -> None:
+        """Every page connects again and loads what is true now: something was missed here."""
         for listener in self._listeners:
             listener.end()
 

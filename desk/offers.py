@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request
 
-from desk.calls import Way
+from desk.peers import Way
 from desk.problems import Problem, wrong_type
 from desk.sdp import is_sdp, one_way, sections
 from kiosk.errors import Unreachable

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from desk.consents import FINE, ConsentCheck, check
 from desk.database import Transactions, engine_of, insert_missing, migrate
+from desk.notices import Kind, Notices
 from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
 from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, search_text, sessions_query
@@ -79,6 +80,8 @@ class Store:
         self._engine = engine
         self._now = now
         self.transactions = Transactions(engine)
+        self.notices = Notices(engine)
+        """What is changed here is told to all desks by these."""
         self._begin, self._read = self.transactions.begin, self.transactions.read
 
     async def close(self) -> None:
@@ -98,6 +101,7 @@ class Store:
             row.online, row.boot, row.connection = told.online, told.boot, told.connection
             if changed:
                 row.changed_s = self._now()
+                await self.notices.add(db, "kiosk", [kiosk])
             return changed
 
     async def take_held(self, kiosk: str, told: Presence) -> list[str]:
@@ -106,7 +110,9 @@ class Store:
             if told.held is None or _is_late(await _kiosk(db, kiosk), told):
                 return []
             await db.flush()
-            return await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
+            changed = await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
+            await self.notices.add(db, "session", changed)
+            return changed
 
     async def lost_with_files(self, kiosk: str) -> list[Session]:
         """Sessions that this kiosk has lost, of which files may still lie in its spool."""
@@ -116,6 +122,9 @@ class Store:
     async def take_about(self, kiosk: str, told: About) -> None:
         async with self._begin() as db:
             row = await _kiosk(db, kiosk)
+            if row.about == encode(told):
+                return
+            await self.notices.add(db, "kiosk", [kiosk])
             row.about = encode(told)
             row.device_id, row.device_name = told.device.id, told.device.name
             row.search = f"{kiosk}\n{told.device.id}\n{told.device.name}".casefold()
@@ -126,6 +135,8 @@ class Store:
             row = await _kiosk(db, kiosk)
             before = msgspec.json.decode(row.health, type=Health).parts if row.health else None
             row.health = encode(told)
+            if before != told.parts:
+                await self.notices.add(db, "kiosk", [kiosk])
             return before != told.parts
 
     async def kiosks(self, wanted: WantedKiosks = EVERY_KIOSK) -> tuple[list[KioskView], str]:
@@ -153,6 +164,7 @@ class Store:
                 if told.epoch != row.epoch:
                     row.old_epochs = _remember(row.old_epochs, row.epoch)
             self._fill(row, told)
+            await self.notices.add(db, "session", [told.id])
             await db.flush()
             await look(db, row, told, self._now())
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
@@ -178,6 +190,22 @@ class Store:
         async with self._read() as db:
             row = await db.get(SessionRow, session_id)
             return (await shown(db, [row]))[0] if row else None
+
+    async def sessions_of(self, ids: list[str]) -> list[Session]:
+        """In this order, without those that are not there."""
+        async with self._read() as db:
+            found = await db.scalars(select(SessionRow).where(SessionRow.id.in_(ids)))
+            here = {session.id: session for session in await shown(db, list(found))}
+        return [here[session] for session in ids if session in here]
+
+    async def tell_session(self, session: str) -> None:
+        """Something that belongs to it changed: pages that show it are told."""
+        await self.tell("session", [session])
+
+    async def tell(self, kind: Kind, ids: list[str]) -> None:
+        """Something changed that is no row of theirs."""
+        async with self._begin() as db:
+            await self.notices.add(db, kind, ids)
 
     async def consent_check(self, session_id: str) -> ConsentCheck:
         async with self._read() as db:

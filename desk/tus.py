@@ -148,7 +148,9 @@ async def _turn(request: AnyRequest, uploads: Uploads, token: str) -> AsyncItera
     except BadSeal:
         raise Problem(401, "signed_out", "this address is not, or no longer, good for an upload", _TUS) from None
     try:
-        _renew(upload.holder, -1)
+        upload.cut()
+        if request.method == "HEAD":  # so one who comes back begins
+            await uploads.take_over(upload)
         async with upload.lock, asyncio.timeout(IDLE_S) as limit:
             upload.holder = limit
             try:

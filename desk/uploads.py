@@ -8,7 +8,9 @@ a partial file of full length, which is finished when somebody asks for it next.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Container
@@ -22,6 +24,7 @@ from desk.files import CONTENT_TYPES, Files, in_thread
 from desk.kiosks import Kiosks, tell_if_possible
 from desk.seals import Grant, Seals
 from desk.store import Store, StoredFile
+from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, Session
 from kiosk.session.states import ENDED
 from kiosk.wire.messages import ArtifactStored, UploadGrant
@@ -68,6 +71,12 @@ class Upload:
     def whole(self) -> bool:
         return self.offset == self.grant.bytes
 
+    def cut(self) -> None:
+        """Ends whoever writes now: somebody newer is there."""
+        if self.holder is not None and self.holder.when() != -1:
+            with contextlib.suppress(RuntimeError):  # it is ending already
+                self.holder.reschedule(-1)
+
 
 class Uploads:
     def __init__(
@@ -91,6 +100,7 @@ class Uploads:
         self._wall = wall
         self._partial_s = 86400 * partial_days
         self._told_s: OrderedDict[str, float] = OrderedDict()
+        self._desk = secrets.token_hex(8)
         self.followers: list[Callable[[str], Awaitable[None]]] = []
         """Told the session's id when one of its files is here, and at most each TELL_S while they come."""
 
@@ -158,6 +168,18 @@ class Uploads:
             grant = upload.grant
             self._on_way.pop((grant.session, grant.artifact, grant.sha256), None)
 
+    async def take_over(self, upload: Upload) -> None:
+        """Ours from now on: a dead link of the same sender may still hang here, or at another desk."""
+        upload.cut()
+        await self._store.tell("upload", [f"{upload.path.name}@{self._desk}"])
+
+    def taken_over(self, told: str) -> None:
+        """By a sender who came back to another desk."""
+        name, _, desk = told.rpartition("@")
+        for upload in self._on_way.values():
+            if upload.path.name == name and desk != self._desk:
+                upload.cut()
+
     async def is_here(self, grant: Grant) -> bool:
         """Whether the file is verified and kept; then the kiosk is told so once more."""
         if await self._store.file(grant.session, grant.artifact, grant.sha256) is None:
@@ -200,6 +222,14 @@ class Uploads:
             log.warning("session %s: an upload could not be kept: %s", upload.grant.session, error)
 
     async def _finish(self, upload: Upload) -> bool:
+        try:
+            return await self._keep(upload)
+        except (FileNotFoundError, StoreTrouble):
+            if await self.is_here(upload.grant):  # another desk has just done the same
+                return True
+            raise
+
+    async def _keep(self, upload: Upload) -> bool:
         grant = upload.grant
         if not await in_thread(_verified, upload.path, grant):
             log.warning("session %s: an upload of %d bytes is not what was granted", grant.session, grant.bytes)

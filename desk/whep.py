@@ -20,10 +20,11 @@ from litestar.params import FromPath, FromQuery
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from desk.calls import Calls, Declined, Peer, Way
+from desk.calls import Calls, Declined
 from desk.config import Member
 from desk.ice import IceServers
 from desk.offers import FRAGMENT, SDP, body, declined, fitting, later, must_take_sdp
+from desk.peers import Peer, Way
 from desk.people import People
 from desk.problems import Problem, not_found
 from desk.sdp import candidates_of, mux_only, ufrag_of
@@ -109,7 +110,7 @@ class Bridge:
         session = await self._store.session(session_id)
         if session is None:
             raise not_found("session")
-        peer = self.find(session_id, again, person, way) if again else None
+        peer = await self.find(session_id, again, person, way) if again else None
         try:
             peer, answer = await self._calls.offer(session, person, sdp, peer, way)
         except Declined as said:
@@ -124,12 +125,12 @@ class Bridge:
         headers = {"Location": f"{base}/{peer.id}", "ETag": peer.etag, "Accept-Patch": FRAGMENT}
         return headers | self.links(peer.person)
 
-    def links(self, person: Member) -> dict[str, str]:
-        links = self.ice.links(person.id)
+    def links(self, person: str) -> dict[str, str]:
+        links = self.ice.links(person)
         return {"Link": links} if links else {}
 
-    def find(self, session_id: str, peer_id: str, person: Member, way: Way = "page") -> Peer:
-        peer = self._calls.peer(session_id, peer_id, person.id, way)
+    async def find(self, session_id: str, peer_id: str, person: Member, way: Way = "page") -> Peer:
+        peer = await self._calls.peer(session_id, peer_id, person.id, way)
         if peer is None:
             raise not_found("connection")
         return peer
@@ -158,7 +159,7 @@ class Bridge:
         if match not in ANY_STATE:
             raise Problem(422, "malformed", "ICE is restarted with If-Match: *")
         try:
-            answer = await self._calls.restart(peer, fragment)
+            peer, answer = await self._calls.restart(peer, fragment)
         except Declined as said:
             raise declined(said.bye) from None
         return Response(answer, status_code=200, media_type=FRAGMENT, headers={"ETag": peer.etag})
@@ -187,14 +188,14 @@ async def trickle(
     session_id: FromPath[str],
     peer_id: FromPath[str],
 ) -> Response[str]:
-    return await bridge.trickle(request, bridge.find(session_id, peer_id, me))
+    return await bridge.trickle(request, await bridge.find(session_id, peer_id, me))
 
 
 @delete("/api/sessions/{session_id:str}/call/{peer_id:str}", status_code=200)
 async def hang_up(
     bridge: NamedDependency[Bridge], me: NamedDependency[Member], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[None]:
-    return await bridge.end(bridge.find(session_id, peer_id, me))
+    return await bridge.end(await bridge.find(session_id, peer_id, me))
 
 
 @post("/api/sessions/{session_id:str}/token")
@@ -228,7 +229,7 @@ async def join_trickle(
     request: AnyRequest, bridge: NamedDependency[Bridge], session_id: FromPath[str], peer_id: FromPath[str]
 ) -> Response[str]:
     person = await bridge.bearer(request, session_id, way := _way(request))
-    return await bridge.trickle(request, bridge.find(session_id, peer_id, person, way))
+    return await bridge.trickle(request, await bridge.find(session_id, peer_id, person, way))
 
 
 @delete(_PEERS, status_code=200)
@@ -237,7 +238,7 @@ async def join_end(
 ) -> Response[None]:
     """Whatever If-Match says (RFC 9725, 4.3.1)."""
     person = await bridge.bearer(request, session_id, way := _way(request))
-    return await bridge.end(bridge.find(session_id, peer_id, person, way))
+    return await bridge.end(await bridge.find(session_id, peer_id, person, way))
 
 
 @route([*_SESSIONS, *_PEERS], http_method=[HttpMethod.OPTIONS], status_code=200)
@@ -247,7 +248,7 @@ async def offered(request: AnyRequest, bridge: NamedDependency[Bridge]) -> Respo
     headers = {"Accept-Post": SDP, "Accept-Patch": FRAGMENT}
     session_id = request.path_params.get("session_id", "")
     if "authorization" in request.headers and "access-control-request-method" not in request.headers:
-        headers |= bridge.links(await bridge.bearer(request, session_id, "whep"))
+        headers |= bridge.links((await bridge.bearer(request, session_id, "whep")).id)
     return Response(None, status_code=200, headers=headers)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from desk import tables_people  # noqa: F401 - its tables belong to Base as well
+from desk import tables_calls, tables_notifications, tables_people  # noqa: F401 - their tables belong to Base as well
 from desk.tables import Base
 
 connection = context.config.attributes["connection"]

@@ -21,6 +21,7 @@ from desk.follow import Follower
 from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.live import Hub
+from desk.peers import PeerRows
 from desk.seals import Seals
 from desk.store import Store, open_store
 from desk.uploads import Uploads
@@ -85,6 +86,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
+def peers(store: Store) -> PeerRows:
+    return PeerRows(store.transactions, time.time)
+
+
 def a_session() -> Session:
     return Session(
         id="s-1",
@@ -143,7 +148,7 @@ async def test_a_database_that_takes_nothing_ends_the_desk_after_some_tries(tmp_
     db.close()
     link, hub, pauses = Link(), Hub(), list[float]()
     kiosks = Kiosks(link)
-    commands, calls = Commands(kiosks, store), Calls(kiosks, hub, IceServers(()))
+    commands, calls = Commands(kiosks, store), Calls(kiosks, hub, IceServers(()), peers(store))
     uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
 
     async def sleep(seconds: float) -> None:
@@ -161,7 +166,9 @@ async def test_what_does_not_fit_is_counted_and_the_next_is_taken(store: Store, 
     link, hub = Link(), Hub()
     kiosks = Kiosks(link)
     uploads = Uploads(store, Files(tmp_path), kiosks, Seals(b"x" * 32), "http://desk")
-    follower = Follower(store, kiosks, hub, Commands(kiosks, store), Calls(kiosks, hub, IceServers(())), uploads)
+    follower = Follower(
+        store, kiosks, Commands(kiosks, store), Calls(kiosks, hub, IceServers(()), peers(store)), uploads
+    )
     for topic in (
         "kiosk/1/kiosk-1/up/session/s-1",
         "kiosk/1/kiosk-1/up/nothing",
@@ -188,7 +195,7 @@ async def test_many_writers_wait_for_each_other(store: Store) -> None:
 
 async def test_an_offer_that_nobody_answers_is_taken_back(store: Store) -> None:
     link, clock = Link(), Clock()
-    calls = Calls(Kiosks(link), Hub(), IceServers(()), clock.wait)
+    calls = Calls(Kiosks(link), Hub(), IceServers(()), peers(store), clock.wait)
     with pytest.raises(Unreachable):
         await calls.offer(a_session(), ANNA, SDP)
     assert clock.now == 10
@@ -203,7 +210,9 @@ async def test_an_offer_that_nobody_answers_is_taken_back(store: Store) -> None:
 async def test_an_offer_without_a_broker_fails_at_once(store: Store) -> None:
     clock = Clock()
     with pytest.raises(Unreachable):
-        await Calls(Kiosks(Link(connected=False)), Hub(), IceServers(()), clock.wait).offer(a_session(), ANNA, SDP)
+        await Calls(Kiosks(Link(connected=False)), Hub(), IceServers(()), peers(store), clock.wait).offer(
+            a_session(), ANNA, SDP
+        )
     assert clock.now == 0
 
 
@@ -211,7 +220,7 @@ async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_onl
     store: Store,
 ) -> None:
     link = Link()
-    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    calls = Calls(Kiosks(link), Hub(), IceServers(()), peers(store))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
     offers = await said(link, 1)
     calls.kiosk_back("kiosk-2")
@@ -220,8 +229,8 @@ async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_onl
     first, again = offers
     assert (first.peer, first.sdp) == (again.peer, again.sdp)
     assert first.id != again.id
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the first one", offer=first.id))
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the second", offer=again.id))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the first one", offer=first.id))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=first.peer, sdp="v=0 the second", offer=again.id))
     peer, answer = await asking
     assert answer == "v=0 the second"
     assert await calls.peer("s-1", peer.id, "anna") == peer
@@ -229,24 +238,24 @@ async def test_an_offer_is_said_again_to_a_kiosk_that_has_just_come_back_and_onl
 
 async def test_the_end_of_a_connection_is_no_answer_to_the_offer_that_replaces_it(store: Store) -> None:
     link = Link()
-    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    calls = Calls(Kiosks(link), Hub(), IceServers(()), peers(store))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
     (offer,) = await said(link, 1)
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
     peer, _ = await asking
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP, peer))
     _, offer = await said(link, 2)
-    calls.signalled("kiosk-1", "s-1", Bye(peer=peer.id, code="unreachable"))
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 second", offer=offer.id))
+    await calls.signalled("kiosk-1", "s-1", Bye(peer=peer.id, code="unreachable"))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 second", offer=offer.id))
     assert (await asking)[1] == "v=0 second"
 
 
 async def test_a_newer_offer_of_the_same_peer_takes_the_place_of_one_that_still_waits(store: Store) -> None:
     link = Link()
-    calls = Calls(Kiosks(link), Hub(), IceServers(()))
+    calls = Calls(Kiosks(link), Hub(), IceServers(()), peers(store))
     asking = asyncio.create_task(calls.offer(a_session(), ANNA, SDP))
     (offer,) = await said(link, 1)
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=offer.peer, sdp="v=0 first", offer=offer.id))
     peer, _ = await asking
     older = asyncio.create_task(calls.offer(a_session(), ANNA, SDP, peer))
     await said(link, 2)
@@ -254,7 +263,7 @@ async def test_a_newer_offer_of_the_same_peer_takes_the_place_of_one_that_still_
     _, _, offer = await said(link, 3)
     older.cancel()
     await asyncio.gather(older, return_exceptions=True)
-    calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 newest", offer=offer.id))
+    await calls.signalled("kiosk-1", "s-1", AnswerSdp(peer=peer.id, sdp="v=0 newest", offer=offer.id))
     assert (await newer)[1] == "v=0 newest"
 
 
