@@ -52,16 +52,16 @@ from desk.live import Hub
 from desk.oidc import SingleSignOn
 from desk.on_hand import OnHand
 from desk.pages import Pages
+from desk.peers import PeerRows
 from desk.people import People
 from desk.rights import without_rule
 from desk.seals import Seals
-from desk.peers import PeerRows
 from desk.sign_ins import SignIns
 from desk.store import Store, open_store
+from desk.teller import Teller
 from desk.uploads import Uploads
 from desk.whep import Bridge
 from kiosk.errors import ConfigError
-from desk.teller import Teller
 from kiosk.link.client import Client, Settings
 from kiosk.settings import read_secret
 from kiosk.wire import topics
@@ -108,13 +108,13 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         await first.offer(accounts, links, url, Path(config.data) / "first-administrator.link")
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, secret, store, Kiosks(client))
+            teller = Teller(store, desk.hub, desk.commands, desk.uploads)
+            listening = tasks.create_task(store.notices.listen(), name="notices")
+            telling_pages = tasks.create_task(teller.run(), name="tell pages")
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
             on_hand = OnHand(desk.hub, desk.kiosks)
-            teller = Teller(store, desk.hub, desk.commands, desk.uploads)
-            listening = tasks.create_task(store.notices.listen(), name="notices")
-            telling_pages = tasks.create_task(teller.run(), name="tell pages")
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
             try:
@@ -125,14 +125,13 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 following.cancel()
                 tidying.cancel()
                 burning.cancel()
+                listening.cancel()
+                telling_pages.cancel()
                 telling.cancel()
     finally:
         await store.close()
 
 
-                notifying.cancel()
-                listening.cancel()
-                telling_pages.cancel()
 def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks) -> Desk:
     hub, seals = Hub(), Seals(secret)
     files = Files(Path(config.data), config.files)

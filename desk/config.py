@@ -165,10 +165,10 @@ class FileSettings(_Section, frozen=True, kw_only=True):
     key_id_file: str = ""
     """With `key_file`; both left out: what the machine's environment gives (a role)."""
     key_file: str = ""
-    partial_days: Annotated[float, Meta(gt=0)] = 14
     partial_folder: str = ""
     """Left out: `partial` in `data`. Desks on several machines share one, or an upload that comes to another of them
     begins anew."""
+    partial_days: Annotated[float, Meta(gt=0)] = 14
     """So long is the beginning of a file kept after its kiosk could have gone on with it (a grant holds for a day)."""
 
 
