@@ -52,6 +52,7 @@ def read_offer(sdp: str) -> Offer:
     """
     if len(sdp) > MAX_SDP:
         raise TooLarge(f"the offer has {len(sdp)} characters, at most {MAX_SDP} are allowed")
+    sdp = _bundled_on(sdp)
     try:
         description = SessionDescription.parse(sdp)
     except Exception as error:  # named place: the parser breaks on strangers' text in any way it likes
@@ -152,6 +153,14 @@ def _has_baseline(m: MediaDescription) -> bool:
         if profile.lower().startswith(BASELINE):
             return True
     return False
+
+
+def _bundled_on(sdp: str) -> str:
+    """Sections that go by another one's way bear port 0 in an offer (bundle-only: RFC 9143, section 6), as Firefox
+    writes it; aiortc would take them for switched off."""
+    head, *sections = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
+    bundled = re.compile(r"^a=bundle-only\s*$", re.MULTILINE)
+    return head + "".join(re.sub(r"^(m=\S+) 0 ", r"\1 9 ", s) if bundled.search(s) else s for s in sections)
 
 
 def _without_names(sdp: str) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -18,6 +18,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from msgspec import Struct
 
 from kiosk.call.aiortc_hooks_dtls import CallCertificate
+from kiosk.call.aiortc_hooks_names import FrameNames
 from kiosk.call.aiortc_hooks_sound import CameraGate
 from kiosk.call.author import Author
 from kiosk.call.channels import Channels
@@ -100,6 +101,7 @@ class Participant:
         self.channels = Channels(self._inbox.put, lambda: host.channel_opened(self), now, peer)
         self._begin_s = begin_s
         self._plain: PlainPicture | None = None
+        self._names: FrameNames | None = None
         self._tracks: list[MediaStreamTrack] = []
         self._cameras: list[CameraGate] = []
         self._late: tuple[tuple[str, str], ...] = ()
@@ -123,7 +125,9 @@ class Participant:
         try:
             picture, sound = self._add_transceivers(offer)
             await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-            if picture is not None:
+            if picture is not None and self._plain is not None:
+                self._names = FrameNames(picture)
+            elif picture is not None:
                 self._picture.attach(connection, picture, sound)
             self._way.gather(self._host.relays)
             await connection.setLocalDescription(await connection.createAnswer())
@@ -148,7 +152,7 @@ class Participant:
             else:
                 self.sound.attach(transceiver)
             transceiver.setCodecPreferences(codecs(media.codec))
-        return None if self._plain else sends.get("video"), sends.get("audio")
+        return sends.get("video"), sends.get("audio")
 
     async def add_candidate(self, candidate: str, mid: str) -> None:
         """A trickled candidate; an empty one is the end of them. May wait for a name to be resolved.
@@ -243,13 +247,19 @@ class Participant:
     def tell_poses(
         self, captured_s: float, marks: tuple[channel.MarkPose, ...], motion: channel.Motion | None = None
     ) -> None:
-        t = self._picture.to_wire(captured_s)
+        if self._plain is None or self._names is None:
+            t = self._picture.to_wire(captured_s)
+        else:
+            t = self._names.to_wire(self._plain.pts(captured_s))
         if t is not None:
             self.channels.tell_poses(channel.Poses(t=t, marks=marks, motion=motion))
 
     def captured_s(self, t: int | None) -> float | None:
         """When the frame was captured that reached this participant with the RTP timestamp `t`; None if unknown."""
-        return None if t is None else self._picture.captured_s(t)
+        if t is None or self._plain is None or self._names is None:
+            return None if t is None else self._picture.captured_s(t)
+        pts = self._names.from_wire(t)
+        return None if pts is None else self._plain.captured_s(pts)
 
     # --- the link ---------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,14 @@
 """The picture for a client that has no H.264: the camera's pictures, small and few, which aiortc encodes for it alone.
 
-Every browser has H.264 (RFC 7742, section 5); builds of libwebrtc without licensed codecs do not. What it costs (a
-VP8 encoder for each, in a thread) is paid only where such a client is in the call. It gets no stills, no repair of our
-own and no names of frames: marks and strokes are for clients that see the camera's own frames.
+Every browser has H.264 (RFC 7742, section 5); builds of libwebrtc without licensed codecs do not, nor has Firefox
+before it has fetched its plugin for it. What it costs (a VP8 encoder for each, in a thread) is paid only where such a
+client is in the call. It gets no stills and no repair of our own; its frames have names as the camera's own have.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from fractions import Fraction
 
 import av
@@ -21,6 +22,8 @@ from kiosk.mailbox import Slot
 WIDTH = 640
 FPS = 15
 CLOCK_HZ = 90_000
+REMEMBERED_FRAMES = 450
+"""30 s, as with kiosk.call.tracks."""
 
 
 class PlainPicture(MediaStreamTrack):
@@ -33,6 +36,14 @@ class PlainPicture(MediaStreamTrack):
         self._begin_s = begin_s
         self._newest: Slot[Picture] = Slot()
         self._last_s = float("-inf")
+        self._captured: OrderedDict[int, float] = OrderedDict()
+
+    def pts(self, captured_s: float) -> int:
+        return round((captured_s - self._begin_s) * CLOCK_HZ)
+
+    def captured_s(self, pts: int) -> float | None:
+        """When the frame of this pts was captured; None where it was never sent or is forgotten."""
+        return self._captured.get(pts)
 
     def put(self, picture: Picture) -> None:
         if picture.captured_s - self._last_s >= 0.9 / FPS:
@@ -47,8 +58,11 @@ class PlainPicture(MediaStreamTrack):
         except StopAsyncIteration:
             raise MediaStreamError from None
         frame = await asyncio.to_thread(small, picture)
-        frame.pts = round((picture.captured_s - self._begin_s) * CLOCK_HZ)
+        frame.pts = self.pts(picture.captured_s)
         frame.time_base = Fraction(1, CLOCK_HZ)
+        self._captured[frame.pts] = picture.captured_s
+        if len(self._captured) > REMEMBERED_FRAMES:
+            self._captured.popitem(last=False)
         return frame
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -405,6 +406,25 @@ async def test_a_client_without_h264_gets_vp8_of_its_own_and_sends_no_camera(tmp
         assert stage.camera.encoders == 1
         await stage.call.leave(ann.id)
         assert not [t for t in asyncio.all_tasks() if "peer-ann" in t.get_name() and t.get_name().startswith("call-")]
+
+
+@pytest.mark.parametrize("codec", ["H264", "VP8"])
+async def test_sections_that_go_by_the_first_one_s_way_are_on_though_their_port_is_0(
+    tmp_path: Path, codec: str
+) -> None:
+    """As Firefox offers with bundlePolicy max-bundle (RFC 9143, section 6)."""
+    async with a_call(tmp_path) as stage, Peer("ann") as ann:
+        for transceiver in ann.connection.getTransceivers():
+            if transceiver.kind == "video":
+                known = RTCRtpSender.getCapabilities("video").codecs
+                transceiver.setCodecPreferences([c for c in known if c.mimeType == f"video/{codec}"])
+        sdp = await ann.offer()
+        bundled = re.sub(r"(?s)m=video \d+ (.*?)(?=m=|\Z)", r"m=video 0 \1a=bundle-only\r\n", sdp)
+        assert "m=video 0 " in bundled
+        answer = await stage.call.join(ann.id, ann.person, bundled)
+        assert f"{codec}/90000" in answer
+        await ann.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await until(lambda: len(ann.frames) > 5)
 
 
 async def test_a_client_without_h264_and_vp8_is_refused_in_words(tmp_path: Path) -> None:

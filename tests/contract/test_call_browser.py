@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,46 @@ async def test_every_gesture_names_its_frame_when_the_picture_changes_its_size(p
                 _, event, captured_s = stage.tools.heard[0]
                 assert captured_s is not None, (width, event)
                 assert stage.camera.numbers[captured_s] == seen["bar"], (width, event)
+
+
+def vp8_only(sdp: str) -> str:
+    """As Firefox offers it that has no H.264, with bundlePolicy max-bundle: port 0 is not off."""
+    head, *sections = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
+    return head + "".join(_vp8_section(s) if s.startswith("m=video") else s for s in sections)
+
+
+def _vp8_section(section: str) -> str:
+    found = re.search(r"a=rtpmap:(\d+) VP8", section)
+    assert found
+    other = re.compile(rf"a=(rtpmap|fmtp|rtcp-fb):(?!{found[1]} )")
+    kept = [line for line in section.splitlines() if not other.match(line)]
+    kept[0] = re.sub(r"^m=video \d+ (\S+) .*", rf"m=video 0 \1 {found[1]}", kept[0])
+    return "\r\n".join([*kept, f"a=fmtp:{found[1]} max-fs=12288;max-fr=60", "a=bundle-only", ""])
+
+
+async def test_frames_have_their_names_also_where_the_browser_has_no_h264(page: Page, tmp_path: Path) -> None:
+    async with a_call(tmp_path) as stage:
+        offer = vp8_only(await page.evaluate("offer()"))
+        assert "H264" not in offer
+        answer = await stage.call.join("peer-eve", Person("person-eve", "Eve"), offer)
+        await page.evaluate("sdp => pc.setRemoteDescription({type: 'answer', sdp})", answer)
+        await page.wait_for_function("frames.length > 5")
+        marking = asyncio.create_task(mark_the_bar(stage))
+        await page.wait_for_function("poses.length > 60 && frames.length > 30")
+        marking.cancel()
+        marks = {pose["t"]: pose["left"] for pose in await page.evaluate("poses")}
+        both = [(f, marks[f["t"]]) for f in await page.evaluate("frames") if f["t"] in marks]
+        assert len(both) > 10
+        assert [frame["bar"] for frame, _ in both] == [round(16 * left) for _, left in both]
+        seen = await page.evaluate(
+            """() => { const frame = frames[frames.length - 1];
+            channel.send(JSON.stringify({kind: "mark-create", id: "mark-1", at: [0.5, 0.5], t: frame.t}));
+            return frame; }"""
+        )
+        await until(lambda: stage.tools.heard)
+        _, _, captured_s = stage.tools.heard[0]
+        assert captured_s is not None
+        assert stage.camera.numbers[captured_s] == seen["bar"]
 
 
 async def mark_the_bar(stage: Stage) -> None:
