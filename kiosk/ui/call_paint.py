@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import lru_cache
 
 from kiosk.hw.ports import Rect
@@ -14,7 +13,7 @@ from kiosk.ui.layout import Measures, arrange, chips_area, inset, live_inset, me
 from kiosk.ui.pages import TONES, banner, banner_height
 from kiosk.ui.screen import Screen
 from kiosk.ui.view import CallView
-from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, words
+from kiosk.ui.widgets import Items, button, chip_on_veil, chip_size, disc, focus_marks, lines, veil_size, words
 from kiosk.wire.overlay import (
     DARK,
     FOUND_PENS,
@@ -42,6 +41,10 @@ from kiosk.wire.overlay import (
 
 _PIECE = 36
 """Points of a stroke that are one item: while it is drawn only its last piece is painted anew."""
+
+
+MOST_LINES = 3
+"""Of a chip beside a snapshot."""
 
 
 def call(shown: Screen, view: CallView, size: tuple[int, int], now_s: float, staff: tuple[int, int] | None) -> Items:
@@ -82,27 +85,28 @@ def _chips(shown: Screen, staff: Rect, m: Measures) -> Items:
             x, y = left, y + h + gap
         if x + w > beside and staff.h:
             y = max(y, staff.y + staff.h + gap)
-        fitted, (said,) = text.shaped(chip.text, "medium", px, widest - (w - text.width_of(chip.text, "medium", px)))
-        items += chip_on_veil(replace(chip, text=said), x, y, m, fitted)
+        fitted, said = text.shaped(chip.text, "medium", px, widest - (w - text.width_of(chip.text, "medium", px)))
+        items += chip_on_veil(chip, said, x, y, m, fitted)
         x += w + gap
     return items
 
 
 def _chips_beside(shown: Screen, area: Rect, m: Measures) -> Items:
-    """In rows that stay in `area`; what does not fit is left out, the most important chips come first."""
+    """In rows that stay in `area`, long chips in several lines; the last ones are left out where room is short."""
     items: Items = []
-    px, gap, x, y = m.px(theme.SMALL_PX), m.px(8), area.x, area.y
+    gap, x, y, below = m.px(8), area.x, area.y, area.y
+    room = area.w - veil_size(("",), m, 1)[0]
     for chip in shown.chips:
-        room = area.w - (chip_size(chip, m, px)[0] - text.width_of(chip.text, "medium", px))
-        fitted, (said,) = text.shaped(chip.text, "medium", px, room)
-        told = replace(chip, text=said)
-        w, h = chip_size(told, m, fitted)
-        if x > area.x and x + w > area.x + area.w:
-            x, y = area.x, y + h + gap
-        if y + h > area.y + area.h:
+        for lines_ in (MOST_LINES, 2, 1):  # rather in more lines than smaller, and rather left out than cut
+            px, said = text.shaped(chip.text, "medium", m.px(theme.SMALL_PX), room, lines_)
+            w, h = veil_size(said, m, px)
+            at = (x, y) if x == area.x or x + w <= area.x + area.w else (area.x, below + gap)
+            if at[1] + h <= area.y + area.h and (lines_ == MOST_LINES or not said[-1].endswith("…")):
+                break
+        else:
             break
-        items += chip_on_veil(told, x, y, m, fitted)
-        x += w + gap
+        items += chip_on_veil(chip, said, *at, m, px)
+        x, y, below = at[0] + w + gap, at[1], max(below, at[1] + h)
     return items
 
 

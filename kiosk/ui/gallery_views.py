@@ -138,6 +138,7 @@ def _idle(base: View, front: Front) -> Iterator[Sample]:
     yield "idle-held", base, held
     yield "idle-browsing", base, replace(front, screen="idle", browsing=True)
     yield "idle-bare", replace(base, provider=bare, staff_online=None), front
+    yield "idle-nobody", replace(base, staff_online=False), front
     yield "idle-no-requests", replace(base, provider=msgspec.structs.replace(bare, requests_allowed=False)), front
     for trouble in ("no_network", "no_camera", "no_sound", "disk_full", "stuck_button", "no_time", "updating"):
         told = replace(base, online=trouble != "no_network", troubles=(trouble,))
@@ -229,8 +230,11 @@ def _calls(base: View, front: Front, language: str, live: Picture) -> Iterator[S
     on = replace(running, call=full)
     yield "hang-up-confirm", on, replace(front, screen=key_of(on), confirm="hang-up", held="camera_plus",
                                          held_since_s=246.6, held_on=key_of(on))  # fmt: skip
-    snapshot = replace(running, call=replace(full, snapshot=SnapshotView("sn-1", live, edits)))
+    still = SnapshotView("sn-1", live, edits)
+    snapshot = replace(running, call=replace(full, snapshot=still))
     yield "snapshot", snapshot, front
+    weak = replace(full, staff_camera=False, step="stills", snapshot=still)
+    yield "snapshot-weak", replace(running, call=weak), replace(front, by_touch=True)
     yield (
         "snapshot-text",
         snapshot,

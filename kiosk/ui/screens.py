@@ -53,6 +53,9 @@ CONFIRMED_FIRST = {
 HOLD_LEAST = 0.03
 """So much of the hold ring is seen as soon as the button is down: it says that the press was felt."""
 
+HINT_S = 20.0
+"""So long does the call say how the button is used, from its beginning and from each press: that covers a little."""
+
 DRIFT_S = 60.0
 _DRIFT_X = (0, 2, 4, 6, 8, 6, 4, 2, 0, -2, -4, -6, -8, -6, -4, -2)
 _DRIFT_Y = (0, -1, -2, -3, -1, 0, -2, -3, -1, -2, 0, -3, -1, -2, -3, -1)
@@ -95,7 +98,14 @@ def screen(view: View, front: Front) -> Screen:
         status=_status(view, say),
         asleep=view.asleep and key == "idle",
     )
-    return _held(shown, view, front)
+    shown = _held(shown, view, front)
+    if shown.layout == "call" and shown.show_focus and view.now_s - _last_touched_s(view) < HINT_S:
+        shown = replace(shown, chips=(*shown.chips, Chip("camera-plus", say("Button: short = next, hold = choose"))))
+    return shown
+
+
+def _last_touched_s(view: View) -> float:
+    return max(view.touched_s, view.call.started_s if view.call else 0.0)
 
 
 def _body(view: View, front: Front, say: Say) -> Screen:  # noqa: PLR0911 - a line per kind of screen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from typing import Literal
@@ -174,16 +175,28 @@ def chip_size(chip: Chip, m: Measures, px: int) -> tuple[int, int]:
     return m.px(12 + 28 + 8 + 16) + text.width_of(chip.text, "medium", px), m.px(44)
 
 
-def chip_on_veil(chip: Chip, x: int, y: int, m: Measures, px: int) -> Items:
-    """A chip that is legible on any picture."""
-    w, h = chip_size(chip, m, px)
-    return [Box(Rect(x, y, w, h), theme.VEIL, h // 2), *chip_plain(chip, x + m.px(12), y, m, px, theme.INK)]
+def veil_size(said: tuple[str, ...], m: Measures, px: int) -> tuple[int, int]:
+    """Of a chip on a veil whose text stands in these lines."""
+    widest = max(text.width_of(line, "medium", px) for line in said)
+    return m.px(12 + 28 + 8 + 16) + widest, m.px(44) + (len(said) - 1) * text.line_height("medium", px)
+
+
+def chip_on_veil(chip: Chip, said: tuple[str, ...], x: int, y: int, m: Measures, px: int) -> Items:
+    """A chip that is legible on any picture; its text in lines."""
+    w, h = veil_size(said, m, px)
+    items: Items = [Box(Rect(x, y, w, h), theme.VEIL, m.px(22))]
+    for n, line in enumerate(said):
+        icon = chip.icon if n == 0 else ""
+        items += chip_plain(replace(chip, text=line, icon=icon), x + m.px(12), y, m, px, theme.INK)
+        y += text.line_height("medium", px)
+    return items
 
 
 def chip_plain(chip: Chip, x: int, y: int, m: Measures, px: int, ink: Colour) -> Items:
     side, h = m.px(28), m.px(44)
     sign = theme.colour(chip.icon_colour) if chip.icon_colour else ink
+    icon = [Sign(Rect(x, y + (h - side) // 2, side, side), chip.icon, sign)] if chip.icon else []
     return [
-        Sign(Rect(x, y + (h - side) // 2, side, side), chip.icon, sign),
+        *icon,
         words(chip.text, x + side + m.px(8), y + (h - text.line_height("medium", px)) // 2, "medium", px, ink),
     ]

@@ -9,9 +9,9 @@ from kiosk.ui.canvas import Box, Words
 from kiosk.ui.fit import overlap
 from kiosk.ui.gallery import sample_picture
 from kiosk.ui.gallery_views import sample_views
-from kiosk.ui.layout import chips_area, inset, live_inset, picture_area, picture_fit
+from kiosk.ui.layout import chips_area, inset, live_inset, measures, picture_area, picture_fit
 from kiosk.ui.screens import screen
-from kiosk.ui.theme import VEIL
+from kiosk.ui.theme import SMALL_PX, VEIL
 
 SIZES = [(1024, 600), (800, 480), (1280, 720), (1280, 800), (1920, 1080), (600, 1024), (480, 800), (720, 1280)]
 FRAMES = [(1280, 720), (640, 480), (720, 1280)]
@@ -53,3 +53,17 @@ def test_camera_and_recording_are_told_beside_a_snapshot_however_little_room_the
     place = picture_fit(size, live.size, view.call.frame).rect
     assert veils
     assert all(overlap(veil, place) is None for veil in veils)
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_what_is_long_stands_beside_a_snapshot_in_lines_not_in_small_letters(language: str) -> None:
+    size, live = (1024, 600), sample_picture(1280, 720, 40)
+    _, view, front = next(s for s in sample_views(language, size, live) if s[0] == "snapshot-weak")
+    assert view.call is not None
+    shown = screen(view, front)
+    quality = next(chip.text for chip in shown.chips if chip.icon == "network")
+    words = [item for item in call(shown, view.call, size, view.now_s, None) if isinstance(item, Words)]
+    lines = [word for word in words if word.text in quality]
+    assert " ".join(line.text for line in lines) == quality
+    assert len(lines) > 1
+    assert {line.px for line in lines} == {measures(size).px(SMALL_PX)}

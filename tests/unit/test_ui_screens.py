@@ -15,7 +15,7 @@ from kiosk.ui.gallery import SIZES, sample_picture
 from kiosk.ui.gallery_views import ANNA, YELLOW, provider, sample_views, session
 from kiosk.ui.layout import KEY_GAP, arrange, measures, picture_area
 from kiosk.ui.local import Front
-from kiosk.ui.screens import Screen, screen
+from kiosk.ui.screens import HINT_S, Screen, screen
 from kiosk.ui.theme import TOUCH_MM, px_per_mm
 from kiosk.ui.view import CallView, SnapshotView, View
 
@@ -45,6 +45,22 @@ def test_idle_offers_the_camera_plus_button_first_and_the_articles() -> None:
     assert ids(idle) == ["ask", "article", "article"]
     assert idle.focus == 0
     assert idle.heading == "Press 7"
+
+
+@pytest.mark.parametrize(
+    ("online", "staff", "said"),
+    [
+        (True, True, ["Online", "Service available"]),
+        (True, False, ["Online", "Service not at the desk"]),
+        (True, None, ["Online"]),
+        (False, True, ["No network"]),
+    ],
+)
+def test_idle_says_whether_the_service_is_at_the_desk_where_that_is_known(
+    online: bool, staff: bool | None, said: list[str]
+) -> None:
+    view = replace(BASE, online=online, staff_online=staff)
+    assert [chip.text for chip in screen(view, FRONT).status] == said
 
 
 def test_where_requests_are_off_there_is_no_way_to_ask() -> None:
@@ -147,6 +163,19 @@ def test_the_call_has_its_tools() -> None:
     assert ids(running(CALL)) == ["snapshot", "live-tool", "mute", "hang-up"]
     assert ids(running(replace(CALL, muted=True)))[2] == "unmute"
     assert running(CALL).mode == "call"
+
+
+def test_the_call_says_how_the_button_is_used_for_a_while_after_its_beginning_and_each_press() -> None:
+    view = replace(BASE, session=session("en", State.RUNNING), call=CALL)
+
+    def said(now_s: float, touched_s: float, front: Front = FRONT) -> bool:
+        shown = screen(replace(view, now_s=now_s, touched_s=touched_s), front)
+        return "Button: short = next, hold = choose" in [chip.text for chip in shown.chips]
+
+    assert said(HINT_S / 2, -300.0)
+    assert not said(2 * HINT_S, -300.0)
+    assert said(500.0, 499.0)
+    assert not said(500.0, 499.0, replace(FRONT, by_touch=True))
 
 
 def test_a_running_session_without_its_call_yet_says_so_and_can_be_left() -> None:
