@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -79,7 +79,10 @@ class Details(Struct, frozen=True):
 
 
 class NewSession(Struct, frozen=True):
-    kiosk: Id
+    """At the kiosk, or at the one that is attached to the device."""
+
+    kiosk: Id | Literal[""] = ""
+    device: Id | Literal[""] = ""
     reason: LongText = ""
     tickets: Annotated[tuple[Ticket, ...], Meta(max_length=20)] = ()
 
@@ -152,7 +155,10 @@ async def session_details(
 
 @post("/api/sessions")
 async def create_session(
-    request: AnyRequest, commands: NamedDependency[Commands], me: NamedDependency[Member]
+    request: AnyRequest,
+    store: NamedDependency[Store],
+    commands: NamedDependency[Commands],
+    me: NamedDependency[Member],
 ) -> Created:
     new = await json_body(request, NewSession)
     answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
@@ -281,6 +287,18 @@ async def visible_session(store: Store, me: Member, session_id: str) -> Session:
     if not may_see(me, session):
         raise NotAssigned("you are not assigned to this session")
     return session
+
+
+async def _kiosk_for(store: Store, new: NewSession) -> str:
+    if bool(new.kiosk) == bool(new.device):
+        raise Problem(400, "malformed", "say either the kiosk or the device")
+    if new.kiosk:
+        return new.kiosk
+    kiosks, _ = await store.kiosks(WantedKiosks(device=new.device, limit=2))
+    if len(kiosks) != 1:
+        found = "several kiosks are attached to this device" if kiosks else "no kiosk is attached to this device"
+        raise Problem(404, "not_found", found)
+    return kiosks[0].id
 
 
 def _done(answer: Answer) -> Answer:

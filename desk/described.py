@@ -78,6 +78,7 @@ _TAG_OF = (
     ("/whip", "Calls"),
     ("/talk", "Calls"),
     ("/api/kiosks", "Devices"),
+    ("/api/providers", "Devices"),
     ("/api/people", "People"),
     ("/api/accounts", "People"),
     ("/api/account", "My account"),
@@ -146,6 +147,8 @@ DESCRIBED: dict[str, Entry] = {
     **_with_token("talk"),
     # devices, people, live updates
     "GET /api/kiosks": Entry("List devices"),
+    "GET /api/kiosks/{kiosk_id}": Entry("Get a device"),
+    "GET /api/providers": Entry("List providers"),
     "GET /api/people": Entry("List who may be assigned"),
     "GET /api/events": Entry("Live updates", gives="text/event-stream", problems=(503,)),
     # signing in and out, and the own account

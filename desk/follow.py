@@ -29,7 +29,7 @@ from kiosk.session.record import Session
 from kiosk.session.states import OPEN
 from kiosk.wire import topics
 from kiosk.wire.codec import MAX_COMMAND, decode
-from kiosk.wire.messages import About, Answer, Health, Outdated, Presence, SessionTold, SignalUp, Stored
+from kiosk.wire.messages import About, Answer, Health, InForce, Outdated, Presence, SessionTold, SignalUp, Stored
 from kiosk.wire.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Follower:
             topics.PRESENCE: self._presence,
             topics.ABOUT: self._about,
             topics.HEALTH: self._health,
+            topics.CONFIG_REPORTED: self._in_force,
             topics.SESSION: self._session,
             topics.ANSWER: self._answer,
             topics.SIGNAL_UP: self._signal,
@@ -134,6 +135,9 @@ class Follower:
 
     async def _health(self, topic: Topic, payload: bytes) -> None:
         await self._store.take_health(topic.kiosk, decode(payload, Health))
+
+    async def _in_force(self, topic: Topic, payload: bytes) -> None:
+        await self._store.take_in_force(topic.kiosk, decode(payload, InForce))
 
     async def _answer(self, topic: Topic, payload: bytes) -> None:
         self._commands.answered(topic.kiosk, decode(payload, Answer, MAX_COMMAND))

@@ -90,6 +90,12 @@ async def sessions_page(pages: NamedDependency[Pages], me: NamedDependency[Membe
     return pages.show("sessions.html", me)
 
 
+@get("/sessions/new")
+async def new_session_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
+    """The form for a video session, filled in from the address (`device`, `ticket`, …); looking creates nothing."""
+    return pages.show("new_session.html", me)
+
+
 @get("/sessions/{session_id:str}")
 async def session_page(
     pages: NamedDependency[Pages], store: NamedDependency[Store], me: NamedDependency[Member], session_id: FromPath[str]
@@ -117,7 +123,7 @@ async def health(kiosks: NamedDependency[Kiosks]) -> dict[str, bool]:
 
 def routes() -> list[ControllerRouterHandler]:
     static = create_static_files_router("/static", [WEB / "static"], include_in_schema=False)
-    return [sessions_page, session_page, devices_page, service_worker, health, static]
+    return [sessions_page, new_session_page, session_page, devices_page, service_worker, health, static]
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

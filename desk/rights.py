@@ -56,6 +56,8 @@ ADMINISTER = Rule(ranks=frozenset({Rank.ADMINISTRATOR}))
 TABLE: dict[str, Rule] = {
     "GET /": PAGE,
     "GET /devices": PAGE,
+    "GET /devices/{kiosk_id}": PAGE,
+    "GET /sessions/new": Rule(ranks=STAFF),
     "GET /sessions/{session_id}": PAGE,
     "GET /api/me": Rule(scope=Scope.READ, own=True),
     "GET /api/sessions": READ,
@@ -74,6 +76,8 @@ TABLE: dict[str, Rule] = {
     "POST /api/sessions/{session_id}/token": HELP,
     "GET /api/ice-servers": LOOK,
     "GET /api/kiosks": READ,
+    "GET /api/kiosks/{kiosk_id}": READ,
+    "GET /api/providers": READ,
     "GET /api/people": READ,
     "GET /api/events": READ,
     "GET /schema": READ,

@@ -25,22 +25,10 @@ from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, S
 from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, search_text, sessions_query
 from kiosk.session.record import Device, Session
 from kiosk.wire.codec import encode
-from kiosk.wire.messages import About, Health, Presence
+from kiosk.wire.messages import About, Health, InForce, Presence
 
 EVERY_KIOSK = WantedKiosks(limit=100_000)
-REMEMBERED = 20
-"""How many former boots and epochs are remembered, to know late messages of theirs."""
-
-
-class Told(Enum):
-    """What became of a session document that a kiosk told."""
-
-    NEW = "new"
-    DOUBTED = "doubted"  # new, and its consent receipts contradict what is known, as those before it did not
-    KNOWN = "known"  # this revision is here
-    PAST = "past"  # a later one is here
-    OLD = "old"  # of a life of the kiosk's store that is over
-    FOREIGN = "foreign"  # the id is another kiosk's
+MOST_PROVIDERS = 500
 
 
 class KioskView(msgspec.Struct, frozen=True):
@@ -53,6 +41,18 @@ class KioskView(msgspec.Struct, frozen=True):
     parts: dict[str, str] = {}
     """Each part of the kiosk: "ok" or what is wrong with it."""
     changed_s: float = 0.0
+    provider: str = ""
+
+
+class KioskDetails(msgspec.Struct, frozen=True):
+    """What is known of a kiosk. changed_s: when it came or went; healthy_s: when it last told its health; uptime_s: how
+    long it had run then. in_force: its configuration, where it has said so."""
+
+    kiosk: KioskView
+    about: About | None = None
+    healthy_s: float = 0.0
+    uptime_s: float = 0.0
+    in_force: InForce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,43 @@ class Store:
         """Whether a part is now better or worse."""
         async with self._begin() as db:
             row = await _kiosk(db, kiosk)
-            before = msgspec.json.decode(row.health, type=Health).parts if row.health else None
-            row.health = encode(told)
+            before = _parts(row.health)
+            row.health, row.healthy_s = encode(told), self._now()
             if before != told.parts:
                 await self.notices.add(db, "kiosk", [kiosk])
             return before != told.parts
+
+    async def take_healths(self, told: dict[str, Health]) -> None:
+        """Of many kiosks at once."""
+        async with self._begin() as db:
+            known = (await db.execute(select(KioskRow.id, KioskRow.health).where(KioskRow.id.in_(told)))).all()
+            values = [{"b_id": id_, "health": encode(told[id_]), "healthy_s": self._now()} for id_, _ in sorted(known)]
+            if values:
+                await (await db.connection()).execute(_HEALTH, values)
+            changed = [id_ for id_, before in known if _parts(before) != told[id_].parts]
+            await self.notices.add(db, "kiosk", changed)
+        for kiosk in told.keys() - {id_ for id_, _ in known}:
+            await self.take_health(kiosk, told[kiosk])
+
+    async def take_in_force(self, kiosk: str, told: InForce) -> bool:
+        """Whether it is another configuration than before."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            if row.in_force == encode(told):
+                return False
+            row.in_force, row.provider = encode(told), told.name
+            await self.notices.add(db, "kiosk", [kiosk])
+            return True
+
+    async def kiosk_details(self, kiosk: str) -> KioskDetails | None:
+        async with self._read() as db:
+            row = await db.get(KioskRow, kiosk)
+            return _details(row) if row else None
+
+    async def providers(self) -> list[str]:
+        async with self._read() as db:
+            named = select(KioskRow.provider).where(KioskRow.provider != "").distinct().order_by(KioskRow.provider)
+            return list(await db.scalars(named.limit(MOST_PROVIDERS)))
 
     async def kiosks(self, wanted: WantedKiosks = EVERY_KIOSK) -> tuple[list[KioskView], str]:
         """Those that fit, and what the next page is asked for with (`after`); empty: that was all."""
@@ -371,4 +403,12 @@ def _view(row: KioskRow) -> KioskView:
         software=about.software if about else "",
         parts=health.parts if health else {},
         changed_s=row.changed_s,
+        provider=row.provider,
     )
+
+
+def _details(row: KioskRow) -> KioskDetails:
+    about = msgspec.json.decode(row.about, type=About) if row.about else None
+    health = msgspec.json.decode(row.health, type=Health) if row.health else None
+    in_force = msgspec.json.decode(row.in_force, type=InForce) if row.in_force else None
+    return KioskDetails(_view(row), about, row.healthy_s, health.uptime_s if health else 0.0, in_force)

@@ -21,6 +21,7 @@ from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.calls import Calls, Equipment
 from kiosk.config import Config
 from kiosk.fleet.board import Board
+from kiosk.fleet.reported import in_force
 from kiosk.hw.build import Parts, build
 from kiosk.hw.ports import Picture
 from kiosk.link.client import Client, Settings
@@ -131,6 +132,7 @@ class Kiosk:
             kiosk=config.id,
             boot=boot,
             about=about(config),
+            in_force=in_force(config.provider),
             desk_url=config.desk_url,
             seen=self._seen,
             stored=self._spooling.stored,

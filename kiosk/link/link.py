@@ -30,6 +30,7 @@ from kiosk.wire.messages import (
     ArtifactStored,
     Command,
     Health,
+    InForce,
     Outdated,
     Presence,
     PublicLink,
@@ -81,6 +82,7 @@ class Link:
         kiosk: str,
         boot: str,
         about: About,
+        in_force: InForce | None = None,
         desk_url: str = "",
         seen: Callable[[str, Person], Awaitable[None]],
         stored: Callable[[str, str, str], Awaitable[None]],
@@ -89,7 +91,7 @@ class Link:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._book = client, book
-        self._kiosk, self._boot, self._about = kiosk, boot, about
+        self._kiosk, self._boot, self._about, self._in_force = kiosk, boot, about, in_force
         self._seen, self._stored, self._changed, self._waits = seen, stored, changed, waits
         self._desk_url = desk_url.rstrip("/") + "/"
         self._public_links: dict[str, str] = {}
@@ -146,6 +148,8 @@ class Link:
             self._connection = connection
             await self._say_presence()
             await self._say(topics.ABOUT, self._about, retain=True)
+            if self._in_force:
+                await self._say(topics.CONFIG_REPORTED, self._in_force, retain=True)
             for session in self._book.sessions.values():
                 await self._tell(session)
             self._changed()

@@ -55,7 +55,12 @@ MQTT: tuple[Said, ...] = (
     Said(topics.ABOUT, "about", "kiosk", "What the kiosk is.", (messages.About,), retained=True),
     Said(topics.HEALTH, "health", "kiosk", "Each 60 s and at each change.", (messages.Health,), qos=0),
     Said(
-        topics.CONFIG_REPORTED, "configReported", "kiosk", "Reserved: which configuration is in force.", retained=True
+        topics.CONFIG_REPORTED,
+        "configReported",
+        "kiosk",
+        "What the provider has decided for this kiosk, as it is in force.",
+        (messages.InForce,),
+        retained=True,
     ),
     Said(
         topics.SESSION,

@@ -99,6 +99,15 @@ BY_TOPIC: dict[str, tuple[Struct, ...]] = {
         messages.Presence(False, "b-3f2a", 1),
     ),
     topics.ABOUT: (messages.About(PRESS, "0.1.0", "Raspberry Pi 5", "de", ("touch",), ("anna", "ben")),),
+    topics.CONFIG_REPORTED: (
+        messages.InForce(
+            name="Example Ltd",
+            recording_allowed=True,
+            reasons=("It leaks", "It is loud"),
+            staff=(Person("ben-okoye", "Ben Okoye"),),
+            articles=(messages.ArticleTold("oil", "Topping up oil", "1. Switch it off …", "Help with the oil", "Oil"),),
+        ),
+    ),
     topics.HEALTH: (messages.Health(86_400.5, {"camera": "ok", "speaker": "the speaker is not there"}),),
     topics.SESSION: (messages.SessionTold(_TOLD),),
     topics.COMMAND: tuple(_command(n, wish) for n, wish in enumerate(_WISHES, 1)),

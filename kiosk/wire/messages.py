@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from kiosk.session import inputs
+from kiosk.session.provider import Article, Provider
 from kiosk.session.record import Actor, Device, Id, LongText, Person, Session, Sha256, Text
 from kiosk.session.states import State
 from kiosk.wire.codec import MAX_SDP, VERSION
@@ -51,6 +52,17 @@ class About(Struct, frozen=True):
     language: Text = "de"
     capabilities: tuple[Text, ...] = ()
     staff: Annotated[tuple[Id, ...], Meta(max_length=MAX_HELD)] = ()
+    v: V = VERSION
+
+
+class ArticleTold(Article, frozen=True, forbid_unknown_fields=False):
+    """`text` is empty where not all of them fit into one message."""
+
+
+class InForce(Provider, frozen=True, forbid_unknown_fields=False):
+    """What the provider has decided for this kiosk, as it is in force. Retained; told at each connect."""
+
+    articles: tuple[ArticleTold, ...] = ()
     v: V = VERSION
 
 

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from desk.consents import ConsentCheck
 from desk.texts import WEB, texts
+from desk.wanted import search_text, words_of
 from kiosk.errors import Refused
 from kiosk.session import inputs, rules
 from kiosk.session.provider import Provider
@@ -148,6 +149,7 @@ class StubDesk:
             [
                 web.get("/", self._page("sessions.html")),
                 web.get("/devices", self._page("devices.html")),
+                web.get("/sessions/new", self._page("new_session.html")),
                 web.get("/sessions/{id}", self._page("session.html")),
                 web.get("/signed-out", self._page("signed_out.html", me=None)),
                 web.get(
@@ -205,8 +207,10 @@ class StubDesk:
     async def _worker(self, _: web.Request) -> web.Response:
         return web.Response(body=(WEB / "static" / "sw.js").read_bytes(), content_type="text/javascript")
 
-    async def _list(self, _: web.Request) -> web.Response:
-        return _json({"sessions": list(self.sessions.values())})
+    async def _list(self, request: web.Request) -> web.Response:
+        states, words = request.query.getall("state", []), words_of(request.query.get("q", ""))
+        fit = [s for s in self.sessions.values() if s.state in states or not states]
+        return _json({"sessions": [s for s in fit if all(word in search_text(s) for word in words)], "after": ""})
 
     async def _details(self, request: web.Request) -> web.Response:
         session = self.sessions.get(request.match_info["id"])

@@ -825,7 +825,8 @@ def used_texts() -> set[str]:
         texts |= set(re.findall(r'_\("((?:[^"\\]|\\.)*)"\)', template.read_text()))
     for module in (WEB / "static" / "js").glob("*.js"):
         texts |= set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', module.read_text()))
-    return texts | {state.value for state in State} | {"Waiting for you", "In progress", "To be reviewed", "Earlier"}
+    groups = {"Waiting for you", "Waiting for others", "In progress", "To be reviewed", "Earlier"}
+    return texts | {state.value for state in State} | groups
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

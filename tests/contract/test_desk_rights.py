@@ -22,7 +22,14 @@ OUR_PAGES = {"X-Desk": "1", "Content-Type": "application/json"}
 REFUSALS = {"signed_out", "no_right", "foreign_origin"}
 LEFT_OUT = {"GET /api/events", "POST /leave"}
 """A stream without an end; and the end of what is tried here. Both have tests of their own."""
-VALUES = {"session_id": "s-none", "artifact_id": "a-none", "peer_id": "p-none", "token": "none", "path": "none"}
+VALUES = {
+    "session_id": "s-none",
+    "artifact_id": "a-none",
+    "peer_id": "p-none",
+    "token": "none",
+    "path": "none",
+    "kiosk_id": "k-none",
+}
 
 
 def name_of(person: str) -> str:

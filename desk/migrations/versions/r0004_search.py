@@ -15,13 +15,12 @@ BATCH = 500
 
 
 def upgrade() -> None:
-    text = {"type_": sa.Text, "nullable": False, "server_default": ""}
-    op.add_column("sessions", sa.Column("search", **text))
+    op.add_column("sessions", sa.Column("search", sa.Text, nullable=False, server_default=""))
     op.add_column("session_people", sa.Column("assigned", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("kiosks", sa.Column("healthy_s", sa.Double, nullable=False, server_default="0"))
     op.add_column("kiosks", sa.Column("in_force", sa.LargeBinary))
     op.add_column("kiosks", sa.Column("provider", sa.String(200), nullable=False, server_default=""))
-    op.add_column("kiosks", sa.Column("search", **text))
+    op.add_column("kiosks", sa.Column("search", sa.Text, nullable=False, server_default=""))
     op.create_index("ix_kiosks_provider", "kiosks", ["provider"])
     _fill_sessions()
     _fill_kiosks()

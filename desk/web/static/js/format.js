@@ -20,6 +20,9 @@ import { boot, t } from "./dom.js";
 /** @type {State[]} in the order in which they wait for somebody */
 export const STATES = ["REQUESTED", "RUNNING", "CONFIRMED", "COMPLETED", "CLOSED", "CANCELLED"];
 
+/** @type {string[]} what is over */
+export const ENDED = ["CLOSED", "CANCELLED"];
+
 /** @param {Session} session somebody at the machine has pressed START and waits */
 export const isCalling = (session) => session.ringing?.by === "code_user";
 
@@ -42,17 +45,27 @@ export function inVain({ state, ringing, rang_in_vain: why, rang_by: by, device 
   return null;
 }
 
+/** @param {Session} session somebody waits for an answer */
+const waits = (session) => isCalling(session) || session.state === "REQUESTED";
+
+/** Whoever was asked or is responsible; everybody who sees it where that is nobody. @param {Session} session */
+export function waitsForMe(session) {
+  const concerned = [...session.asked, ...session.assigned];
+  return waits(session) && (!concerned.length || concerned.some((person) => person.id === boot.me.id));
+}
+
 /** The lists of the page. @type {[string, (session: Session) => boolean][]} */
 export const GROUPS = [
-  ["Waiting for you", (session) => isCalling(session) || session.state === "REQUESTED"],
+  ["Waiting for you", waitsForMe],
+  ["Waiting for others", (session) => waits(session) && !waitsForMe(session)],
   ["In progress", (session) => !isCalling(session) && ["RUNNING", "CONFIRMED"].includes(session.state)],
   ["To be reviewed", (session) => session.state === "COMPLETED"],
-  ["Earlier", (session) => ["CLOSED", "CANCELLED"].includes(session.state)],
+  ["Earlier", (session) => ENDED.includes(session.state)],
 ];
 
 /** Who rings comes first, then who has waited longest for an answer; the newest first elsewhere. @param {Session} a @param {Session} b */
 export function byUrgency(a, b) {
-  const rank = (/** @type {Session} */ session) => (isCalling(session) ? -1 : STATES.indexOf(session.state));
+  const rank = (/** @type {Session} */ session) => (isCalling(session) ? -1 : ENDED.includes(session.state) ? STATES.length : STATES.indexOf(session.state));
   const older = a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0;
   return rank(a) - rank(b) || (a.state === "REQUESTED" ? older : -older);
 }
@@ -68,7 +81,7 @@ export function matches(session, words) {
 export const isNewer = (session, known) => !known || known.epoch !== session.epoch || session.rev > known.rev;
 
 /** @param {Session} session */
-export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session.state) && !session.seen_by.some((person) => person.id === boot.me.id);
+export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session.state) && isMine(session) && !session.seen_by.some((person) => person.id === boot.me.id);
 
 /** @param {Session} session whether the reader is assigned */
 export const isMine = (session) => session.assigned.some((person) => person.id === boot.me.id);

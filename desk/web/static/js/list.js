@@ -1,19 +1,30 @@
 // The list of sessions: what waits for the reader first; live, filtered by state and words.
 //
-// For tests: `.session-row[data-id][data-state][data-ringing]`, `.unread`, `#search`, `#state-filter [data-filter]`, `.empty`.
+// What has not ended is known to the store anyway; the rest comes from the desk in pages, by the filters.
+//
+// For tests: `.session-row[data-id][data-state][data-ringing]`, `.unread`, `#search`, `#state-filter [data-filter]`, `#mine`, `#more-filters`,
+// `#provider`, `#device`, `#since`, `#until`, `#clear`, `#more`, `#sound`, `.empty`; `#session-list[aria-busy]`.
 
+import { getJson } from "./api.js";
 import { boot, byId, el, icon, keyed, t } from "./dom.js";
-import { GROUPS, STATES, ago, byUrgency, dateTime, inVain, isCalling, isUnread, matches } from "./format.js";
-import { askForNotifications, notificationState } from "./notify.js";
+import { anySet, asQuery, fits, moreSet, readFilters, writeFilters } from "./filters.js";
+import { ENDED, GROUPS, STATES, ago, byUrgency, dateTime, inVain, isCalling, isUnread } from "./format.js";
+import { askForNotifications, complain, notificationState, soundWanted, wantSound } from "./notify.js";
 import { beginPage } from "./page.js";
 
 /** @typedef {import("./format.js").Session} Session */
 
-const MAX_ROWS = 200;
+const PAGE = 50;
 const AGE_MS = 30_000;
+const TYPED_MS = 250;
 const store = beginPage();
-let filter = "";
-let shown = MAX_ROWS;
+let filters = readFilters(location.search);
+/** What the desk said fits, as it was then. @type {Map<string, string>} */
+let found = new Map();
+/** What the next page is asked for with; "" where there is none. */
+let after = "";
+let asked = 0;
+let typing = 0;
 
 /** @param {string} text @param {string} iconName */
 const tag = (text, iconName) => el("span", { class: "tag" }, icon(iconName), text);
@@ -68,44 +79,129 @@ function fillGroup(section, sessions) {
 const empty = (title, text, iconName) => el("div", { class: "card empty" }, icon(iconName), el("h2", {}, title), el("p", {}, text));
 
 function nothing() {
-  if (store.sessions.size) return empty(t("Nothing fits"), t("No session fits your search. Try other words, or show all states."), "search");
+  if (anySet(filters)) return empty(t("Nothing fits"), t("No session fits your search. Try other words, or show all states."), "search");
   return empty(t("No sessions yet"),
     t("When somebody at a machine presses the camera button, the request appears here at once, with a sound. You can also call a machine yourself: press VIDEO SESSION."), "camera-plus");
 }
 
+/** @param {Session} session */
+const sign = (session) => `${session.epoch} ${session.rev}`;
+
+/** @param {Session} session @param {import("./filters.js").Filters} by */
+const isAmong = (session, by) => found.get(session.id) === sign(session) || fits(session, by, store.kiosks.get(session.kiosk)?.provider ?? "");
+
+/** What has ended comes in pages: an old one that is known by chance would stand where others are missing. @returns {Session[]} */
+function shown() {
+  const known = [...store.sessions.values()].filter((session) => !ENDED.includes(session.state) || found.has(session.id) || store.news.has(session.id));
+  return known.filter((session) => isAmong(session, filters)).sort(byUrgency);
+}
+
 function paint() {
-  const words = byId("search").value.trim();
-  const found = [...store.sessions.values()].filter((session) => (!filter || session.state === filter) && matches(session, words)).sort(byUrgency);
-  const groups = GROUPS.map(([title, holds]) => ({ title: t(title), sessions: found.slice(0, shown).filter(holds) }))
-    .filter(({ sessions }) => sessions.length);
+  const sessions = shown();
+  const groups = GROUPS.map(([title, holds]) => ({ title: t(title), sessions: sessions.filter(holds) })).filter((one) => one.sessions.length);
   const list = byId("session-list");
-  const items = groups.map(({ title, sessions }) => ({ key: title, make: () => group(title, sessions) }));
-  if (!found.length) items.push({ key: store.sessions.size ? "no-match" : "empty", make: nothing });
-  if (found.length > shown) items.push({ key: `more-${shown}`, make: moreButton });
+  const items = groups.map(({ title, sessions: its }) => ({ key: title, make: () => group(title, its) }));
+  if (!sessions.length && !after) items.push({ key: anySet(filters) ? "no-match" : "empty", make: nothing });
   keyed(list, items);
-  for (const { title, sessions } of groups) {
+  for (const { title, sessions: its } of groups) {
     const section = [...list.children].find((child) => child.dataset.key === title);
-    if (section) fillGroup(section, sessions);
+    if (section) fillGroup(section, its);
   }
-  list.setAttribute("aria-busy", "false");
-  byId("list-status").textContent = words || filter ? t("{n} found", { n: found.length }) : "";
+  byId("more").hidden = !after;
+  byId("list-status").textContent = anySet(filters) ? t("{n} found", { n: sessions.length }) : "";
   paintFilters();
 }
 
-function moreButton() {
-  return el("button", { class: "button", type: "button", onclick: () => { shown += MAX_ROWS; paint(); } }, t("Show more"));
+function paintFilters() {
+  const open = [...store.sessions.values()].filter((session) => fits(session, { ...filters, state: "" }, store.kiosks.get(session.kiosk)?.provider ?? ""));
+  const count = (/** @type {string} */ state) => (ENDED.includes(state) || !state ? "" : String(open.filter((session) => session.state === state).length));
+  const all = /** @type {[string, string][]} */ ([["", t("All")], ...STATES.map((state) => [state, t(state)])]);
+  keyed(byId("state-filter"), all.map(([state, text]) => ({
+    key: state || "all",
+    sign: [count(state), filters.state === state],
+    make: () => el("button", { class: "chip", type: "button", id: `filter-${state || "all"}`, "data-filter": state, "aria-pressed": String(filters.state === state),
+      onclick: () => change({ state }) }, text, count(state) && el("span", { class: "numbers" }, count(state))),
+  })));
+  byId("mine").setAttribute("aria-pressed", String(filters.mine));
+  const n = moreSet(filters);
+  byId("more-count").textContent = n ? String(n) : "";
+  byId("more-count").hidden = !n;
+  byId("clear").hidden = !anySet(filters);
 }
 
-function paintFilters() {
-  const counts = new Map(STATES.map((state) => [state, 0]));
-  for (const session of store.sessions.values()) counts.set(session.state, (counts.get(session.state) ?? 0) + 1);
-  const all = /** @type {[string, string, number][]} */ ([["", t("All"), store.sessions.size], ...STATES.map((state) => [state, t(state), counts.get(state) ?? 0])]);
-  keyed(byId("state-filter"), all.map(([state, text, count]) => ({
-    key: state || "all",
-    sign: [count, filter === state],
-    make: () => el("button", { class: "chip", type: "button", id: `filter-${state || "all"}`, "data-filter": state, "aria-pressed": String(filter === state),
-      onclick: () => { filter = state; paint(); } }, text, el("span", { class: "numbers" }, String(count))),
-  })));
+// --- what the desk is asked ---------------------------------------------------------------------------------------------
+
+/** @param {boolean} [next] the page behind what is shown, not the first one */
+async function load(next = false) {
+  const mine = ++asked;
+  byId("session-list").setAttribute("aria-busy", "true");
+  const page = await getJson(`/api/sessions?${asQuery(filters, PAGE, next ? after : "")}`);
+  if (mine !== asked) return; // other filters are set meanwhile
+  if (!next) found = new Map();
+  for (const session of page.sessions) {
+    store.take(session, false, true);
+    found.set(session.id, sign(session));
+  }
+  after = page.after ?? "";
+  paint();
+  byId("session-list").setAttribute("aria-busy", "false");
+}
+
+/** @param {Partial<import("./filters.js").Filters>} values */
+function change(values) {
+  filters = { ...filters, ...values };
+  writeFilters(filters);
+  found = new Map();
+  after = "";
+  paint();
+  clearTimeout(typing);
+  typing = window.setTimeout(() => load().catch(failed), "q" in values ? TYPED_MS : 0);
+}
+
+/** @param {unknown} error */
+function failed(error) {
+  complain(error);
+  byId("session-list").setAttribute("aria-busy", "false");
+}
+
+/** The fields as the filters are. */
+function fill() {
+  byId("search").value = filters.q;
+  for (const name of /** @type {const} */ (["since", "until", "provider"])) byId(name).value = filters[name];
+  byId("device").value = deviceName(filters.device);
+  if (moreSet(filters)) byId("more-filters").open = true;
+}
+
+// --- more filters -------------------------------------------------------------------------------------------------------
+
+/** Its id by the name that is offered. @type {Map<string, string>} */
+const devices = new Map();
+
+/** @param {string} id */
+function deviceName(id) {
+  const device = [...store.kiosks.values()].find((kiosk) => kiosk.device?.id === id)?.device;
+  return device?.name ?? id;
+}
+
+/** Offers devices as one types; a name chosen from them is one, and so is an id. */
+async function offerDevices() {
+  const typed = byId("device").value.trim();
+  const { kiosks } = await getJson(`/api/kiosks?${new URLSearchParams({ q: typed, limit: "20" })}`);
+  for (const { device } of kiosks) if (device) devices.set(device.name, device.id);
+  byId("device-names").replaceChildren(...kiosks.filter((/** @type {any} */ kiosk) => kiosk.device).map((/** @type {any} */ kiosk) => el("option", { value: kiosk.device.name }, kiosk.device.id)));
+}
+
+function chooseDevice() {
+  const typed = byId("device").value.trim();
+  change({ device: devices.get(typed) ?? typed });
+}
+
+function offerProviders() {
+  const names = [...new Set([filters.provider, ...[...store.kiosks.values()].map((kiosk) => kiosk.provider ?? "")])].filter(Boolean).sort();
+  const options = [["", t("all providers")], ...names.map((name) => [name, name])];
+  keyed(byId("provider"), options.map(([value, text]) => ({ key: value || "all", sign: text, make: () => el("option", { value }, text) })));
+  byId("provider").value = filters.provider;
+  byId("provider-field").hidden = names.length < 2 && !filters.provider;
 }
 
 function paintBanner() {
@@ -119,13 +215,31 @@ function hintAtSound() {
   for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { hint.hidden = true; }, { once: true });
 }
 
+function paintSound() {
+  const on = soundWanted();
+  byId("sound").setAttribute("aria-pressed", String(on));
+  byId("sound").replaceChildren(icon(on ? "sound" : "sound-off"), on ? t("Sound is on") : t("Sound is off"));
+  if (!on) byId("sound-hint").hidden = true;
+}
+
 hintAtSound();
-byId("search").addEventListener("input", paint);
+paintSound();
+fill();
+writeFilters(filters);
+byId("sound").addEventListener("click", () => { wantSound(!soundWanted()); paintSound(); });
+byId("search").addEventListener("input", () => change({ q: byId("search").value.trim() }));
+byId("mine").addEventListener("click", () => change({ mine: !filters.mine }));
+for (const name of /** @type {const} */ (["since", "until", "provider"])) byId(name).addEventListener("change", () => change({ [name]: byId(name).value }));
+byId("device").addEventListener("input", () => offerDevices().catch(() => {})); // the id can be typed all the same
+byId("device").addEventListener("change", chooseDevice);
+byId("clear").addEventListener("click", () => { change(readFilters("")); fill(); });
+byId("more").addEventListener("click", () => load(true).catch(failed));
 byId("notifications-on").addEventListener("click", () => askForNotifications().then(paintBanner));
-store.on("sessions", paint);
+store.on("sessions", ({ session }) => {
+  paint();
+  if (!session) load().catch(failed); // the page is new, or the connection was away
+});
+store.on("kiosks", offerProviders);
+store.on("kiosks", () => { if (document.activeElement !== byId("device")) byId("device").value = deviceName(filters.device); });
 setInterval(() => store.loaded && paint(), AGE_MS);
 paintBanner();
-if (Array.isArray(boot.boot.sessions)) { // the page may bring the list along
-  for (const session of boot.boot.sessions) store.take(session, false, true);
-  paint();
-}

@@ -22,8 +22,17 @@ export function allowSound() {
 const REQUEST = [[659.3, 0], [830.6, 0.14], [987.8, 0.28]];
 const RING = [[783.99, 0], [987.8, 0.16], [783.99, 0.5], [987.8, 0.66]];
 
+const SILENT = "desk.silent";
+
+/** Whether the reader wants to hear of requests in this browser. */
+export const soundWanted = () => localStorage.getItem(SILENT) !== "1";
+
+/** @param {boolean} on */
+export const wantSound = (on) => (on ? localStorage.removeItem(SILENT) : localStorage.setItem(SILENT, "1"));
+
 /** @param {"request" | "ring"} kind */
 export function chime(kind) {
+  if (!soundWanted()) return;
   const root = document.documentElement;
   root.dataset.chimes = String(Number(root.dataset.chimes ?? 0) + 1);
   audio ??= new AudioContext();

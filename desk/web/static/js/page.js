@@ -1,9 +1,9 @@
 // What every page does: follow the desk, announce requests, open the dialog for a new session, ask before something is called off.
 
-import { postJson } from "./api.js";
 import { button, byId, el, initials, t } from "./dom.js";
 import { isCalling } from "./format.js";
 import { badge, allowSound, chime, complain, dismiss, notifySystem, registerWorker, toast } from "./notify.js";
+import { NewSession, openByButtons } from "./new_session.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./format.js").Session} Session */
@@ -32,7 +32,10 @@ export function beginPage(here = "") {
     clearTimeout(down);
     down = window.setTimeout(() => { byId("connection").hidden = false; }, 1500);
   });
-  newSessionDialog(store);
+  if (document.getElementById("new-session-form")) {
+    store.form = new NewSession(store);
+    openByButtons(store.form);
+  }
   store.follow();
   return store;
 }
@@ -47,67 +50,6 @@ function announce(session, kind, here) {
   chime(kind);
   if (session.id !== here) toast({ title, text, tone: kind, tag, action: { text: ring ? t("Join") : t("Look at it"), path } });
   if (session.id !== here || document.hidden) notifySystem({ title, text, tag, path }).catch(() => {}); // a comfort, not a duty
-}
-
-/** The dialog behind every VIDEO SESSION button. `data-new-session="kiosk-id"` chooses the device. @param {Store} store */
-function newSessionDialog(store) {
-  const dialog = byId("new-session");
-  /** @param {string} chosen */
-  const devices = (chosen) => {
-    const kiosks = [...store.kiosks.values()].sort((a, b) => Number(b.online) - Number(a.online) || nameOf(a).localeCompare(nameOf(b)));
-    const picked = kiosks.find((kiosk) => kiosk.id === chosen && kiosk.online) ?? kiosks.find((kiosk) => kiosk.online);
-    const rows = kiosks.map((kiosk) => choice(kiosk, kiosk === picked));
-    byId("new-session-devices").replaceChildren(el("legend", { class: "label" }, t("Device")), ...(rows.length ? rows : [el("p", { class: "muted" }, t("No device is known yet."))]));
-    byId("new-session-create").disabled = !picked;
-  };
-  document.addEventListener("click", (event) => {
-    const opener = /** @type {Element} */ (event.target).closest("[data-new-session]");
-    if (!(opener instanceof HTMLElement)) return;
-    byId("new-session-error").hidden = true;
-    devices(opener.dataset.newSession ?? "");
-    dialog.showModal();
-  });
-  store.on("kiosks", () => {
-    if (dialog.open) devices(dialog.querySelector("input:checked")?.value ?? "");
-  });
-  for (const closer of dialog.querySelectorAll("[data-close]")) closer.addEventListener("click", () => dialog.close());
-  byId("new-session-form").addEventListener("submit", (/** @type {Event} */ event) => {
-    event.preventDefault();
-    create(dialog).catch(complain);
-  });
-}
-
-/** @param {import("./store.js").Kiosk} kiosk */
-export const nameOf = (kiosk) => kiosk.device?.name || kiosk.id;
-
-/** @param {import("./store.js").Kiosk} kiosk @param {boolean} checked */
-function choice(kiosk, checked) {
-  return el("label", { class: "choice" },
-    el("input", { type: "radio", name: "kiosk", value: kiosk.id, checked, disabled: !kiosk.online, required: true }),
-    el("span", {}, nameOf(kiosk)), onlineSign(kiosk.online));
-}
-
-/** @param {boolean} online */
-export const onlineSign = (online) => el("span", { class: "online", "data-online": String(online) }, online ? t("Online") : t("Offline"));
-
-/** @param {HTMLDialogElement} dialog */
-async function create(dialog) {
-  const value = (/** @type {string} */ id) => byId(id).value.trim();
-  const kiosk = /** @type {HTMLInputElement | null} */ (dialog.querySelector("input[name=kiosk]:checked"))?.value ?? "";
-  const id = value("new-session-ticket");
-  const tickets = id ? [{ id, title: value("new-session-ticket-title"), link: value("new-session-ticket-link") }] : [];
-  const problem = byId("new-session-error");
-  byId("new-session-create").disabled = true;
-  try {
-    const answer = await postJson("/api/sessions", { kiosk, reason: value("new-session-reason"), tickets });
-    const session = typeof answer.session === "string" ? answer.session : answer.session.id;
-    location.href = `/sessions/${encodeURIComponent(session)}`;
-  } catch (error) {
-    problem.textContent = error instanceof Error ? error.message : String(error);
-    problem.hidden = false;
-  } finally {
-    byId("new-session-create").disabled = false;
-  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 import { paintAssign, paintConsents, paintDetails, paintEarlier } from "./details.js";
 import { onTheirWay, paintArtifacts } from "./artifacts.js";
+import { listAddress } from "./filters.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {import("./dom.js").Boot} Boot */
@@ -242,6 +243,7 @@ function seen() {
   postJson(`${sessionPath(id)}/seen`).catch(() => {}); // the next look tells it
 }
 
+/** @type {HTMLAnchorElement} */ (document.querySelector(".session-head .back")).href = listAddress();
 let firstList = true;
 store.on("sessions", ({ session: one }) => {
   if (!one && firstList) firstList = false;

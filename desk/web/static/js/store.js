@@ -1,15 +1,21 @@
 // The sessions and devices as the desk knows them, kept up to date by server-sent events. One per page.
 //
 // Emits (CustomEvent): "sessions" {session?: Session} after any change; "asks" {session} a new request; "rings" {session} the code
-// user has pressed START; "kiosks" after a change of presence; "gone" {session, peer, code, text}; "up" / "down" of the connection;
+// user has pressed START; "kiosks" after a change of presence, "presence" {kiosk} of that one; "gone" {session, peer, code, text}; "up" / "down" of the connection;
 // "places" {session: its id, artifacts} where its files are, and how much of them has come.
 
 import { getJson } from "./api.js";
-import { isCalling, isNewer } from "./format.js";
+import { ENDED, STATES, isCalling, isNewer, waitsForMe } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
-/** @typedef {{id: string, online: boolean, device: {id: string, name: string} | null}} Kiosk */
+/**
+ * @typedef {{id: string, online: boolean, device: {id: string, name: string} | null, provider?: string, software?: string,
+ *   parts?: Record<string, string>, changed_s?: number}} Kiosk
+ */
 
+/** What has not ended is known to every page, up to so many; the list and the devices ask for more in pages. */
+const MOST = 200;
+const OPEN = new URLSearchParams([...STATES.filter((state) => !ENDED.includes(state)).map((state) => ["state", state]), ["limit", String(MOST)]]);
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 /** Without any event (the desk sends comments, which we cannot see) a dead link is found by asking anew when the page is shown. */
 const STALE_MS = 60_000;
@@ -21,6 +27,10 @@ export class Store extends EventTarget {
     this.sessions = new Map();
     /** @type {Map<string, Kiosk>} */
     this.kiosks = new Map();
+    /** What was heard of since the page was opened. @type {Set<string>} */
+    this.news = new Set();
+    /** The form for a new session, where the page has one. @type {any} */
+    this.form = null;
     this.loaded = false;
     this.retries = 0;
     this.heardAt = 0;
@@ -68,10 +78,11 @@ export class Store extends EventTarget {
   }
 
   async load() {
-    const [list, kiosks] = await Promise.all([getJson("/api/sessions"), getJson("/api/kiosks")]);
+    const [list, kiosks] = await Promise.all([getJson(`/api/sessions?${OPEN}`), getJson(`/api/kiosks?limit=${MOST}`)]);
+    if (list.after) list.sessions.push(...(await getJson(`/api/sessions?mine=true&${OPEN}`)).sessions); // one's own are not among the others
     const again = this.loaded;
     for (const session of list.sessions) this.take(session, again, true);
-    this.kiosks = new Map(kiosks.kiosks.map((/** @type {Kiosk} */ kiosk) => [kiosk.id, kiosk]));
+    this.takeKiosks(kiosks.kiosks);
     this.loaded = true;
     this.retries = 0;
     this.heardAt = Date.now();
@@ -85,21 +96,30 @@ export class Store extends EventTarget {
     const known = this.sessions.get(session.id);
     if (!isNewer(session, known)) return;
     this.sessions.set(session.id, session);
+    if (news) this.news.add(session.id);
     if (!quiet) this.tell("sessions", { session });
     if (!news) return;
+    if (!waitsForMe(session)) return;
     if (session.state === "REQUESTED" && known?.state !== "REQUESTED") this.tell("asks", { session });
     if (isCalling(session) && !(known && isCalling(known))) this.tell("rings", { session });
   }
 
-  /** @param {{kiosk: string, online: boolean, device: Kiosk["device"]}} data */
-  takePresence({ kiosk, online, device }) {
-    this.kiosks.set(kiosk, { ...this.kiosks.get(kiosk), id: kiosk, online, device: device ?? this.kiosks.get(kiosk)?.device ?? null });
-    this.tell("kiosks");
+  /** @param {Kiosk[]} kiosks */
+  takeKiosks(kiosks) {
+    for (const kiosk of kiosks) this.kiosks.set(kiosk.id, kiosk);
   }
 
-  /** What waits for somebody now: requests, and code users who ring. @returns {number} */
+  /** @param {{kiosk: string, online: boolean, device: Kiosk["device"], parts?: Record<string, string>}} data */
+  takePresence({ kiosk, online, device, parts }) {
+    const known = this.kiosks.get(kiosk);
+    this.kiosks.set(kiosk, { ...known, id: kiosk, online, device: device ?? known?.device ?? null, parts: parts ?? known?.parts });
+    this.tell("kiosks");
+    this.tell("presence", { kiosk });
+  }
+
+  /** What waits for the reader now: requests, and code users who ring. @returns {number} */
   get waiting() {
-    return [...this.sessions.values()].filter((session) => session.state === "REQUESTED" || isCalling(session)).length;
+    return [...this.sessions.values()].filter(waitsForMe).length;
   }
 
   /** @param {string} kind @param {unknown} [detail] */

@@ -1,0 +1,296 @@
+"""The list of sessions, the form for a new one and the devices in a real Chromium over a real desk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from playwright.async_api import Browser, Page, expect
+
+from desk.config import Member, Rank
+from kiosk.session import inputs
+from kiosk.session.record import CODE_USER, Change, Device, Person, Session, Ticket
+from kiosk.session.states import Event, State
+from kiosk.wire import topics
+from kiosk.wire.messages import About, Answer, Command
+from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, next_rev, open_site
+from tests.contract.test_desk_account_pages import Somebody, chromium, somebody
+
+__all__ = ["chromium"]
+
+NASTY = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>\"'&amp;"
+LATHE = Device("lathe-1", "Drehbank Süd")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(tmp_path) as site:
+        ada = Member(id="ada", name="Ada Lind", role=Rank.ADMINISTRATOR, language="en")
+        people = tuple(replace(person, language="en") for person in PEOPLE)
+        site.config = replace(site.config, people=(*people, ada))
+        async with site.desk():
+            yield site
+
+
+@pytest.fixture
+async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
+    async with site.kiosk() as kiosk:
+        await kiosk.say(topics.ABOUT, About(DEVICE, "1.2.3", "Raspberry Pi 5", "de"), retain=True)
+        await kiosk.online()
+        yield kiosk
+
+
+def made(n: int, **more: Any) -> Session:
+    at = f"2026-03-{1 + n // 24:02}T{n % 24:02}:00:00Z"
+    history = (Change(at, CODE_USER, Event.REQUEST, None, State.REQUESTED),)
+    return a_session(f"s-{n:03}", created_at=at, history=history, **more)
+
+
+async def signed_in(site: Site, browser: Browser, person: str, width: int = 1280) -> Somebody:
+    who = await somebody(browser, width)
+    await who.page.goto(site.link(person))
+    await ready(who.page)
+    return who
+
+
+async def ready(page: Page) -> None:
+    await expect(page.locator("#session-list[aria-busy=false]")).to_be_attached()
+
+
+async def shown(page: Page) -> list[str]:
+    rows = page.locator(".session-row")
+    return [str(await row.get_attribute("data-id")) for row in await rows.all()]
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+async def test_filters_and_search_are_kept_in_the_address_and_on_the_way_back(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    ticket = Ticket("T-77", "Öl fehlt")
+    await kiosk.told(made(1, reason="Öl läuft aus", tickets=(ticket,), state=State.CLOSED))
+    await kiosk.told(made(2, state=State.CLOSED, requester="Frau Öztürk"))
+    await kiosk.told(made(30, assigned=(BEN,), asked=(ANNA, BEN)))
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    assert await shown(page) == ["s-030", "s-002", "s-001"]
+    await page.fill("#search", "ÖL t-77")
+    await expect(page.locator(".session-row")).to_have_count(1)
+    await expect(page).to_have_url(re.compile(r"/\?q=%C3%96L\+t-77$"))
+    await page.locator(".session-row a").click()
+    await expect(page.locator("#state")).to_have_text("CLOSED")
+    await page.click(".session-head .back")
+    await expect(page.locator("#search")).to_have_value("ÖL t-77")
+    await expect(page.locator(".session-row")).to_have_count(1)
+    await page.click("#clear")
+    await expect(page.locator(".session-row")).to_have_count(3)
+    await page.click("#mine")
+    await expect(page.locator('[data-id="s-030"]')).to_have_count(0)
+    await page.click('[data-filter="CLOSED"]')
+    await page.click("#more-filters summary")
+    await page.fill("#since", "2026-03-01")
+    await page.fill("#until", "2026-03-01")
+    await page.reload()
+    await ready(page)
+    assert await shown(page) == ["s-002", "s-001"]
+    assert page.url.endswith("/?state=CLOSED&since=2026-03-01&until=2026-03-01&mine=1")
+    await page.fill("#until", "2026-02-01")
+    await expect(page.locator(".empty")).to_contain_text("Nothing fits")
+    anna.fine()
+
+
+async def test_an_address_that_makes_no_sense_shows_what_there_is(site: Site, kiosk: Kiosk, chromium: Browser) -> None:
+    await kiosk.told(made(1))
+    anna = await signed_in(site, chromium, "anna")
+    await anna.page.goto(f"{site.url}/?state=NEVER&since=soon&until=2026-99-99&mine=yes&device=&x=1")
+    await ready(anna.page)
+    assert await shown(anna.page) == ["s-001"]
+    assert anna.page.url == f"{site.url}/"
+    await anna.page.goto(f"{site.url}/?q=%25&device=no-such-device")
+    await expect(anna.page.locator(".empty")).to_be_visible()
+    await expect(anna.page.locator("#device")).to_have_value("no-such-device")
+    anna.fine()
+
+
+async def test_what_is_older_comes_in_pages_and_what_is_new_comes_by_itself_whatever_is_filtered(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    for n in range(60):
+        await kiosk.tell(made(n, state=State.CLOSED))
+    await kiosk.told(made(60, state=State.CLOSED))
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    await expect(page.locator(".session-row")).to_have_count(50)
+    await page.click("#more")
+    await expect(page.locator(".session-row")).to_have_count(61)
+    await expect(page.locator("#more")).to_be_hidden()
+    await page.click('[data-filter="REQUESTED"]')
+    await expect(page.locator(".session-row")).to_have_count(0)
+    await kiosk.told(made(70))
+    await expect(page.locator('[data-id="s-070"]')).to_be_visible()
+    await kiosk.told(next_rev(made(70), state=State.CANCELLED))
+    await expect(page.locator(".session-row")).to_have_count(0)
+    await kiosk.told(next_rev(made(3), state=State.CONFIRMED, seen_by=(ANNA,)))
+    await page.click('[data-filter=""]')
+    await expect(page.locator(".session-row").first).to_have_attribute("data-id", "s-003")
+    anna.fine()
+
+
+async def test_what_waits_for_me_comes_before_what_waits_for_others_and_only_that_is_announced(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    clara = await signed_in(site, chromium, "clara")
+    page = clara.page
+    me = Person("clara", "Clara Wolf")
+    await kiosk.told(made(1))
+    await expect(page.locator('[data-id="s-001"]')).to_be_visible()
+    await expect(page.locator(".toast")).to_have_count(0)
+    await expect(page).to_have_title("Sessions · Desk")
+    await kiosk.told(made(2, asked=(ANNA, me), assigned=(ANNA, me)))
+    await expect(page.locator('.toast[data-tone="request"]')).to_have_count(1)
+    await expect(page).to_have_title("(1) Sessions · Desk")
+    assert await shown(page) == ["s-002", "s-001"]
+    assert [await h.inner_text() for h in await page.locator(".group h2").all()] == [
+        "Waiting for you",
+        "Waiting for others",
+    ]
+    await expect(page.locator('[data-id="s-002"]')).to_have_class(re.compile("unread"))
+    await expect(page.locator('[data-id="s-001"]')).not_to_have_class(re.compile("unread"))
+    clara.fine()
+
+
+async def test_the_sound_can_be_switched_off_and_stays_off(site: Site, kiosk: Kiosk, chromium: Browser) -> None:
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    await expect(page.locator("#sound")).to_have_text("Sound is on")
+    await page.click("#sound")
+    await page.reload()
+    await ready(page)
+    await expect(page.locator("#sound")).to_have_attribute("aria-pressed", "false")
+    await kiosk.told(made(1))
+    await expect(page.locator(".toast")).to_have_count(1)
+    assert await page.locator("html").get_attribute("data-chimes") is None
+    await page.click(".toast .close")
+    await page.click("#sound")
+    await kiosk.told(made(2))
+    await expect(page.locator(".toast")).to_have_count(1)
+    assert await page.locator("html").get_attribute("data-chimes") == "1"
+    anna.fine()
+
+
+async def test_words_from_outside_stay_words_in_list_form_and_details(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    ticket = Ticket(NASTY, NASTY, "https://tickets.example/?a=<b>\"'")
+    nasty = Device("nasty-1", NASTY)
+    await kiosk.say(topics.ABOUT, About(nasty, NASTY, NASTY), retain=True)
+    await kiosk.told(made(1, reason=NASTY, requester=NASTY, note=NASTY, tickets=(ticket,), device=nasty))
+    anna = await signed_in(site, chromium, "anna", 360)
+    page = anna.page
+    row = page.locator('[data-id="s-001"]')
+    await expect(row.locator(".row-text")).to_have_text(NASTY)
+    await expect(row.locator(".row-title")).to_contain_text(NASTY)
+    await anna.fits(360)
+    await page.fill("#search", NASTY[:40])
+    await expect(row).to_be_visible()
+    await page.goto(f"{site.url}/sessions/s-001")
+    await expect(page.locator("#reason")).to_have_text(NASTY)
+    await expect(page.locator("#tickets strong")).to_have_text(NASTY)
+    await anna.fits(360)
+    query = "&".join(
+        f"{name}={NASTY.replace('&', '%26').replace('#', '%23')}" for name in ("device", "ticket", "reason")
+    )
+    await page.goto(f"{site.url}/sessions/new?{query}&ticket_link=javascript:alert(1)")
+    await expect(page.locator("#new-session-told")).to_contain_text(NASTY[:60])
+    await expect(page.locator("#new-session-reason")).to_have_value(NASTY)
+    await expect(page.locator("#new-session-devices")).to_contain_text(NASTY)
+    await anna.fits(360)
+    assert "hacked" not in await page.title()
+    anna.fine()
+
+
+# --- a new session ----------------------------------------------------------------------------------------------------
+
+
+def creates(kiosk: Kiosk) -> None:
+    """The kiosk takes what staff create."""
+
+    def answer(command: Command) -> Answer | None:
+        if isinstance(command.do, inputs.Create):
+            return Answer(command.id, ok=True, session="s-new", rev=1, state=State.CONFIRMED)
+        return None
+
+    kiosk.answers = answer
+
+
+async def test_a_ticket_leads_to_a_form_that_is_filled_in_and_creates_only_when_told(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    creates(kiosk)
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    address = (
+        f"/sessions/new?device={DEVICE.id}&ticket=T-5&ticket_title=Leak&ticket_link=https://t.example/5&reason=Leak"
+    )
+    await page.goto(site.url + address)
+    await expect(page.locator("#new-session-form[aria-busy=false]")).to_be_visible()
+    await expect(page.locator(f'#new-session-devices input[value="{KIOSK}"]')).to_be_checked()
+    await expect(page.locator("#new-session-ticket-title")).to_have_value("Leak")
+    assert kiosk.commands == []
+    await kiosk.told(made(9, state=State.CONFIRMED, assigned=(BEN,), asked=(ANNA,)))
+    await expect(page.locator("#new-session-devices .pill")).to_have_text("CONFIRMED")
+    await kiosk.told(replace(made(1), id="s-new", state=State.CONFIRMED, seen_by=(ANNA,)))
+    await page.click("#new-session-create")
+    await page.wait_for_url(f"{site.url}/sessions/s-new")
+    (command,) = [c for c in kiosk.commands if isinstance(c.do, inputs.Create)]
+    assert command.do == inputs.Create("Leak", (Ticket("T-5", "Leak", "https://t.example/5"),))
+    assert (command.actor.id, command.actor.name) == ("anna", "Anna Berg")
+    anna.fine()
+
+
+async def test_a_link_to_a_device_that_is_away_or_unknown_says_so_and_keeps_what_it_brought(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    async with site.kiosk("kiosk-2") as other:
+        await other.say(topics.ABOUT, About(LATHE, "1", "pi"), retain=True, kiosk="kiosk-2")
+        anna = await signed_in(site, chromium, "anna", 360)
+        page = anna.page
+        await page.goto(f"{site.url}/sessions/new?device={LATHE.id}&ticket=T-5")
+        await expect(page.locator("#new-session-told")).to_contain_text("Drehbank Süd has no network at the moment")
+        await expect(page.locator("#new-session-create")).to_be_disabled()
+        await anna.fits(360)
+        await other.say(
+            topics.PRESENCE, {"online": True, "boot": "boot-1", "connection": 1, "v": 1}, retain=True, kiosk="kiosk-2"
+        )
+        await expect(page.locator("#new-session-create")).to_be_enabled()
+        await page.goto(f"{site.url}/sessions/new?device=nobody-knows&ticket=T-5")
+        await expect(page.locator("#new-session-told")).to_contain_text("There is no device nobody-knows here")
+        await expect(page.locator("#new-session-create")).to_be_disabled()
+        await expect(page.locator("#new-session-ticket")).to_have_value("T-5")
+        anna.fine()
+
+
+async def test_what_the_kiosk_refuses_is_said_in_the_form_and_what_was_typed_stays(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    kiosk.answers = lambda command: Answer(command.id, ok=False, code="busy", text="another session is in progress")
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    await page.click(".top [data-new-session]")
+    await page.fill("#new-session-reason", "Wartung")
+    await page.click("#new-session-create")
+    await expect(page.locator("#new-session-error")).to_contain_text("Another session is in progress at this machine")
+    await expect(page.locator("#new-session-reason")).to_have_value("Wartung")
+    await page.click("#new-session summary")
+    await page.fill("#new-session-ticket", "T-1")
+    await page.fill("#new-session-ticket-link", "javascript:alert(1)")
+    sent = len(kiosk.commands)
+    await page.click("#new-session-create")
+    assert await page.locator("#new-session-ticket-link:invalid").count() == 1
+    assert len(kiosk.commands) == sent
+    anna.fine()
