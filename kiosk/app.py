@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from kiosk import clock
+from kiosk import signs
 from kiosk.book.book import Book
 from kiosk.book.timers import close_after_review, give_up_ringing
 from kiosk.calls import Calls, Equipment
@@ -167,6 +167,7 @@ class Kiosk:
         self._book_disk()
         show.changed = self._display_changed
         self._display_changed()
+        self._board.works("kiosk")
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -187,12 +188,14 @@ class Kiosk:
                 group.create_task(self._tell_health(), name="health"),
                 group.create_task(self._ready(), name="ready"),
                 group.create_task(self._follow_clock(), name="clock"),
+                group.create_task(self._follow_update(), name="update"),
                 group.create_task(feed(self._systemd, Progress(self._watched()), self._refresh), name="watchdog"),
             ]
             self._stage.refresh()
             await self._spooling.adopt()
             await stop.wait()
             log.info("stopping")
+            self._board.fails("kiosk", "is being stopped")  # the display says so until it goes dark
             self._systemd.stopping()
             try:
                 async with asyncio.timeout(GOODBYE_S):
@@ -212,9 +215,20 @@ class Kiosk:
 
     async def _follow_clock(self) -> None:
         if self._config.clock_sign:
-            await clock.follow(Path(self._config.clock_sign).exists, self._clock_told)
+            await signs.follow(Path(self._config.clock_sign).exists, self._clock_told)
+
+    async def _follow_update(self) -> None:
+        if self._config.update_sign:
+            await signs.follow(Path(self._config.update_sign).exists, self._update_told)
+
+    def _update_told(self, on: bool) -> None:
+        if on:
+            self._board.fails("update", "the software is being updated")
+        else:
+            self._board.works("update")
 
     def _clock_told(self, right: bool) -> None:
+        log.info("the time is %s", "known" if right else "not known yet")
         self._book.clock_ok = right
         self._refresh()
 

@@ -104,6 +104,8 @@ class Config(_Section, frozen=True, kw_only=True):
     clock_ok: bool = True
     clock_sign: str = ""
     """A file that is there as soon as the wall clock is right; empty: nobody says, and `clock_ok` counts."""
+    update_sign: str = ""
+    """A file that is there while the software is being updated; empty: nobody says."""
     broker: Broker = Broker()
     hardware: Hardware = Hardware()
     call: CallSettings = CallSettings()

@@ -1,4 +1,4 @@
-"""The wall clock is believed when the sign of its being right is there, and each change is told once."""
+"""A sign is a file that is there or not; each change of it is told once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.clock import follow
+from kiosk.signs import follow
 
 
 class Over(Exception):
     pass
 
 
-async def test_the_time_is_told_once_when_it_becomes_known(tmp_path: Path) -> None:
+async def test_a_sign_is_told_once_when_it_appears(tmp_path: Path) -> None:
     sign, told, rounds = tmp_path / "synchronized", list[bool](), iter(range(6))
 
     async def pause(_seconds: float) -> None:
