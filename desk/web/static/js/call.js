@@ -6,7 +6,7 @@ import { ApiError, getJson, send, sessionPath } from "./api.js";
 import { t } from "./dom.js";
 import { Channels, HEARTBEAT_MS } from "./channel.js";
 import { Pulse, SILENCE_MS, pause, untilReached } from "./pulse.js";
-import { openCamera, openMicrophone, preferH264, separateStreams, someCandidates, trickleFragment, withoutDelay } from "./media.js";
+import { NoDevice, chosen, openCamera, openMicrophone, preferH264, separateStreams, someCandidates, trickleFragment, withoutDelay } from "./media.js";
 
 const LOOK_MS = 400;
 const CONNECT_MS = 8000;
@@ -22,7 +22,7 @@ const UNAUTHORIZED = 401;
 
 /**
  * Emits (CustomEvent): "state" {state, error}; "message" (any message of the kiosk); "picture" {id, blob}; "frame"; "mic" / "camera" (look at
- * `.micOn`, `.hasMic`, `.cameraTrack`); "sound-blocked"; "figures" Figures.
+ * `.micOn`, `.hasMic`, `.micWhy`, `.cameraTrack`, `.cameraWhy`); "codec" (`.hasH264`); "sound-blocked"; "figures" Figures.
  */
 export class Call extends EventTarget {
   /** @param {{session: string, video: HTMLVideoElement, audio: HTMLAudioElement, iceServers?: RTCIceServer[]}} parts */
@@ -47,10 +47,17 @@ export class Call extends EventTarget {
     this.micTrack = null;
     this.micOn = sessionStorage.getItem(this.mutedKey) === null; // who was muted stays so over a reload
     this.hasMic = true;
+    /** Why there is none. @type {import("./media.js").Why | ""} */
+    this.micWhy = "";
     /** @type {MediaStreamTrack | null} */
     this.cameraTrack = null;
+    /** @type {import("./media.js").Why | "no-h264" | ""} */
+    this.cameraWhy = "";
+    /** Without it the kiosk sends a smaller picture, made for us alone, and takes none of ours. */
+    this.hasH264 = true;
     this.location = this.etag = "";
     this.over = false;
+    this.ending = new AbortController();
     /** Our own network may be gone: nothing is sent into it before the desk can be reached again. */
     this.cutOff = false;
     /** @type {(() => void) | null} */
@@ -75,6 +82,7 @@ export class Call extends EventTarget {
   /** Runs until `leave` or until the kiosk says that it is over. */
   async run() {
     this.openMic().catch(() => { this.hasMic = false; });
+    navigator.mediaDevices?.addEventListener("devicechange", () => { if (!this.micTrack && !this.over) this.openMic().catch(() => {}); }, { signal: this.ending.signal });
     let failures = 0;
     let wasOn = false;
     while (!this.over) {
@@ -142,6 +150,8 @@ export class Call extends EventTarget {
     await someCandidates(connection, GATHER_MS);
     const offer = connection.localDescription?.sdp ?? "";
     const answer = await this.offer(offer);
+    this.hasH264 = /^a=rtpmap:\d+ H264\//im.test(answer);
+    this.tell("codec");
     connection.addEventListener("icecandidate", ({ candidate }) => candidate?.candidate && this.trickle(offer, candidate));
     await connection.setRemoteDescription({ type: "answer", sdp: separateStreams(answer) });
     await this.untilOpen(connection);
@@ -258,16 +268,39 @@ export class Call extends EventTarget {
     this.video.requestVideoFrameCallback(shown);
   }
 
+  /** The one that is chosen; in the place of another one. */
   async openMic() {
-    const track = await openMicrophone();
+    const track = await opened(openMicrophone, (why) => { this.micWhy = why; });
+    if (this.over) return track?.stop();
+    this.micTrack?.stop();
+    this.micTrack = track;
     this.hasMic = Boolean(track);
     if (track) {
       track.enabled = this.micOn;
-      if (this.over) return track.stop();
-      this.micTrack = track;
-      await this.senderOf("audio")?.replaceTrack(track);
+      track.addEventListener("ended", () => this.micGone(track));
     }
+    await this.senderOf("audio")?.replaceTrack(track);
     this.tell("mic");
+  }
+
+  /** Pulled out, or taken away by the reader: another one may do. @param {MediaStreamTrack} track */
+  micGone(track) {
+    if (this.over || this.micTrack !== track) return;
+    this.micTrack = null;
+    this.openMic().catch(() => {});
+  }
+
+  /** Another camera was chosen. */
+  async changeCamera() {
+    if (!this.cameraTrack) return;
+    this.cameraTrack.stop();
+    this.cameraTrack = null;
+    await this.setCamera(true);
+  }
+
+  /** Where the reader wants to hear; browsers that cannot choose play where the system does. */
+  async chooseSpeaker() {
+    await this.audio.setSinkId?.(chosen("audiooutput")).catch(() => {});
   }
 
   /** @param {boolean} on */
@@ -283,10 +316,12 @@ export class Call extends EventTarget {
 
   /** No renegotiation: the transceiver is there from the start. @param {boolean} on @returns {Promise<boolean>} whether it is as wished */
   async setCamera(on) {
-    const track = on ? (this.cameraTrack ?? await openCamera()) : null;
+    this.cameraWhy = this.hasH264 ? "" : "no-h264";
+    const track = on && this.hasH264 ? (this.cameraTrack ?? await opened(openCamera, (why) => { this.cameraWhy = why; })) : null;
     if (!on || !track || this.over) this.cameraTrack?.stop();
     if (this.over) track?.stop();
     this.cameraTrack = this.over ? null : track;
+    this.cameraTrack?.addEventListener("ended", () => { if (this.cameraTrack === track) this.setCamera(false).catch(() => {}); }, { once: true });
     await this.senderOf("video")?.replaceTrack(this.cameraTrack);
     this.say({ kind: "camera", on: Boolean(this.cameraTrack) });
     this.tell("camera");
@@ -342,6 +377,7 @@ export class Call extends EventTarget {
   end(error) {
     if (this.state === "ended") return;
     this.over = true;
+    this.ending.abort();
     this.broken?.();
     this.drop();
     this.micTrack?.stop();
@@ -366,6 +402,19 @@ export class Call extends EventTarget {
   /** @param {string} kind @param {(detail: any) => void} take */
   on(kind, take) {
     this.addEventListener(kind, (event) => take(/** @type {CustomEvent} */ (event).detail));
+  }
+}
+
+/** @param {() => Promise<MediaStreamTrack>} open @param {(why: import("./media.js").Why | "") => void} tell @returns {Promise<MediaStreamTrack | null>} */
+async function opened(open, tell) {
+  try {
+    const track = await open();
+    tell("");
+    return track;
+  } catch (error) {
+    if (!(error instanceof NoDevice)) throw error;
+    tell(error.why);
+    return null;
   }
 }
 

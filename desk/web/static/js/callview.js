@@ -2,12 +2,13 @@
 //
 // For tests: `#call[data-state]` idle | connecting | on | reconnecting | ended; `body.in-call`; `#call-video`, `#call-audio`, `#own-camera`;
 // `#tool-pen`, `#tool-mark`, `#tool-pointer`, `#tool-snapshot`, `#tool-mirror`, `#tool-turn`, `#tool-pin`, `#toggle-mic`, `#toggle-camera`, `#toggle-recording`,
-// `#full-screen`, `#hang-up` (aria-pressed); `#recording-sign[data-state]` off | asked | on; `#quality[data-quality]`;
+// `#full-screen`, `#hang-up` (aria-pressed); `#gear-open`, `#keys-open`, `#no-h264`; `#recording-sign[data-state]` off | asked | on; `#quality[data-quality]`;
 // `#call-people li`. `window.desk = {call, tools, snapshot}` while a call is on.
 
 import { boot, byId, el, icon, keyed, t } from "./dom.js";
 import { Call } from "./call.js";
 import { minutes } from "./format.js";
+import { Gear, whyNot } from "./gear.js";
 import { complain, toast } from "./notify.js";
 import { QualityView } from "./quality.js";
 import { SnapshotView } from "./snapshot.js";
@@ -17,10 +18,14 @@ import { Tools } from "./tools.js";
 
 const TOOLS = /** @type {const} */ (["pen", "mark", "pointer"]);
 const KEYS = /** @type {Record<string, string>} */ ({ p: "tool-pen", m: "tool-mark", l: "tool-pointer", s: "tool-snapshot", x: "tool-mirror", t: "tool-turn", n: "tool-pin", a: "toggle-mic",
-  v: "toggle-camera", r: "toggle-recording", f: "full-screen", i: "quality", H: "hang-up" });
+  v: "toggle-camera", r: "toggle-recording", f: "full-screen", i: "quality", g: "gear-open", H: "hang-up" });
+
+/** How the call is seen, kept over a reload. @typedef {{tool: typeof TOOLS[number], mirrored: boolean, turn: import("./geometry.js").Turn, pinned: boolean, camera: boolean, full: boolean}} Kept */
+/** @type {Kept} */
+const AS_NEW = { tool: "pen", mirrored: false, turn: 0, pinned: false, camera: false, full: false };
 
 export class CallView {
-  /** @param {{session: () => Session, command: (what: {kind: string}) => Promise<unknown>, hangUp: () => void, ended: (error: string) => void}} page */
+  /** @param {{session: () => Session, command: (what: {kind: string}) => Promise<unknown>, hangUp: () => void, changed: () => void, ended: (error: string) => void}} page */
   constructor(page) {
     this.page = page;
     this.stage = byId("call");
@@ -40,6 +45,7 @@ export class CallView {
     /** @type {WakeLockSentinel | null} */
     this.awake = null;
     this.quality = new QualityView();
+    this.gear = new Gear({ changed: (kind) => this.changeDevice(kind).catch(complain), cameraWanted: () => this.cameraWanted, wantCamera: (on) => this.wantCamera(on) });
     this.bind();
   }
 
@@ -62,17 +68,39 @@ export class CallView {
     call.on("message", (message) => this.take(message));
     call.on("mic", () => this.showMic());
     call.on("camera", () => this.showCamera());
+    call.on("codec", () => this.showCodec());
     call.on("sound-blocked", () => { byId("tap-for-sound").hidden = false; });
     this.quality.begin(call);
-    for (const tool of TOOLS) byId(`tool-${tool}`).setAttribute("aria-pressed", String(tool === "pen"));
-    this.tools.choose("pen");
-    this.tools.mirror(false);
-    this.tools.turnTo(0);
-    byId("tool-pin").setAttribute("aria-pressed", "false");
-    byId("tool-mirror").setAttribute("aria-pressed", "false");
+    this.restore();
     this.showMic();
+    call.chooseSpeaker();
     call.run();
     if (this.cameraWanted) this.setCamera(true);
+  }
+
+  get keptKey() {
+    return `desk.view.${this.page.session().id}`;
+  }
+
+  /** As before the page was loaded again; else as new. */
+  restore() {
+    const kept = /** @type {Kept} */ ({ ...AS_NEW, ...JSON.parse(sessionStorage.getItem(this.keptKey) ?? "{}") });
+    this.choose(kept.tool);
+    this.tools?.mirror(kept.mirrored);
+    this.tools?.turnTo(kept.turn);
+    if (this.tools) this.tools.pinned = kept.pinned;
+    byId("tool-pin").setAttribute("aria-pressed", String(kept.pinned));
+    byId("tool-mirror").setAttribute("aria-pressed", String(kept.mirrored));
+    this.cameraWanted ||= kept.camera;
+    if (kept.full) this.fullScreen(true);
+  }
+
+  keep() {
+    const { tools } = this;
+    if (!tools) return;
+    const { tool, mirrored, turn, pinned } = tools;
+    const kept = { tool, mirrored, turn, pinned, camera: this.cameraWanted, full: document.body.classList.contains("full-screen") };
+    sessionStorage.setItem(this.keptKey, JSON.stringify(kept));
   }
 
   /** @param {boolean} tell the call goes on without us */
@@ -92,6 +120,10 @@ export class CallView {
     on("toggle-recording", () => this.toggleRecording());
     on("full-screen", () => this.toggleFullScreen());
     on("hang-up", () => this.page.hangUp());
+    on("gear-open", () => this.gear.open());
+    on("keys-open", () => byId("keys").showModal());
+    byId("keys-close").addEventListener("click", () => byId("keys").close());
+    window.addEventListener("pagehide", () => this.keep());
     on("tap-for-sound", () => {
       byId("tap-for-sound").hidden = true;
       for (const id of ["call-video", "call-audio"]) byId(id).play().catch(complain);
@@ -105,12 +137,23 @@ export class CallView {
   /** @param {KeyboardEvent} event */
   key(event) {
     const target = /** @type {Element} */ (event.target);
-    if (!this.call || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]") || target.closest("input, textarea, select")) return;
-    if (event.key === "Escape" && this.snapshot?.open) byId("snapshot-close").click();
-    const id = KEYS[event.shiftKey ? event.key : event.key.toLowerCase()];
-    if (!id) return;
+    if (event.altKey || event.repeat || document.querySelector("dialog[open]") || target.closest("input, textarea, select")) return;
+    const pressed = this.buttonOf(event);
+    if (!pressed) return;
     event.preventDefault();
-    byId(id).click();
+    pressed.click();
+  }
+
+  /** What a key stands for. @param {KeyboardEvent} event @returns {HTMLElement | undefined} */
+  buttonOf({ key, ctrlKey, metaKey, shiftKey }) {
+    const onSnapshot = Boolean(this.snapshot?.open);
+    if (ctrlKey || metaKey) return onSnapshot && key.toLowerCase() === "z" && !shiftKey ? byId("snapshot-undo") : undefined;
+    if (key === "?") return byId("keys-open");
+    if (!this.call) return undefined;
+    if (onSnapshot && key === "Escape") return byId("snapshot-close");
+    if (onSnapshot && /^[1-6]$/.test(key)) return this.snapshot?.buttons[Number(key) - 1];
+    const id = KEYS[shiftKey ? key : key.toLowerCase()];
+    return id ? byId(id) : undefined;
   }
 
   /** @param {typeof TOOLS[number]} tool */
@@ -143,10 +186,25 @@ export class CallView {
 
   /** @param {boolean} on */
   async setCamera(on) {
+    const { call } = this;
     this.cameraWanted = on;
-    if (!this.call || (await this.call.setCamera(on))) return;
+    if (!call || (await call.setCamera(on))) return;
     this.cameraWanted = false;
-    toast({ title: t("The camera cannot be switched on"), text: t("It is missing, in use, or not allowed for this page. You can allow it in the address bar."), tone: "error" });
+    if (!call.over) toast({ title: t("The camera cannot be switched on"), text: whyNot("videoinput", call.cameraWhy), tone: "error" });
+  }
+
+  /** As soon as the call is on. @param {boolean} on */
+  wantCamera(on) {
+    this.cameraWanted = on;
+    if (this.call) this.setCamera(on);
+    else this.page.changed();
+  }
+
+  /** @param {import("./media.js").Kind} kind */
+  async changeDevice(kind) {
+    if (kind === "audioinput") await this.call?.openMic();
+    if (kind === "videoinput") await this.call?.changeCamera();
+    if (kind === "audiooutput") await this.call?.chooseSpeaker();
   }
 
   toggleRecording() {
@@ -190,6 +248,7 @@ export class CallView {
   ended(error) {
     this.tools?.stop();
     this.snapshot?.stop();
+    sessionStorage.removeItem(this.keptKey);
     this.call = this.tools = this.snapshot = null;
     this.cameraWanted = false;
     this.awake?.release().catch(() => {});
@@ -266,8 +325,16 @@ export class CallView {
     const on = call.micOn && call.hasMic;
     setTool("toggle-mic", on ? "mic" : "mic-off", on, call.hasMic ? (on ? t("Microphone") : t("Muted")) : t("Listening only"));
     byId("toggle-mic").classList.toggle("off", !on);
-    if (!call.hasMic && !this.told) toast({ title: t("You are only listening"), text: t("There is no microphone, or it is not allowed for this page. You can allow it in the address bar."), tag: "no-mic" });
+    if (!call.hasMic && !this.told) toast({ title: t("You are only listening"), text: whyNot("audioinput", call.micWhy), tag: "no-mic" });
     this.told = !call.hasMic;
+  }
+
+  /** Only a browser that lacks it is told what that means. */
+  showCodec() {
+    const lacks = this.call?.hasH264 === false;
+    if (lacks && byId("no-h264").hidden) toast({ title: t("This browser has no H.264"), text: t("The picture is smaller, and your camera cannot be shown. Firefox fetches what is missing by itself (OpenH264): allow it in its settings under plugins, and join again."), tag: "no-h264" });
+    byId("no-h264").hidden = !lacks;
+    if (lacks && this.call?.cameraTrack) this.setCamera(false);
   }
 
   showCamera() {

@@ -30,7 +30,7 @@ export const byId = (id) => {
 
 /**
  * An element. `attributes`: "class", "data-…", "aria-…" and so on; `onclick` and the like are listeners;
- * true sets an empty attribute, false and null leave it out. Strings among the children become text.
+ * true sets an empty attribute, false and null leave it out (but not of aria-…). Strings among the children become text.
  * @param {string} name
  * @param {Record<string, any>} [attributes]
  * @param {...(Node | string | null | undefined | false)} children
@@ -39,8 +39,10 @@ export const byId = (id) => {
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    if (value === null || value === undefined) continue;
+    if (key.startsWith("aria-")) element.setAttribute(key, String(value)); // "false" says something there
+    else if (value === false) continue;
+    else if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else element.setAttribute(key, value === true ? "" : String(value));
   }
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false).map((child) => /** @type {Node | string} */ (child)));

@@ -1,22 +1,41 @@
 // The reader's microphone and camera, and the small things to be said about SDP.
 
-/** Opens the microphone; null where it is refused or missing: then one only listens. @returns {Promise<MediaStreamTrack | null>} */
-export async function openMicrophone() {
-  return firstTrack({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true } });
+/** @typedef {"denied" | "absent" | "busy" | "insecure"} Why there is no track */
+/** @typedef {"audioinput" | "videoinput" | "audiooutput"} Kind */
+
+const REASONS = /** @type {Record<string, Why>} */ ({ NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "absent", OverconstrainedError: "absent" });
+
+export class NoDevice extends Error {
+  /** @param {Why} why */
+  constructor(why) {
+    super(why);
+    this.why = why;
+  }
 }
 
-/** @returns {Promise<MediaStreamTrack | null>} */
-export async function openCamera() {
-  return firstTrack({ video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 24, max: 30 }, facingMode: "user" } });
-}
+/** The device that the reader has chosen in this browser; empty: the system's own choice. @param {Kind} kind */
+export const chosen = (kind) => localStorage.getItem(`desk.${kind}`) ?? "";
+
+/** @param {Kind} kind @param {string} id */
+export const choose = (kind, id) => (id ? localStorage.setItem(`desk.${kind}`, id) : localStorage.removeItem(`desk.${kind}`));
+
+/** Throws NoDevice: then one only listens. @returns {Promise<MediaStreamTrack>} */
+export const openMicrophone = () => openTrack({ audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...wished("audioinput") } });
+
+/** Throws NoDevice. @returns {Promise<MediaStreamTrack>} */
+export const openCamera = () => openTrack({ video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 24, max: 30 },
+  ...(chosen("videoinput") ? wished("videoinput") : { facingMode: "user" }) } });
+
+/** Only a wish: where it is not plugged in, another one does. @param {Kind} kind */
+const wished = (kind) => (chosen(kind) ? { deviceId: { ideal: chosen(kind) } } : {});
 
 /** @param {MediaStreamConstraints} wish */
-async function firstTrack(wish) {
-  if (!navigator.mediaDevices) return null; // not a secure context
+async function openTrack(wish) {
+  if (!navigator.mediaDevices) throw new NoDevice("insecure");
   try {
-    return (await navigator.mediaDevices.getUserMedia(wish)).getTracks()[0] ?? null;
+    return (await navigator.mediaDevices.getUserMedia(wish)).getTracks()[0];
   } catch (error) {
-    if (error instanceof DOMException) return null; // refused, missing, or taken by another program
+    if (error instanceof DOMException) throw new NoDevice(REASONS[error.name] ?? "busy"); // NotReadableError, AbortError
     throw error;
   }
 }

@@ -34,6 +34,7 @@ const view = new CallView({
   session: () => /** @type {Session} */ (session),
   command: (what) => command(/** @type {Session} */ (session), what),
   hangUp: () => hangUp().catch(complain),
+  changed: () => paint(),
   ended: (error) => {
     sessionStorage.removeItem(wish);
     if (error) toast({ title: t("The call has ended"), text: error, tone: "error" });
@@ -110,7 +111,7 @@ function situation(s) {
       return confirmed(s, who, off);
     case "RUNNING":
       return { title: t("The call is on"), text: s.calls.at(-1)?.participants?.map((person) => person.name).join(", ") ?? "",
-        buttons: [button(t("End the call"), () => hangUp().catch(complain), { id: "end", kind: "danger", icon: "hang-up" }),
+        buttons: [button(t("End the call"), () => hangUp().catch(complain), { id: "end", kind: "danger", icon: "hang-up" }), gear(),
           button(t("JOIN"), join, { id: "join", kind: "go big", icon: "phone" })] };
     case "COMPLETED":
       return { title: t("The call is over"), text: closesText(s),
@@ -144,10 +145,13 @@ function confirmed(s, who, off) {
     { id: "pre-camera", kind: "quiet", icon: view.cameraWanted ? "video" : "video-off", pressed: view.cameraWanted });
   const call = button(t("START"), () => start().catch(complain), { id: "start", kind: "go big", icon: "phone" });
   const vain = inVain(s);
-  if (vain) return { title: vain.title, text: vain.text, tone: vain.missed ? "missed" : "", buttons: [off, camera, call] };
+  if (vain) return { title: vain.title, text: vain.text, tone: vain.missed ? "missed" : "", buttons: [off, gear(), camera, call] };
   return { title: t("Ready for the call"), text: t("Both sides can press START now. Where the other side is not there, it rings."),
-    buttons: [off, camera, call] };
+    buttons: [off, gear(), camera, call] };
 }
+
+/** Microphone and camera can be tried before anybody else sees or hears them. */
+const gear = () => button(t("Try camera and microphone"), () => view.gear.open(), { id: "gear-before", kind: "quiet", icon: "settings" });
 
 /** @param {Session} s */
 function closesText(s) {

@@ -55,12 +55,24 @@ export class SnapshotView {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.doubt = undefined;
     this.end = new AbortController();
+    /** What was not acknowledged when the page was loaded again. @type {{id: string, waiting: [string, Message][]} | null} */
+    this.kept = JSON.parse(sessionStorage.getItem(this.keptKey) ?? "null");
+    sessionStorage.removeItem(this.keptKey);
     this.listen(this.end.signal);
     this.choose("pen");
   }
 
+  get keptKey() {
+    return `desk.edits.${this.call.session}`;
+  }
+
+  keep() {
+    if (this.open && this.waiting.size) sessionStorage.setItem(this.keptKey, JSON.stringify({ id: this.open.id, waiting: [...this.waiting] }));
+  }
+
   /** @param {AbortSignal} signal */
   listen(signal) {
+    window.addEventListener("pagehide", () => this.keep(), { signal });
     const { overlay, call } = this;
     overlay.addEventListener("pointerdown", (event) => this.down(event), { signal });
     overlay.addEventListener("pointermove", (event) => this.move(event), { signal });
@@ -185,15 +197,18 @@ export class SnapshotView {
   /** A new connection: is the picture still open? What is on it comes again. */
   doubtIt() {
     clearTimeout(this.doubt);
-    if (this.open) this.doubt = setTimeout(() => this.close(), DOUBT_MS);
+    if (this.open || this.kept) this.doubt = setTimeout(() => this.close(), DOUBT_MS);
   }
 
   /** @param {{id: string, by: string, width: number, height: number}} opened */
   begin(opened) {
     clearTimeout(this.doubt);
     if (this.open?.id === opened.id) return this.resume();
+    const kept = this.kept?.id === opened.id ? this.kept.waiting : [];
+    if (kept.length) this.kept = null;
     this.forget();
     this.open = opened;
+    for (const [key, message] of kept) this.ask(key, message);
     this.picture.width = 0;
     this.view.dataset.id = opened.id;
     byId("snapshot-by").textContent = opened.by ? t("Screenshot by {name}", { name: opened.by }) : t("Screenshot");
@@ -226,10 +241,11 @@ export class SnapshotView {
   }
 
   forget() {
-    if ([...this.waiting.values()].some((message) => message.kind === "edit")) {
+    if ([...this.waiting.values(), ...(this.kept?.waiting ?? []).map(([, message]) => message)].some((message) => message.kind === "edit")) {
       toast({ title: t("Not everything was kept"), text: t("The screenshot was closed before your last edits had reached the machine."), tone: "error" });
     }
     this.waiting.clear();
+    this.kept = null;
     this.edits.clear();
     this.drawing = null;
   }
