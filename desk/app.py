@@ -216,7 +216,6 @@ def handlers() -> list[ControllerRouterHandler]:
         *own_account.ROUTES,
         *administration.ROUTES,
         *devices.ROUTES,
-        *webhook_routes.ROUTES,
         *code_user.ROUTES,
         *films.ROUTES,
         *pages.routes(),

@@ -29,6 +29,19 @@ from kiosk.wire.messages import About, Health, InForce, Presence
 
 EVERY_KIOSK = WantedKiosks(limit=100_000)
 MOST_PROVIDERS = 500
+REMEMBERED = 20
+"""How many former boots and epochs are remembered, to know late messages of theirs."""
+
+
+class Told(Enum):
+    """What became of a session document that a kiosk told."""
+
+    NEW = "new"
+    DOUBTED = "doubted"  # new, and its consent receipts contradict what is known, as those before it did not
+    KNOWN = "known"  # this revision is here
+    PAST = "past"  # a later one is here
+    OLD = "old"  # of a life of the kiosk's store that is over
+    FOREIGN = "foreign"  # the id is another kiosk's
 
 
 class KioskView(msgspec.Struct, frozen=True):
@@ -133,23 +146,11 @@ class Store:
         """Whether a part is now better or worse."""
         async with self._begin() as db:
             row = await _kiosk(db, kiosk)
-            before = _parts(row.health)
+            before = msgspec.json.decode(row.health, type=Health).parts if row.health else None
             row.health, row.healthy_s = encode(told), self._now()
             if before != told.parts:
                 await self.notices.add(db, "kiosk", [kiosk])
             return before != told.parts
-
-    async def take_healths(self, told: dict[str, Health]) -> None:
-        """Of many kiosks at once."""
-        async with self._begin() as db:
-            known = (await db.execute(select(KioskRow.id, KioskRow.health).where(KioskRow.id.in_(told)))).all()
-            values = [{"b_id": id_, "health": encode(told[id_]), "healthy_s": self._now()} for id_, _ in sorted(known)]
-            if values:
-                await (await db.connection()).execute(_HEALTH, values)
-            changed = [id_ for id_, before in known if _parts(before) != told[id_].parts]
-            await self.notices.add(db, "kiosk", changed)
-        for kiosk in told.keys() - {id_ for id_, _ in known}:
-            await self.take_health(kiosk, told[kiosk])
 
     async def take_in_force(self, kiosk: str, told: InForce) -> bool:
         """Whether it is another configuration than before."""
