@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto postgresql chromium turnserver clients oidc pipewire appliance-tools check
+test: $(VENV)/.ready mosquitto postgresql chromium firefox turnserver clients oidc pipewire appliance-tools check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
@@ -45,7 +45,7 @@ define install
 	else echo "$(2) is missing; please install it with your package manager"; exit 1; fi; }
 endef
 
-.PHONY: mosquitto postgresql chromium turnserver clients pipewire
+.PHONY: mosquitto postgresql chromium firefox turnserver clients pipewire
 mosquitto:
 	$(call install,mosquitto,mosquitto)
 # The tests start one of their own: Debian's package is told not to make a cluster that runs all the time.
@@ -55,6 +55,12 @@ postgresql:
 	$(call install,initdb,postgresql)
 chromium:
 	$(call install,chromium,chromium)
+# Debian's name for it; other systems' `firefox` does as well.
+firefox:
+	@command -v firefox >/dev/null 2>&1 || { $(MAKE) --no-print-directory firefox-esr; }
+.PHONY: firefox-esr
+firefox-esr:
+	$(call install,firefox-esr,firefox-esr)
 # Debian's package would start a relay of its own, open to everybody: masked before it comes.
 turnserver:
 	@command -v turnserver >/dev/null || [ ! -d /run/systemd/system ] || systemctl mask --quiet coturn 2>/dev/null || sudo systemctl mask --quiet coturn
