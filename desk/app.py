@@ -50,6 +50,9 @@ from desk.ice import IceServers
 from desk.kiosks import Kiosks
 from desk.links_once import OnceLinks
 from desk.live import Hub
+from desk.notifications import build as notifications
+from desk.notifications import routes as notification_routes
+from desk.notifications.notifier import Notifier
 from desk.oidc import SingleSignOn
 from desk.on_hand import OnHand
 from desk.pages import Pages
@@ -91,6 +94,7 @@ class Desk:
     pages: Pages
     follower: Follower
     films: Films
+    notifier: Notifier
 
 
 @contextlib.asynccontextmanager
@@ -115,6 +119,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
+            notifying = tasks.create_task(desk.notifier.run(), name="notifications")
             on_hand = OnHand(desk.hub, desk.kiosks)
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
@@ -126,6 +131,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 following.cancel()
                 tidying.cancel()
                 burning.cancel()
+                notifying.cancel()
                 listening.cancel()
                 telling_pages.cancel()
                 telling.cancel()
@@ -151,6 +157,8 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
     door = Door(members, store, seals, secret)
     sso = SingleSignOn(config.oidc, members, store, seals) if config.oidc else None
     page_maker = Pages(members, ice, sso=config.oidc.label if config.oidc else "")
+    notifier = notifications.build(config, url, secret, store)
+    follower.stored.append(notifier.follow)
     made = Films(FilmRows(store.transactions, time.time), store, files, Path(config.data) / "films")
     return Desk(
         config,
@@ -169,6 +177,7 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
         page_maker,
         follower,
         made,
+        notifier,
     )
 
 
@@ -201,6 +210,7 @@ PARTS = (
     "bridge",
     "pages",
     "films",
+    "notifier",
 )
 """Of the desk, by the names that handlers ask for."""
 
@@ -218,6 +228,7 @@ def handlers() -> list[ControllerRouterHandler]:
         *devices.ROUTES,
         *code_user.ROUTES,
         *films.ROUTES,
+        *notification_routes.ROUTES,
         *pages.routes(),
     ]
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from desk.addresses import networks
 from kiosk import settings
 from kiosk.errors import ConfigError
 from kiosk.session.record import Id, Text
@@ -172,6 +173,43 @@ class FileSettings(_Section, frozen=True, kw_only=True):
     """So long is the beginning of a file kept after its kiosk could have gone on with it (a grant holds for a day)."""
 
 
+Schema = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{1,19}$")]
+APPRISE = (
+    *("mailto", "mailtos", "ntfys", "slack", "discord", "workflows", "tgram", "signals", "matrixs", "mmosts"),
+    *("rockets", "gchat", "wxteams", "zulip", "pover", "gotifys", "jsons"),
+)
+"""What people may enter unless the settings say otherwise: encrypted ways only, and e-mail."""
+
+
+class Channel(_Section, frozen=True, kw_only=True):
+    """A place of the whole desk that is told: a team's chat, a pager."""
+
+    address_file: str
+    """Holds an address for Apprise."""
+    at: Literal["request", "escalation"] = "request"
+    language: Language | None = None
+
+
+class Notifications(_Section, frozen=True, kw_only=True):
+    """How people are told who have no page open."""
+
+    escalate_minutes: Annotated[float, Meta(ge=0, le=1440)] = 5
+    """After so long without a reaction the next group is told; 0: never."""
+    escalate_to: Annotated[tuple[Literal["moderators", "staff"], ...], Meta(max_length=4)] = ("moderators",)
+    schemas: tuple[Schema, ...] = APPRISE
+    """Which kinds of Apprise's addresses people may enter; an empty list: none at all."""
+    networks: tuple[str, ...] = ()
+    """Private networks that people's addresses may lead to; left out: public ones only."""
+    mail_file: str = ""
+    """Holds Apprise's address of the mail server that the desk writes to people by, without a recipient."""
+    contact: Email | Literal[""] = ""
+    """Whom push services may write to about this desk; left out: its public address is told."""
+    channels: Annotated[tuple[Channel, ...], Meta(max_length=20)] = ()
+
+    def __post_init__(self) -> None:
+        networks(self.networks)
+
+
 class Config(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     broker: Broker = Broker()
@@ -187,6 +225,7 @@ class Config(_Section, frozen=True, kw_only=True):
     oidc: Oidc | None = None
     call: CallSettings = CallSettings()
     files: FileSettings = FileSettings()
+    notifications: Notifications = Notifications()
 
     @property
     def secret_path(self) -> Path:

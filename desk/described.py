@@ -11,6 +11,8 @@ from typing import Any
 
 from desk import administration, api, door, own_account
 from desk.accounts import Changes, Profile
+from desk.notifications import routes as notification_routes
+from desk.notifications.channels import Subscription, Wishes
 from desk.offers import FRAGMENT, SDP
 from desk.tus import CHECKSUM_MISMATCH, PATCH_TYPE
 
@@ -165,6 +167,15 @@ DESCRIBED: dict[str, Entry] = {
     "POST /api/account/sign-ins/end-others": Entry("Sign all other browsers out"),
     "POST /api/account/tokens": Entry("Make an API token", own_account.NewToken, problems=(409,)),
     "DELETE /api/account/tokens/{token_id}": Entry("End an API token"),
+    "GET /api/account/notifications": Entry("How I am told of requests"),
+    "POST /api/account/notifications": Entry("Change when I am told of requests", Wishes),
+    "POST /api/account/notifications/browsers": Entry("Web Push to this browser", Subscription, problems=(429,)),
+    "DELETE /api/account/notifications/browsers/{browser_id}": Entry("No more Web Push to a browser"),
+    "POST /api/account/notifications/addresses": Entry(
+        "Add an address that I am told by", notification_routes.NewAddress, problems=(409, 429)
+    ),
+    "DELETE /api/account/notifications/addresses/{address_id}": Entry("Remove such an address"),
+    "POST /api/account/notifications/test": Entry("Send me a test everywhere", problems=(429,)),
     # administration
     "GET /api/accounts": Entry("List accounts"),
     "POST /api/accounts": Entry("Invite somebody", Profile, problems=(409,)),

@@ -103,6 +103,13 @@ TABLE: dict[str, Rule] = {
     "DELETE /api/account/sign-ins/{sign_in_id}": OWN,
     "POST /api/account/tokens": PAGE,
     "DELETE /api/account/tokens/{token_id}": OWN,
+    "GET /api/account/notifications": PAGE,
+    "POST /api/account/notifications": PAGE,
+    "POST /api/account/notifications/browsers": PAGE,
+    "DELETE /api/account/notifications/browsers/{browser_id}": PAGE,
+    "POST /api/account/notifications/addresses": PAGE,
+    "DELETE /api/account/notifications/addresses/{address_id}": PAGE,
+    "POST /api/account/notifications/test": PAGE,
     # administration
     "GET /people": ADMINISTER,
     "GET /api/accounts": ADMINISTER,

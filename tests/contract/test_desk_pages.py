@@ -826,6 +826,8 @@ def used_texts() -> set[str]:
     for module in (WEB / "static" / "js").glob("*.js"):
         texts |= set(re.findall(r'(?<![\w.])t\("((?:[^"\\]|\\.)*)"', module.read_text()))
     groups = {"Waiting for you", "Waiting for others", "In progress", "To be reviewed", "Earlier"}
+    for module in (WEB.parent / "notifications").glob("*.py"):
+        texts |= set(re.findall(r'_\("((?:[^"\\]|\\.)*)"\)', module.read_text()))
     return texts | {state.value for state in State} | groups
 
 

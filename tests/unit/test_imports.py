@@ -42,6 +42,11 @@ ROOMS: dict[str, set[str]] = {
     "kiosk.fleet": GROUND,
     "kiosk.hw": GROUND,
     "kiosk": {"kiosk"},  # app, cli, demo: wiring
+    "desk.notifications": CORE
+    | {"kiosk.settings"}
+    | {f"desk.{name}" for name in ("accounts", "addresses", "bodies", "config", "database", "people", "problems")}
+    | {f"desk.{name}" for name in ("rights", "store", "store_lost", "texts", "tries")}
+    | {"desk.tables", "desk.tables_notifications", "desk.tables_people"},
     "desk": CORE | {"kiosk.settings", "kiosk.link.client", "kiosk.paint"},
 }
 
@@ -54,6 +59,8 @@ LIBRARIES: dict[str, set[str]] = {
     "gpiozero": {"kiosk.hw"},
     "picamera2": {"kiosk.hw"},
     "sdl2": {"kiosk.hw"},
+    "apprise": {"desk.notifications.post"},
+    "pywebpush": {"desk.notifications.post"},
 }
 
 PURE = ("kiosk.errors", "kiosk.session", "kiosk.wire")

@@ -6,9 +6,10 @@
 import { getJson, postJson, send } from "./api.js";
 import { button, byId, el, keyed, t } from "./dom.js";
 import { ago, dateTime } from "./format.js";
-import { iso, onSubmit, roleName, showProblem } from "./forms.js";
+import { browserName, iso, onSubmit, roleName, showProblem } from "./forms.js";
 import { complain, toast } from "./notify.js";
 import { beginPage } from "./page.js";
+import { switchOff } from "./push.js";
 
 /**
  * @typedef {{id: string, way: string, created_s: number, seen_s: number, address: string, agent: string, here: boolean}} Browser
@@ -47,16 +48,8 @@ const fact = (name, value) => [el("div", {}, el("dt", {}, name), el("dd", {}, va
 function browser(one) {
   const way = one.way === "password" ? t("with password") : one.way === "sso" ? t("by single sign-on") : t("by link");
   const end = one.here ? el("span", { class: "muted small" }, t("this browser")) : button(t("Sign out"), () => change("DELETE", `/api/account/sign-ins/${one.id}`));
-  return el("li", {}, el("div", {}, el("strong", {}, nameOf(one.agent)),
+  return el("li", {}, el("div", {}, el("strong", {}, browserName(one.agent)),
     el("p", { class: "muted small" }, `${way} · ${one.address} · ${ago(iso(one.seen_s))}`)), end);
-}
-
-/** @param {string} agent what a browser says of itself @returns {string} */
-function nameOf(agent) {
-  const browsers = /** @type {const} */ ([["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]]);
-  const systems = /** @type {const} */ ([["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"], ["Mac OS", "macOS"], ["Linux", "Linux"]]);
-  const found = [browsers, systems].map((table) => table.find(([mark]) => agent.includes(mark))?.[1]).filter(Boolean);
-  return found.join(" · ") || agent.slice(0, 60) || t("Unknown browser");
 }
 
 /** @param {Token} one */
@@ -136,5 +129,5 @@ onSubmit("token-form", "", async () => {
 });
 
 byId("end-others").addEventListener("click", () => change("POST", "/api/account/sign-ins/end-others"));
-byId("leave").addEventListener("click", () => postJson("/leave").then(() => location.replace("/sign-in")).catch(complain));
+byId("leave").addEventListener("click", () => switchOff().catch(() => {}).then(() => postJson("/leave")).then(() => location.replace("/sign-in")).catch(complain));
 load().catch(complain);

@@ -32,6 +32,10 @@ function textOf(code) {
     case "last_administrator": return t("Somebody must be left who can administer the desk.");
     case "oneself": return t("You cannot do this to yourself.");
     case "begin_again": return t("That took too long. Please begin again.");
+    case "bad_address": return t("This is no address that is understood here. One looks like kind://…");
+    case "kind_not_allowed": return t("Addresses of this kind are not allowed here.");
+    case "quiet_hours": return t("Quiet hours that begin when they end have no length.");
+    case "time_zone": return t("There is no time zone of this name.");
     case "offline": return t("The desk cannot be reached. Check your network.");
     default: return null;
   }

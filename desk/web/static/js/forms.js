@@ -40,5 +40,13 @@ export function roleName(role) {
   }
 }
 
+/** @param {string} agent what a browser says of itself @returns {string} */
+export function browserName(agent) {
+  const browsers = /** @type {const} */ ([["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]]);
+  const systems = /** @type {const} */ ([["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"], ["Mac OS", "macOS"], ["Linux", "Linux"]]);
+  const found = [browsers, systems].map((table) => table.find(([mark]) => agent.includes(mark))?.[1]).filter(Boolean);
+  return found.join(" · ") || agent.slice(0, 60) || t("Unknown browser");
+}
+
 /** @param {number} seconds of the wall clock @returns {string} for format.js */
 export const iso = (seconds) => new Date(seconds * 1000).toISOString();

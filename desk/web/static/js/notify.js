@@ -78,8 +78,12 @@ export function complain(error) {
   toast({ title: t("That did not work"), text: error instanceof Error ? error.message : String(error), tone: "error" });
 }
 
+/** @type {Set<string>} tags of the system's notifications that this page has shown */
+const shown = new Set();
+
 /** @param {string} tag */
 export function dismiss(tag) {
+  if (shown.delete(tag)) navigator.serviceWorker.ready.then((worker) => worker.getNotifications({ tag })).then((old) => old.forEach((one) => one.close())).catch(() => {});
   for (const box of document.querySelectorAll(".toast")) if (/** @type {HTMLElement} */ (box).dataset.tag === tag) box.remove();
 }
 
@@ -102,6 +106,7 @@ export function registerWorker() {
 export async function notifySystem({ title, text, tag, path }) {
   if (notificationState() !== "granted") return;
   const registration = await navigator.serviceWorker.ready;
+  shown.add(tag);
   await registration.showNotification(title, { body: text, tag, icon: "/static/icon.svg", data: { path } });
 }
 

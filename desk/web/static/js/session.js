@@ -243,7 +243,7 @@ function loadSoon() {
 
 /** Told once it is really looked at; the kiosk keeps who has seen it. */
 function seen() {
-  if (document.hidden || !session || !isMine(session) || session.seen_by.some((person) => person.id === boot.me.id)) return;
+  if (document.hidden || !session || !(isMine(session) || session.state === "REQUESTED") || session.seen_by.some((person) => person.id === boot.me.id)) return;
   postJson(`${sessionPath(id)}/seen`).catch(() => {}); // the next look tells it
 }
 

@@ -1,0 +1,80 @@
+"""What seals addresses and subscriptions in the database, and the key by which push services know this desk (VAPID).
+
+All of it hangs on the desk's signing secret, which is not in the database: a copy of the database alone writes to
+nobody. Desks on one database have one secret, and so one push key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from desk.database import Transactions, insert_missing
+from desk.tables_notifications import PushKeyRow
+
+_NONCE = 12
+
+
+class Box:
+    """Seals for one row: what is moved to another cannot be opened there."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._box = AESGCM(hmac.digest(secret, b"notifications", hashlib.sha256))
+        self.id = hmac.digest(secret, b"notifications id", hashlib.sha256).hex()[:16]
+        """Says nothing of the secret, and which one it is."""
+
+    def seal(self, row: str, content: bytes) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + self._box.encrypt(nonce, content, row.encode())
+
+    def open(self, row: str, sealed: bytes) -> bytes:
+        """Empty where it was sealed with another secret, or for another row."""
+        try:
+            return self._box.decrypt(sealed[:_NONCE], sealed[_NONCE:], row.encode())
+        except (InvalidTag, ValueError):
+            return b""
+
+
+class PushKeys:
+    def __init__(self, transactions: Transactions, box: Box) -> None:
+        self._begin, self._read, self._box = transactions.begin, transactions.read, box
+
+    @property
+    def id(self) -> str:
+        return self._box.id
+
+    async def private(self) -> bytes:
+        """32 bytes; made by whoever asks first."""
+        async with self._read() as db:
+            row = await db.get(PushKeyRow, self.id)
+        if row is None:
+            number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+            async with self._begin() as db:
+                sealed = self._box.seal(self.id, number.to_bytes(32, "big"))
+                await insert_missing(db, PushKeyRow, id=self.id, sealed=sealed)
+                row = await db.get_one(PushKeyRow, self.id)
+        return self._box.open(self.id, row.sealed)
+
+    async def public(self) -> str:
+        """What browsers subscribe with (`applicationServerKey`): base64url of 65 bytes."""
+        key = ec.derive_private_key(int.from_bytes(await self.private(), "big"), ec.SECP256R1())
+        return b64(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
+def b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """
+    Raises:
+        ValueError: it is no base64url.
+    """
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
