@@ -64,6 +64,11 @@ from desk.sign_ins import SignIns
 from desk.store import Store, open_store
 from desk.teller import Teller
 from desk.uploads import Uploads
+from desk.webhooks import routes as webhook_routes
+from desk.webhooks.build import build as webhooks_of
+from desk.webhooks.courier import Courier
+from desk.webhooks.outgoing import Outgoing
+from desk.webhooks.rows import WebhookRows
 from desk.whep import Bridge
 from kiosk.errors import ConfigError
 from kiosk.link.client import Client, Settings
@@ -95,6 +100,9 @@ class Desk:
     follower: Follower
     films: Films
     notifier: Notifier
+    webhooks: WebhookRows
+    outgoing: Outgoing
+    courier: Courier
 
 
 @contextlib.asynccontextmanager
@@ -120,6 +128,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
             notifying = tasks.create_task(desk.notifier.run(), name="notifications")
+            telling_others = tasks.create_task(desk.courier.run(), name="webhooks")
             on_hand = OnHand(desk.hub, desk.kiosks)
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
@@ -128,6 +137,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             finally:
                 desk.hub.close()
                 await desk.uploads.close()
+                await desk.outgoing.close()
                 following.cancel()
                 tidying.cancel()
                 burning.cancel()
@@ -135,6 +145,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 listening.cancel()
                 telling_pages.cancel()
                 telling.cancel()
+                telling_others.cancel()
     finally:
         await store.close()
 
@@ -159,6 +170,7 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
     page_maker = Pages(members, ice, sso=config.oidc.label if config.oidc else "")
     notifier = notifications.build(config, url, secret, store)
     follower.stored.append(notifier.follow)
+    webhooks, outgoing, courier = webhooks_of(config, url, secret, store)
     made = Films(FilmRows(store.transactions, time.time), store, files, Path(config.data) / "films")
     return Desk(
         config,
@@ -178,6 +190,9 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
         follower,
         made,
         notifier,
+        webhooks,
+        outgoing,
+        courier,
     )
 
 
@@ -211,6 +226,8 @@ PARTS = (
     "pages",
     "films",
     "notifier",
+    "webhooks",
+    "outgoing",
 )
 """Of the desk, by the names that handlers ask for."""
 
@@ -226,6 +243,7 @@ def handlers() -> list[ControllerRouterHandler]:
         *own_account.ROUTES,
         *administration.ROUTES,
         *devices.ROUTES,
+        *webhook_routes.ROUTES,
         *code_user.ROUTES,
         *films.ROUTES,
         *notification_routes.ROUTES,

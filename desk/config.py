@@ -141,6 +141,18 @@ class IceServer(_Section, frozen=True, kw_only=True):
             raise ValueError("`secret_file` stands alone, without `username` and `credential_file`")
 
 
+class Webhooks(_Section, frozen=True, kw_only=True):
+    """Where other programs may be that are told of changes."""
+
+    networks: tuple[str, ...] = ()
+    """Private networks that webhooks may lead to; left out: public addresses only."""
+    ca_file: str = ""
+    """Whom to believe beside those that the system does: a site's own certificates."""
+
+    def __post_init__(self) -> None:
+        networks(self.networks)
+
+
 class Database(_Section, frozen=True, kw_only=True):
     """Where the desk's memory is, for what is not SQLite in `data`."""
 
@@ -225,6 +237,7 @@ class Config(_Section, frozen=True, kw_only=True):
     oidc: Oidc | None = None
     call: CallSettings = CallSettings()
     files: FileSettings = FileSettings()
+    webhooks: Webhooks = Webhooks()
     notifications: Notifications = Notifications()
 
     @property

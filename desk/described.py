@@ -15,6 +15,7 @@ from desk.notifications import routes as notification_routes
 from desk.notifications.channels import Subscription, Wishes
 from desk.offers import FRAGMENT, SDP
 from desk.tus import CHECKSUM_MISMATCH, PATCH_TYPE
+from desk.webhooks.routes import NewWebhook, WebhookChange
 
 FILE = "application/octet-stream image/jpeg image/svg+xml video/mp4 application/json application/x-ndjson"
 
@@ -43,6 +44,7 @@ TAGS = {
     "People": "Who may sign in. Administrators change it.",
     "My account": "Of whoever asks.",
     "Audit log": "Who did what.",
+    "Webhooks": "Other programs that are told of changes.",
     "Live updates": "Server-sent events.",
     "Uploads": "tus 1.0, for kiosks.",
     "Code user": "What is public of one session, behind an address that nobody guesses.",
@@ -88,6 +90,7 @@ _TAG_OF = (
     ("/api/sign-in", "My account"),
     ("/api/welcome", "My account"),
     ("/leave", "My account"),
+    ("/api/webhooks", "Webhooks"),
     ("/api/audit", "Audit log"),
     ("/api/events", "Live updates"),
     ("/uploads", "Uploads"),
@@ -185,6 +188,14 @@ DESCRIBED: dict[str, Entry] = {
     "POST /api/accounts/{account_id}/link": Entry("A link to set a password with", problems=(409,)),
     "DELETE /api/accounts/{account_id}/second-factor": Entry("Take somebody's second factor off"),
     "DELETE /api/accounts/{account_id}/sign-ins": Entry("Sign somebody out everywhere"),
+    # webhooks
+    "GET /api/webhooks": Entry("List webhooks"),
+    "POST /api/webhooks": Entry("Add a webhook", body=NewWebhook, problems=(409,)),
+    "POST /api/webhooks/{webhook_id}": Entry("Change a webhook", body=WebhookChange),
+    "DELETE /api/webhooks/{webhook_id}": Entry("Remove a webhook"),
+    "POST /api/webhooks/{webhook_id}/secret": Entry("Draw a new secret for a webhook"),
+    "POST /api/webhooks/{webhook_id}/test": Entry("Try a webhook out"),
+    "GET /api/webhooks/{webhook_id}/deliveries": Entry("A webhook's last deliveries"),
     "GET /api/audit": Entry("Read the audit log"),
     "GET /api/audit/export": Entry("The audit log as CSV", gives="text/csv"),
     # whoever has the token in the address

@@ -6,7 +6,7 @@ Errors of the database surface as SQLAlchemy's own; the follower retries them, r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -96,6 +96,9 @@ class Store:
         self.notices = Notices(engine)
         """What is changed here is told to all desks by these."""
         self._begin, self._read = self.transactions.begin, self.transactions.read
+        self.noted: list[Callable[[AsyncSession, Session, Session | None], Awaitable[None]]] = []
+        """Told of each session that is other than before, and what it was before, inside of the transaction: what they
+        write is there if and only if the session is."""
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -124,6 +127,9 @@ class Store:
                 return []
             await db.flush()
             changed = await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
+            for session in changed:
+                row = await db.get_one(SessionRow, session)
+                await self._note(db, row, document(row))
             await self.notices.add(db, "session", changed)
             return changed
 
@@ -200,10 +206,18 @@ class Store:
             await self.notices.add(db, "session", [told.id])
             await db.flush()
             await look(db, row, told, self._now())
+            await self._note(db, row, before)
             await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
             people = sorted(people_of(told))
             db.add_all(SessionPersonRow(session=told.id, person=p, assigned=told.has_staff(p)) for p in people)
             return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
+
+    async def _note(self, db: AsyncSession, row: SessionRow, before: Session | None) -> None:
+        """As it is shown: a lost one is over."""
+        if self.noted:
+            (session,) = await shown(db, [row])
+            for noted in self.noted:
+                await noted(db, session, before)
 
     async def _row(self, db: AsyncSession, told: Session) -> SessionRow:
         """Ours alone until the end of the transaction; without a document where it was not known."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from desk import tables_calls, tables_notifications, tables_people  # noqa: F401 - their tables belong to Base as well
+from desk import (  # noqa: F401 - their tables belong to Base as well
+    tables_calls,
+    tables_notifications,
+    tables_people,
+    tables_webhooks,
+)
 from desk.tables import Base
 
 connection = context.config.attributes["connection"]

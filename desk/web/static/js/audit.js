@@ -12,7 +12,8 @@ import { beginPage } from "./page.js";
 /** @typedef {{n: number, at_s: number, person: string, name: string, what: string, target: string, outcome: string, address: string}} Entry */
 
 const KINDS = ["enter", "sign_in", "set_password", "second_factor_on", "second_factor_off", "second_factor_reset", "invite", "change_account", "lock", "unlock",
-  "remove", "make_link", "sign_out", "make_token", "end_token", "call", "view", "Create", "Confirm", "Cancel", "Close", "Reopen", "Assign", "Unassign"];
+  "remove", "make_link", "sign_out", "make_token", "end_token", "webhook_add", "webhook_change", "webhook_secret",
+  "webhook_remove", "call", "view", "Create", "Confirm", "Cancel", "Close", "Reopen", "Assign", "Unassign"];
 let before = 0;
 
 beginPage();
@@ -35,6 +36,10 @@ function wordsFor(what) {
     case "sign_out": return t("Signed out everywhere");
     case "make_token": return t("Made a token");
     case "end_token": return t("Deleted a token");
+    case "webhook_add": return t("Added a webhook");
+    case "webhook_change": return t("Changed a webhook");
+    case "webhook_secret": return t("Drew a new secret for a webhook");
+    case "webhook_remove": return t("Removed a webhook");
     case "call": return t("Joined a call");
     case "view": return t("Watched a call");
     default: return what;
