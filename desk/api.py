@@ -162,6 +162,8 @@ async def create_session(
     me: NamedDependency[Member],
 ) -> Created:
     new = await json_body(request, NewSession)
+    if await store.kiosk(new.kiosk) is None:
+        raise not_found("kiosk")
     answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
     return Created(_done(answer).session)
 

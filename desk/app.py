@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import signal
 import socket
@@ -23,7 +24,9 @@ from desk import (
     administration,
     api,
     code_user,
+    deletion_routes,
     devices,
+    export,
     films,
     first,
     oidc,
@@ -41,7 +44,9 @@ from desk.code_user import CodeUser
 from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.database import database_url
+from desk.deletions import Deletions
 from desk.door import Door
+from desk.export import Exports
 from desk.files import Files
 from desk.films import Films
 from desk.films_store import FilmRows
@@ -58,6 +63,7 @@ from desk.on_hand import OnHand
 from desk.pages import Pages
 from desk.peers import PeerRows
 from desk.people import People
+from desk.retention import Keeper
 from desk.rights import without_rule
 from desk.seals import Seals
 from desk.sign_ins import SignIns
@@ -70,10 +76,12 @@ from desk.webhooks.courier import Courier
 from desk.webhooks.outgoing import Outgoing
 from desk.webhooks.rows import WebhookRows
 from desk.whep import Bridge
-from kiosk.errors import ConfigError
+from kiosk.errors import ConfigError, StoreTrouble
 from kiosk.link.client import Client, Settings
 from kiosk.settings import read_secret
 from kiosk.wire import topics
+
+log = logging.getLogger(__name__)
 
 GRACE_S = 2
 """So long do requests in progress have when the desk ends."""
@@ -103,6 +111,9 @@ class Desk:
     webhooks: WebhookRows
     outgoing: Outgoing
     courier: Courier
+    deletions: Deletions
+    exports: Exports
+    keeper: Keeper
 
 
 @contextlib.asynccontextmanager
@@ -121,6 +132,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
         await first.offer(accounts, links, url, Path(config.data) / "first-administrator.link")
         async with Client(_mqtt(config)) as client, asyncio.TaskGroup() as tasks:
             desk = _build(config, url, secret, store, Kiosks(client))
+            await _check(desk.files)
             teller = Teller(store, desk.hub, desk.commands, desk.uploads)
             listening = tasks.create_task(store.notices.listen(), name="notices")
             telling_pages = tasks.create_task(teller.run(), name="tell pages")
@@ -129,6 +141,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             burning = tasks.create_task(desk.films.run(), name="films")
             notifying = tasks.create_task(desk.notifier.run(), name="notifications")
             telling_others = tasks.create_task(desk.courier.run(), name="webhooks")
+            keeping = tasks.create_task(desk.keeper.run(), name="retention")
             on_hand = OnHand(desk.hub, desk.kiosks)
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
@@ -142,12 +155,21 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 tidying.cancel()
                 burning.cancel()
                 notifying.cancel()
+                keeping.cancel()
                 listening.cancel()
                 telling_pages.cancel()
                 telling.cancel()
                 telling_others.cancel()
     finally:
         await store.close()
+
+
+async def _check(files: Files) -> None:
+    """A store that refuses ends the start; one that is away for now does not: calls need no files."""
+    try:
+        await files.check()
+    except StoreTrouble as error:
+        log.error("%s; files wait on the desk's own disk until it can", error.text)
 
 
 def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks) -> Desk:
@@ -172,6 +194,7 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
     follower.stored.append(notifier.follow)
     webhooks, outgoing, courier = webhooks_of(config, url, secret, store)
     made = Films(FilmRows(store.transactions, time.time), store, files, Path(config.data) / "films")
+    deletions = Deletions(store, files, time.time)
     return Desk(
         config,
         store,
@@ -193,6 +216,9 @@ def _build(config: Config, url: str, secret: bytes, store: Store, kiosks: Kiosks
         webhooks,
         outgoing,
         courier,
+        deletions,
+        Exports(store, files, deletions, time.time),
+        Keeper(store, deletions, config.retention, time.time),
     )
 
 
@@ -228,6 +254,9 @@ PARTS = (
     "notifier",
     "webhooks",
     "outgoing",
+    "deletions",
+    "exports",
+    "keeper",
 )
 """Of the desk, by the names that handlers ask for."""
 
@@ -247,6 +276,8 @@ def handlers() -> list[ControllerRouterHandler]:
         *code_user.ROUTES,
         *films.ROUTES,
         *notification_routes.ROUTES,
+        *deletion_routes.ROUTES,
+        *export.ROUTES,
         *pages.routes(),
     ]
 

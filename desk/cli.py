@@ -1,4 +1,5 @@
-"""`desk`: run, migrate, sign-in-link, admin-link, config. What takes long to import is imported where it is needed."""
+"""`desk`: run, migrate, move-data, sign-in-link, admin-link, config. What takes long to import is imported where it is
+needed."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from desk.config import Config, load, signing_secret
+from desk.config import Config, Database, load, signing_secret
 from kiosk.errors import ConfigError, Trouble
 
 app = typer.Typer(
@@ -61,6 +62,31 @@ def migrate(config: ConfigFile = HERE) -> None:
     except ConfigError as error:
         raise _fail(error.text) from error
     typer.echo(f"database: at revision {now}" + ("" if before == now else f" (before: {before or 'none'})"))
+
+
+@app.command()
+def move_data(
+    source: Annotated[str, typer.Option("--from", help="A path (SQLite) or postgresql://user@host/name.")],
+    target: Annotated[str, typer.Option("--to", help="The same; it must be empty.")],
+    source_password: Annotated[str, typer.Option("--from-password-file", help="Holds PostgreSQL's password.")] = "",
+    target_password: Annotated[str, typer.Option("--to-password-file", help="Holds PostgreSQL's password.")] = "",
+) -> None:
+    """Moves everything a desk remembers into another, empty database, and counts it. Stop the desks before."""
+    import asyncio  # noqa: PLC0415
+
+    from desk.database import database_url  # noqa: PLC0415
+    from desk.move import Moved, move  # noqa: PLC0415
+
+    def tell(moved: Moved) -> None:
+        typer.echo(f"{moved.rows:>10}  {moved.table}")
+
+    try:
+        old = Database(url=source, password_file=source_password)
+        new = Database(url=target, password_file=target_password)
+        total = asyncio.run(move(database_url(Config(database=old)), database_url(Config(database=new)), tell))
+    except ConfigError as error:
+        raise _fail(error.text) from error
+    typer.echo(f"{total:>10}  rows in all are there now, and as many were here")
 
 
 @app.command()

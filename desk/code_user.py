@@ -69,7 +69,8 @@ class CodeUser:
 
     async def items(self, token: str, session: Session) -> list[Item]:
         views = await self._uploads.views(session)
-        return [self._item(token, a, views[a.id].uploaded, views[a.id].received) for a in shown(session)]
+        kept = [a for a in shown(session) if not views[a.id].deleted_s]
+        return [self._item(token, a, views[a.id].uploaded, views[a.id].received) for a in kept]
 
     @staticmethod
     def _item(token: str, artifact: Artifact, here: bool, received: int) -> Item:

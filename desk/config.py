@@ -222,6 +222,23 @@ class Notifications(_Section, frozen=True, kw_only=True):
         networks(self.networks)
 
 
+Days = Annotated[float, Meta(gt=0)]
+
+
+class Retention(_Section, frozen=True, kw_only=True):
+    """How long files are kept, by kind, counted from when the desk had them. Left out: for ever."""
+
+    provider: Text = ""
+    """As kiosks tell it; left out: of all that no other section names."""
+    recordings_days: Days | None = None
+    """With their timelines and films."""
+    films_days: Days | None = None
+    """Recordings with drawings burned in: they can be made again as long as the recording is there."""
+    snapshots_days: Days | None = None
+    """With their layers."""
+    session_data_days: Days | None = None
+
+
 class Config(_Section, frozen=True, kw_only=True):
     http: Http = Http()
     broker: Broker = Broker()
@@ -239,6 +256,7 @@ class Config(_Section, frozen=True, kw_only=True):
     files: FileSettings = FileSettings()
     webhooks: Webhooks = Webhooks()
     notifications: Notifications = Notifications()
+    retention: tuple[Retention, ...] = ()
 
     @property
     def secret_path(self) -> Path:
@@ -261,6 +279,9 @@ def load(path: Path) -> Config:
     twice = next((i for i in ids if ids.count(i) > 1), None)
     if twice:
         raise ConfigError(f"{path}: people: the id {twice!r} is there twice")
+    providers = [r.provider for r in config.retention]
+    if len(set(providers)) < len(providers):
+        raise ConfigError(f"{path}: retention: a provider is there twice")
     emails = [p.email.casefold() for p in config.people if p.email]
     if len(set(emails)) < len(emails):
         raise ConfigError(f"{path}: people: an e-mail address is there twice")

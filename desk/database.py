@@ -97,7 +97,7 @@ async def migrate(engine: AsyncEngine) -> tuple[str, str]:
     except CommandError as error:
         raise ConfigError(f"database: {error} - it was made by a newer desk") from error
     except (SQLAlchemyError, OSError) as error:
-        raise ConfigError(f"database: {engine.url.render_as_string()}: {_in_words(error)}") from error
+        raise ConfigError(f"database: {engine.url.render_as_string()}: {in_words(error)}") from error
 
 
 def newest_revision() -> str:
@@ -122,7 +122,7 @@ def _alembic() -> Alembic:
     return settings
 
 
-def _in_words(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
     """Without the statement and its values: they may be somebody's."""
     return str(getattr(error, "orig", None) or error).splitlines()[0][:300]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from desk import administration, api, door, own_account
 from desk.accounts import Changes, Profile
+from desk.deletion_routes import DeletionWish
 from desk.notifications import routes as notification_routes
 from desk.notifications.channels import Subscription, Wishes
 from desk.offers import FRAGMENT, SDP
@@ -76,6 +77,8 @@ _TAG_OF = (
     ("/api/sessions/{session_id}/call", "Calls"),
     ("/api/sessions/{session_id}/token", "Calls"),
     ("/api/sessions/{session_id}/artifacts", "Files"),
+    ("/api/sessions/{session_id}/deletions", "Files"),
+    ("/api/sessions/{session_id}/export", "Files"),
     ("/api/sessions", "Sessions"),
     ("/api/ice-servers", "Calls"),
     ("/whep", "Calls"),
@@ -129,7 +132,7 @@ DESCRIBED: dict[str, Entry] = {
     "GET /api/me": Entry("Who I am"),
     # sessions
     "GET /api/sessions": Entry("List sessions"),
-    "POST /api/sessions": Entry("Create a session", body=api.NewSession, problems=(409, 503)),
+    "POST /api/sessions": Entry("Create a session", body=api.NewSession, problems=(404, 409, 503)),
     "GET /api/sessions/{session_id}": Entry("A session's details"),
     "POST /api/sessions/{session_id}/commands": Entry("Do something to a session", api.Wish, problems=(409, 503)),
     "POST /api/sessions/{session_id}/seen": Entry("Tell that I have seen it", problems=(503,)),
@@ -141,6 +144,9 @@ DESCRIBED: dict[str, Entry] = {
     ),
     "DELETE /api/sessions/{session_id}/artifacts/{artifact_id}/drawn": Entry("Do not make the film with drawings"),
     "GET /api/sessions/{session_id}/artifacts/{artifact_id}/drawn/file": _file("The film with drawings"),
+    "GET /api/sessions/{session_id}/export": Entry("Everything as a ZIP", gives="application/zip"),
+    "GET /api/sessions/{session_id}/deletions": Entry("Receipts of what was deleted"),
+    "POST /api/sessions/{session_id}/deletions": Entry("Delete files", DeletionWish, problems=(409,)),
     # calls
     "POST /api/sessions/{session_id}/call": _join("Join a call (page)"),
     "PATCH /api/sessions/{session_id}/call/{peer_id}": _trickle("Tell candidates, or restart ICE (page)"),

@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import math
 import os
+import re
+import secrets
 from collections.abc import AsyncIterator, Callable, Container
 from datetime import timedelta
 from pathlib import Path
@@ -23,13 +25,15 @@ from kiosk.errors import ConfigError, StoreTrouble
 from kiosk.settings import read_secret
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import RetryConfig, S3Config
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 CHUNK = 1 << 20
 RETRY_S = timedelta(seconds=30)
+PATIENT: RetryConfig = {"max_retries": 3, "retry_timeout": RETRY_S}
+QUICK: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=5)}
 
 MAGIC: dict[str, tuple[int, bytes]] = {
     "image/jpeg": (0, b"\xff\xd8"),
@@ -55,13 +59,34 @@ class Files:
 
     def __init__(self, folder: Path, settings: FileSettings | None = None) -> None:
         settings = settings or FileSettings()
+        self._place = f"{settings.url or folder / 'files'}{' at ' if settings.endpoint else ''}{settings.endpoint}"
         self._partial = Path(settings.partial_folder) if settings.partial_folder else folder / "partial"
         self._partial.mkdir(parents=True, exist_ok=True)
         self._kept = None if settings.url.startswith("s3:") else _folder(settings, folder)
         try:
             self._store = LocalStore(self._kept, mkdir=True) if self._kept else _s3(settings)
+            self._impatient = self._store if self._kept else _s3(settings, QUICK)
         except (OSError, obstore.exceptions.BaseError) as error:
             raise ConfigError(f"files: {error}") from error
+
+    async def check(self) -> None:
+        """Writes, reads a part of and deletes a small file, so that a wrong setting is known at the start and not when
+        the first recording comes.
+
+        Raises:
+            ConfigError: the store refuses: no such bucket, wrong keys, a folder that takes nothing.
+            StoreTrouble: it cannot be reached now; uploads wait on the desk's own disk until it can be.
+        """
+        name = f"check-{secrets.token_hex(8)}"
+        try:
+            await obstore.put_async(self._impatient, name, b"desk")
+            part = await obstore.get_range_async(self._impatient, name, start=1, end=3)
+            await obstore.delete_async(self._impatient, name)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            kind = StoreTrouble if type(error) is obstore.exceptions.GenericError else ConfigError
+            raise kind(f"files: {self._place}: {_why(error)}") from error
+        if bytes(part) != b"es":
+            raise ConfigError(f"files: {self._place}: what is read there is not what was written")
 
     def partial(self, session: str, artifact: str, sha256: str) -> Path:
         """Where a file grows."""
@@ -105,6 +130,29 @@ class Files:
         for path in (place, place.parent, self._kept):
             sync(path)
 
+    async def remove(self, name: str) -> None:
+        """Gone for good when this returns; nothing where it is gone already.
+
+        Raises:
+            StoreTrouble: the store does not do it.
+        """
+        missing = [FileNotFoundError] if self._kept else []  # what S3 does not find is the bucket
+        try:
+            with contextlib.suppress(*missing):
+                await obstore.delete_async(self._store, name)
+            await asyncio.to_thread(self._tidy, name)
+        except (OSError, obstore.exceptions.BaseError) as error:
+            raise StoreTrouble(f"the file store does not delete a file: {type(error).__name__}") from error
+
+    def _tidy(self, name: str) -> None:
+        """The folder that is empty by it goes as well; what is gone stays gone after a power cut. In a thread."""
+        if self._kept is None:
+            return
+        place = (self._kept / name).parent
+        with contextlib.suppress(OSError):  # others are in it, or it is gone
+            place.rmdir()
+        sync(place if place.is_dir() else self._kept)
+
     async def read(self, name: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes start..end (end not included) in pieces.
 
@@ -125,7 +173,7 @@ def _folder(settings: FileSettings, folder: Path) -> Path:
     return Path(settings.url.removeprefix("file://")) if settings.url else folder / "files"
 
 
-def _s3(settings: FileSettings) -> S3Store:
+def _s3(settings: FileSettings, retry: RetryConfig = PATIENT) -> S3Store:
     """Tried again for RETRY_S at most: the kiosk comes back by itself, and its file is here until then."""
     bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
     config: S3Config = {"region": settings.region}
@@ -139,8 +187,23 @@ def _s3(settings: FileSettings) -> S3Store:
         prefix=prefix.strip("/") or None,
         config=config,
         client_options={"allow_http": settings.endpoint.startswith("http:")},
-        retry_config={"max_retries": 3, "retry_timeout": RETRY_S},
+        retry_config=retry,
     )
+
+
+def _why(error: BaseException) -> str:
+    """In words, without the store's own names of its insides and without a key."""
+    text = str(error)
+    code = re.search(r"<Code>(\w{1,60})</Code>", text)
+    if isinstance(error, FileNotFoundError):
+        known = "there is no such bucket"
+    elif isinstance(error, obstore.exceptions.PermissionDeniedError | obstore.exceptions.UnauthenticatedError):
+        known = "these keys may not write, read and delete there"
+    elif type(error) is obstore.exceptions.GenericError:
+        known = "it cannot be reached"
+    else:
+        known = text.splitlines()[0][:200]
+    return f"{known} ({code[1]})" if code else known
 
 
 def _changed_s(path: Path) -> float:

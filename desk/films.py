@@ -221,7 +221,8 @@ class Films:
     async def _keep(self, film: Film, made: Path) -> None:
         sha256, size = await in_thread(sha256_of, made), await in_thread(lambda: made.stat().st_size)
         path = await self._files.keep(made, film.session, sha256)
-        await self._rows.done(film, self._desk, path, sha256, size)
+        if not await self._rows.done(film, self._desk, path, sha256, size):
+            await self._files.remove(path)  # its recording was deleted meanwhile, or nobody wants it any more
 
 
 def timeline_of(session: Session, recording: Artifact) -> Artifact | None:

@@ -49,6 +49,7 @@ READ = Rule(scope=Scope.READ)
 PAGE = Rule()
 HELP = Rule(ranks=STAFF, scope=Scope.WRITE)
 """To act in sessions."""
+MODERATE = Rule(ranks=frozenset({Rank.MODERATOR, Rank.ADMINISTRATOR}), scope=Scope.WRITE)
 LOOK = Rule(ranks=STAFF, scope=Scope.READ)
 OWN = Rule(own=True)
 ADMINISTER = Rule(ranks=frozenset({Rank.ADMINISTRATOR}))
@@ -70,6 +71,9 @@ TABLE: dict[str, Rule] = {
     "POST /api/sessions/{session_id}/artifacts/{artifact_id}/drawn": HELP,
     "DELETE /api/sessions/{session_id}/artifacts/{artifact_id}/drawn": HELP,
     "GET /api/sessions/{session_id}/artifacts/{artifact_id}/drawn/file": READ,
+    "GET /api/sessions/{session_id}/deletions": READ,
+    "GET /api/sessions/{session_id}/export": LOOK,
+    "POST /api/sessions/{session_id}/deletions": MODERATE,
     "POST /api/sessions/{session_id}/call": HELP,
     "PATCH /api/sessions/{session_id}/call/{peer_id}": HELP,
     "DELETE /api/sessions/{session_id}/call/{peer_id}": HELP,

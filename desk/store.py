@@ -22,8 +22,9 @@ from desk.database import Transactions, engine_of, insert_missing, migrate
 from desk.notices import Kind, Notices
 from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from desk.tables_deletions import DeletionRow
 from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, search_text, sessions_query
-from kiosk.session.record import Device, Session
+from kiosk.session.record import ArtifactKind, Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, InForce, Presence
 
@@ -287,11 +288,11 @@ class Store:
 
     # --- files --------------------------------------------------------------------------------------------------------
 
-    async def add_file(self, file: StoredFile) -> None:
+    async def add_file(self, file: StoredFile, kind: ArtifactKind) -> None:
         """Idempotent: one that is already there stays."""
         values = {name: getattr(file, name) for name in file.__slots__}
         async with self._begin() as db:
-            await insert_missing(db, ArtifactRow, **values, verified_s=self._now())
+            await insert_missing(db, ArtifactRow, **values, kind=kind.value, verified_s=self._now())
 
     async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
         async with self._read() as db:
@@ -303,6 +304,12 @@ class Store:
         async with self._read() as db:
             rows = await db.scalars(select(ArtifactRow).where(ArtifactRow.session == session))
             return {(row.artifact, row.sha256): _file(row) for row in rows}
+
+    async def deleted(self, session: str) -> dict[tuple[str, str], float]:
+        """What was here and is deleted, by (artifact, SHA-256): since when."""
+        query = select(DeletionRow).where(DeletionRow.session == session, DeletionRow.kind != "film")
+        async with self._read() as db:
+            return {(row.artifact, row.sha256): row.at_s for row in await db.scalars(query)}
 
     # --- people -------------------------------------------------------------------------------------------------------
 

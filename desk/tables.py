@@ -109,6 +109,7 @@ class ArtifactRow(Base):
     """A file that is here, whole and verified. One artifact may have had several contents (layers change)."""
 
     __tablename__ = "artifacts"
+    __table_args__ = (Index("artifacts_by_age", "kind", "verified_s"),)
 
     session: Mapped[str] = mapped_column(IdText, primary_key=True)
     artifact: Mapped[str] = mapped_column(IdText, primary_key=True)
@@ -118,6 +119,8 @@ class ArtifactRow(Base):
     path: Mapped[str] = mapped_column(Text)
     """Within the file store."""
     verified_s: Mapped[float]
+    kind: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    """As kiosk.session.record.ArtifactKind."""
 
 
 class NonceRow(Base):

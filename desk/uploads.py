@@ -40,11 +40,13 @@ MAX_NAMES = 500
 
 
 class ArtifactView(Struct, frozen=True):
-    """Where an artifact is to be had; `url` is empty while it is not here. `received`: so many bytes of it are."""
+    """Where an artifact is to be had; `url` is empty while it is not here. `received`: so many bytes of it are.
+    `deleted_s`: since when it is deleted; it was here once."""
 
     url: str
     uploaded: bool
     received: int = 0
+    deleted_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -111,7 +113,10 @@ class Uploads:
         missing = [a for a in session.artifacts if not a.uploaded][:MAX_NAMES]
         if session.state not in ENDED or not missing:
             return
-        here = await self._store.files(session.id)
+        here: Container[tuple[str, str]] = {
+            *await self._store.files(session.id),
+            *await self._store.deleted(session.id),  # nobody wants it any more
+        }
         for artifact in missing:
             if (artifact.id, artifact.sha256) in here:
                 await self._receipt(session.kiosk, session.id, artifact.id, artifact.sha256)
@@ -136,9 +141,15 @@ class Uploads:
         """Of each artifact of the document by its id: where its present content is."""
         if not session.artifacts:
             return {}
-        here = await self._store.files(session.id)
+        here, deleted = await self._store.files(session.id), await self._store.deleted(session.id)
         coming = await in_thread(self._coming, session, here) if session.state in ENDED else {}
-        return {a.id: view(session.id, a, (a.id, a.sha256) in here, coming.get(a.id, 0)) for a in session.artifacts}
+
+        def seen(a: Artifact) -> ArtifactView:
+            if (a.id, a.sha256) in deleted and (a.id, a.sha256) not in here:
+                return ArtifactView("", False, deleted_s=deleted[a.id, a.sha256])
+            return view(session.id, a, (a.id, a.sha256) in here, coming.get(a.id, 0))
+
+        return {a.id: seen(a) for a in session.artifacts}
 
     def _coming(self, session: Session, here: Container[tuple[str, str]]) -> dict[str, int]:
         """Of each artifact that is not here, how much of it is. In a thread."""
@@ -181,8 +192,9 @@ class Uploads:
                 upload.cut()
 
     async def is_here(self, grant: Grant) -> bool:
-        """Whether the file is verified and kept; then the kiosk is told so once more."""
-        if await self._store.file(grant.session, grant.artifact, grant.sha256) is None:
+        """Whether the file is verified and kept, or was and is deleted; then the kiosk is told once more to let go."""
+        key = (grant.artifact, grant.sha256)
+        if await self._store.file(grant.session, *key) is None and key not in await self._store.deleted(grant.session):
             return False
         await self._receipt(grant.kiosk, grant.session, grant.artifact, grant.sha256)
         return True
@@ -237,7 +249,7 @@ class Uploads:
             return False
         name = await self._files.keep(upload.path, grant.session, grant.sha256)
         file = StoredFile(grant.session, grant.artifact, grant.sha256, grant.bytes, grant.content_type, name)
-        await self._store.add_file(file)
+        await self._store.add_file(file, grant.kind)
         await self.discard(upload)
         await self._receipt(grant.kiosk, grant.session, grant.artifact, grant.sha256)
         await self._tell(grant.session)

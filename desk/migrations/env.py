@@ -6,6 +6,7 @@ from alembic import context
 
 from desk import (  # noqa: F401 - their tables belong to Base as well
     tables_calls,
+    tables_deletions,
     tables_notifications,
     tables_people,
     tables_webhooks,

@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.desk_site import Kiosk, Site, open_site
 from tests.contract.postgres_site import Postgres, running_postgres
+from tests.contract.s3_site import moto, running_s3
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     server: Postgres = request.getfixturevalue("postgres")
     with server.database(f"desk-{secrets.token_hex(4)}") as url:
+        yield url
+
+
+@pytest.fixture
+async def s3() -> AsyncIterator[str]:
+    """The address of an S3-compatible server with the bucket `help`."""
+    if (program := moto()) is None:
+        pytest.skip("no S3-compatible server here: moto_server is missing (pip install 'moto[server]')")
+    async with running_s3(program) as url:
         yield url
 
 

@@ -66,7 +66,7 @@ class Bench:
             partial.write_bytes(content)
             path = await self.files.keep(partial, session.id, artifact.sha256)
             kept = (session.id, artifact.id, artifact.sha256, len(content), artifact.content_type, path)
-            await self.store.add_file(StoredFile(*kept))
+            await self.store.add_file(StoredFile(*kept), artifact.kind)
 
     async def state(self, films: Films) -> tuple[str, str]:
         told = await films.told(self.session, "a-film")

@@ -25,7 +25,7 @@ from desk.store import Store, StoredFile, Told, open_store
 from desk.tables import Base
 from desk.wanted import Wanted
 from kiosk.errors import ConfigError
-from kiosk.session.record import Device
+from kiosk.session.record import ArtifactKind, Device
 from kiosk.session.states import State
 from kiosk.wire.messages import About, Health, Presence
 from tests.contract.desk_site import ANNA, BEN, KIOSK, a_session, next_rev
@@ -181,8 +181,8 @@ async def test_who_may_see_a_session_follows_each_revision(store: Store) -> None
 
 async def test_what_is_large_and_what_is_long_and_all_letters_are_kept(store: Store) -> None:
     file = StoredFile("s-1", "a-1", "f" * 64, BIG, "video/mp4; codecs=" + "x" * 300, "p" * 300)
-    await store.add_file(file)
-    await store.add_file(replace_bytes(file))
+    await store.add_file(file, ArtifactKind.SNAPSHOT)
+    await store.add_file(replace_bytes(file), ArtifactKind.SNAPSHOT)
     assert await store.file("s-1", "a-1", "f" * 64) == file
     assert await store.files("s-1") == {("a-1", "f" * 64): file}
     name = "Hydraulikpresse Ä\u4e16\U0001f527" + "m" * 180

@@ -6,8 +6,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
-import shutil
-import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -234,40 +232,6 @@ async def test_a_kiosk_learns_of_a_receipt_it_missed(way: Way) -> None:
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------
-
-
-def moto() -> str | None:
-    beside = Path(sys.executable).with_name("moto_server")
-    return str(beside) if beside.exists() else shutil.which("moto_server")
-
-
-@pytest.fixture
-async def s3() -> AsyncIterator[str]:
-    """The address of an S3-compatible server with the bucket `help`."""
-    if (program := moto()) is None:
-        pytest.skip("no S3-compatible server here: moto_server is missing (pip install 'moto[server]')")
-    (port,) = free_ports(1)
-    null = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(program, "-p", str(port), stdout=null, stderr=null)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await _make_bucket(url)
-        yield url
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _make_bucket(url: str) -> None:
-    async with httpx.AsyncClient() as http, asyncio.timeout(30):
-        while True:
-            try:
-                made = await http.put(f"{url}/help")
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
-                continue
-            assert made.status_code == 200, made.text
-            return
 
 
 async def test_files_go_to_s3_and_come_back_by_one_setting(way: Way, s3: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import { dateTime, size } from "./format.js";
 import { Player } from "./player.js";
 
 /** @typedef {import("./format.js").Artifact} Artifact */
-/** @typedef {Record<string, {url: string, uploaded: boolean, received?: number}>} Places `received`: so many bytes are here */
+/** @typedef {Record<string, {url: string, uploaded: boolean, received?: number, deleted_s?: number}>} Places `received`: so many bytes are here; `deleted_s`: since when it is deleted */
 
 /** @param {Places} places @param {Artifact | undefined} artifact @returns {string} "" while it is not here; only paths of the desk itself are taken */
 function urlOf(places, artifact) {
@@ -24,7 +24,7 @@ function fileLink(url, text, iconName, download) {
 }
 
 /** @param {string} [reason] */
-const whyLost = (reason) => reason === "damaged" ? t("Lost: the file on the kiosk's disk is damaged")
+const whyLost = (reason) => reason === "deleted" ? t("Deleted") : reason === "damaged" ? t("Lost: the file on the kiosk's disk is damaged")
   : reason === "unreadable" ? t("Lost: the kiosk's disk does not give the file back") : t("Lost: the file is no longer on the kiosk's disk");
 
 /** What will never be here, and why. @param {Artifact} artifact */
@@ -101,8 +101,9 @@ function data(artifact, url) {
     url ? fileLink(url, t("Download"), "download", artifact.name) : artifact.lost ? el("span", { class: "muted small", "data-lost": artifact.lost }, whyLost(artifact.lost)) : el("span", { class: "muted small on-line", "data-of": artifact.id }, ...progress(artifact)));
 }
 
-/** @param {import("./format.js").Session} session @param {Places} places @param {Element} parent */
-export function paintArtifacts(session, places, parent) {
+/** @param {import("./format.js").Session} told @param {Places} places @param {Element} parent */
+export function paintArtifacts(told, places, parent) {
+  const session = { ...told, artifacts: told.artifacts.map((one) => (places[one.id]?.deleted_s ? { ...one, lost: "deleted" } : one)) };
   const of = (/** @type {string} */ kind) => session.artifacts.filter((artifact) => artifact.kind === kind);
   const signOf = (/** @type {(Artifact | undefined)[]} */ ...parts) => parts.map((part) => part && [part.id, part.bytes, part.lost, urlOf(places, part)]);
   const recordings = of("recording").map((artifact) => {
@@ -133,7 +134,7 @@ export function paintArtifacts(session, places, parent) {
  * @returns {{text: string, percent: number} | null} null where nothing is missing
  */
 export function onTheirWay(session, places) {
-  const artifacts = session.artifacts.filter((artifact) => !artifact.lost);
+  const artifacts = session.artifacts.filter((artifact) => !artifact.lost && !places[artifact.id]?.deleted_s);
   const here = artifacts.filter((artifact) => places[artifact.id]?.uploaded);
   if (here.length === artifacts.length) return null;
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);

@@ -40,6 +40,9 @@ function wordsFor(what) {
     case "webhook_change": return t("Changed a webhook");
     case "webhook_secret": return t("Drew a new secret for a webhook");
     case "webhook_remove": return t("Removed a webhook");
+    case "delete_file": return t("Deleted a file for good");
+    case "delete_files": return t("Asked for files to be deleted");
+    case "export": return t("Exported a session");
     case "call": return t("Joined a call");
     case "view": return t("Watched a call");
     default: return what;

@@ -12,6 +12,7 @@ import { ask, beginPage } from "./page.js";
 import { paintAssign, paintConsents, paintDetails, paintEarlier } from "./details.js";
 import { onTheirWay, paintArtifacts } from "./artifacts.js";
 import { listAddress } from "./filters.js";
+import { paintKeeping } from "./keeping.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {import("./dom.js").Boot} Boot */
@@ -230,6 +231,7 @@ async function load() {
   const details = await getJson(sessionPath(id));
   places = details.artifacts;
   paintEarlier(details.earlier);
+  paintKeeping(details.session, places);
   paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
   store.take(details.session, false, true);
   take(store.sessions.get(id) ?? details.session);
