@@ -22,6 +22,7 @@ from desk.live import Hub
 from desk.notifications.told import was_told
 from desk.people import People
 from desk.problems import Problem, not_found
+from desk.ratings import Rated, rating_of
 from desk.serve import file_response
 from desk.store import KioskView, Store
 from desk.uploads import ArtifactView, Uploads
@@ -77,6 +78,8 @@ class Details(Struct, frozen=True):
     earlier: list[Earlier]
     artifacts: dict[str, ArtifactView]
     consents: ConsentCheck = ConsentCheck()
+    rating: Rated | None = None
+    """What the code user said on the page behind the QR code; what was said at the machine is in the session."""
 
 
 class NewSession(Struct, frozen=True):
@@ -151,7 +154,8 @@ async def session_details(
         kiosk = msgspec.structs.replace(kiosk, device=session.device)
     earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in await store.earlier(session, EARLIER)]
     consents = await store.consent_check(session_id)
-    return Details(session, kiosk, earlier, await uploads.views(session), consents)
+    rated = await rating_of(store.transactions, session_id)
+    return Details(session, kiosk, earlier, await uploads.views(session), consents, rated)
 
 
 @post("/api/sessions")

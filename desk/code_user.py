@@ -1,23 +1,27 @@
 """The code user's page behind the QR code: no account, nothing to guess, one session's public recordings and pictures,
-for a limited time."""
+for a limited time. There the code user says how it was, and may say so anew while the page lives."""
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any, get_args
+from urllib.parse import parse_qs
 
 from babel.dates import format_date
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert
 
 from desk.config import Language
 from desk.files import Files
 from desk.kiosks import Kiosks, tell_if_possible
-from desk.pages import AnyRequest, Pages
-from desk.problems import Problem
+from desk.pages import AnyRequest, Pages, language_of
+from desk.problems import Problem, wrong_type
+from desk.ratings import MOST_WORDS, Rated, rate, rating_of
 from desk.seals import BadSeal, Guest, Seals
 from desk.serve import file_response
 from desk.store import Store
@@ -27,6 +31,7 @@ from kiosk.session.states import OPEN
 from kiosk.wire.messages import PublicLink
 
 LINK_S = 7 * 24 * 3600
+MOST_FORM_BYTES = 16 * 1024
 SHOWN = (ArtifactKind.RECORDING, ArtifactKind.FLATTENED)
 """Originals, layers, timelines and session data are for staff."""
 
@@ -77,6 +82,15 @@ class CodeUser:
         url = f"/s/{token}/{artifact.id}" if here else ""
         return Item(artifact.kind.value, url, 100 * received // max(1, artifact.bytes))
 
+    async def rated(self, session: Session) -> Rated | None:
+        """What the code user said here; else what was said at the machine."""
+        said = await rating_of(self._store.transactions, session.id)
+        there = session.rating
+        return said or (Rated(there.stars, there.text[:MOST_WORDS]) if there else None)
+
+    async def rate(self, session: Session, rated: Rated) -> None:
+        await rate(self._store.transactions, session.id, rated, time.time())
+
 
 def shown(session: Session) -> list[Artifact]:
     """Not what is lost: nobody is to wait for it."""
@@ -85,16 +99,47 @@ def shown(session: Session) -> list[Artifact]:
 
 @get("/s/{token:str}")
 async def code_user_page(
-    pages: NamedDependency[Pages], code_user: NamedDependency[CodeUser], token: FromPath[str]
+    request: AnyRequest, pages: NamedDependency[Pages], code_user: NamedDependency[CodeUser], token: FromPath[str]
 ) -> Response[Any]:
     session = await code_user.session(token)
     items = await code_user.items(token, session)
     here = sum(bool(item.url) for item in items)
     waiting = here < len(items) or not items
-    language = session.language if session.language in get_args(Language) else "en"
+    language = language_of(request) or (session.language if session.language in get_args(Language) else "en")
     day = format_date(date.fromisoformat(session.created_at[:10]), "long", locale=language)
     values: dict[str, Any] = {"session": session, "day": day, "items": items, "here": here, "waiting": waiting}
+    values |= {"rated": await code_user.rated(session), "thanks": "thanks" in request.query_params, "token": token}
     return pages.show("code_user.html", None, language=language, **values)
+
+
+@post("/s/{token:str}/rating", status_code=303)
+async def rate_session(
+    request: AnyRequest, code_user: NamedDependency[CodeUser], token: FromPath[str]
+) -> Response[Any]:
+    """A plain form, so that it works without scripts; the token in the address is all it takes."""
+    session = await code_user.session(token)
+    await code_user.rate(session, await _rated(request))
+    return Redirect(f"/s/{token}?thanks#rating", status_code=303)
+
+
+async def _rated(request: AnyRequest) -> Rated:
+    """
+    Raises:
+        Problem: 413, 415 or 422: this is not what the form sends.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise wrong_type("application/x-www-form-urlencoded")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_FORM_BYTES:
+            raise Problem(413, "too_large", f"at most {MOST_FORM_BYTES} bytes are taken")
+    try:
+        fields = {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=10).items()}
+        words = "".join(c for c in fields.get("words", "") if c.isprintable() or c == "\n").strip()
+        return convert({"stars": fields.get("stars", ""), "words": words}, Rated, strict=False)
+    except (ValueError, ValidationError) as error:
+        raise Problem(422, "malformed", "a rating has one to five stars and at most 1000 letters") from error
 
 
 @get("/s/{token:str}/{artifact_id:str}")
@@ -114,4 +159,4 @@ async def code_user_file(
     return file_response(request, files, file, artifact, False)
 
 
-ROUTES: tuple[ControllerRouterHandler, ...] = (code_user_page, code_user_file)
+ROUTES: tuple[ControllerRouterHandler, ...] = (code_user_page, rate_session, code_user_file)

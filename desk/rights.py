@@ -138,6 +138,7 @@ TABLE: dict[str, Rule] = {
     # whoever has the token in the address or in the header
     "GET /s/{token}": BEARER,
     "GET /s/{token}/{artifact_id}": BEARER,
+    "POST /s/{token}/rating": BEARER,
     **{f"{method} /uploads/{{token}}": BEARER for method in ("OPTIONS", "POST", "HEAD", "PATCH", "DELETE")},
     **{
         f"{method} /{way}/{{session_id}}": BEARER

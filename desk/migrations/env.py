@@ -9,6 +9,7 @@ from desk import (  # noqa: F401 - their tables belong to Base as well
     tables_deletions,
     tables_notifications,
     tables_people,
+    tables_ratings,
     tables_webhooks,
 )
 from desk.tables import Base

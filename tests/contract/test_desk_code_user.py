@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from kiosk.wire.messages import PublicLink
 from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, until
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
+NASTY = "<img src=x onerror=\"document.title='hacked'\"></textarea><script>document.title='hacked'</script>"
 CALL = Call("c-1", "2026-11-22T10:00:00Z", "2026-11-22T10:05:00Z")
 
 
@@ -135,3 +137,84 @@ async def test_no_address_is_told_before_there_was_a_call(kiosk: Kiosk) -> None:
 async def test_what_comes_from_outside_stays_text(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
     path = await invited(kiosk, over(reason='"><script>alert(1)</script>'))
     assert "<script>" not in (await guest.get(path)).text
+
+
+# --- the rating -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_code_user_rates_with_stars_and_words_and_may_change_it(
+    site: Site, kiosk: Kiosk, guest: httpx.AsyncClient
+) -> None:
+    """By the page itself, in a browser without scripts; staff read the latest word."""
+    path = await invited(kiosk, over())
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
+        )
+        context = await browser.new_context(
+            viewport={"width": 360, "height": 740}, locale="de-DE", java_script_enabled=False
+        )
+        page = await context.new_page()
+        await page.goto(site.url + path)
+        await page.locator(".star").nth(3).click()
+        await page.locator("#rating-words").fill(NASTY)
+        await page.locator("#rate").click()
+        await expect(page.locator("#rating-thanks")).to_contain_text("Danke")
+        await expect(page.locator("#rating-words")).to_have_value(NASTY)
+        await page.locator(".star").nth(1).click()
+        await page.locator("#rate").click()
+        await expect(page.locator("#rating-thanks")).to_be_visible()
+        await browser.close()
+    async with site.person("anna") as anna:
+        rating = (await anna.get("/api/sessions/s-1")).json()["rating"]
+    assert rating == {"stars": 2, "words": NASTY}
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"stars": "0"}, 422),
+        ({"stars": "6"}, 422),
+        ({"stars": "many"}, 422),
+        ({"words": "no stars"}, 422),
+        ({"stars": "3", "words": "x" * 1001}, 422),
+        ({"stars": "3", "words": "x" * 20_000}, 413),
+        ({f"field-{n}": "1" for n in range(11)}, 422),
+    ],
+)
+async def test_what_is_no_rating_is_refused_and_changes_nothing(
+    site: Site, kiosk: Kiosk, guest: httpx.AsyncClient, form: dict[str, str], status: int
+) -> None:
+    path = await invited(kiosk, over())
+    assert (await guest.post(f"{path}/rating", data={"stars": "5"})).status_code == 303
+    assert (await guest.post(f"{path}/rating", data=form)).status_code == status
+    assert (await guest.post(f"{path}/rating", json={"stars": 1})).status_code == 415
+    async with site.person("anna") as anna:
+        assert (await anna.get("/api/sessions/s-1")).json()["rating"] == {"stars": 5, "words": ""}
+
+
+async def test_nobody_rates_what_is_internal_or_over(site: Site, kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    session = over()
+    path = await invited(kiosk, session)
+    assert (await guest.post("/s/guessed/rating", data={"stars": "5"})).status_code == 404
+    await kiosk.told(next_rev(session, visibility="internal"))
+    await until_gone(guest, path)
+    assert (await guest.post(f"{path}/rating", data={"stars": "5"})).status_code == 404
+
+
+async def until_gone(guest: httpx.AsyncClient, path: str) -> None:
+    for _ in range(200):
+        if (await guest.get(path)).status_code == 404:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it is still there")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "words"), [("en-GB,en;q=0.9", "How did it go?"), ("de", "Wie war es?"), ("fr", "Wie war es?")]
+)
+async def test_the_page_speaks_the_browser_s_language_and_else_the_machine_s(
+    kiosk: Kiosk, guest: httpx.AsyncClient, accepted: str, words: str
+) -> None:
+    path = await invited(kiosk, over())
+    assert words in (await guest.get(path, headers={"Accept-Language": accepted})).text

@@ -36,9 +36,16 @@ export function paintDetails(session, act) {
   paintHistory(session);
 }
 
+/** @type {{stars: number, words: string} | null} */
+let said = null;
+
+/** What the code user said on the page behind the QR code: the latest word. @param {{stars: number, words: string} | null} rating */
+export const takeRating = (rating) => { said = rating; };
+
 /** @param {Session} session @param {Act} act */
 function paintFacts(session, act) {
   const { recording } = session;
+  const rating = said ?? (session.rating && { stars: session.rating.stars, words: session.rating.text ?? "" });
   const visibility = session.visibility === "public" ? t("The person at the machine gets the pictures and recordings") : t("Internal: only staff see it");
   const change = isMine(session) && button(t("Change"), () => act("set-visibility", { visibility: session.visibility === "public" ? "internal" : "public" }), { id: "visibility", kind: "quiet" });
   /** @type {[string, (Node | string | false)[]][]} */
@@ -49,7 +56,7 @@ function paintFacts(session, act) {
     [t("Consent to recording"), [consentText(recording)]],
     [t("Language at the machine"), [LANGUAGES.of(session.language) ?? session.language]],
     [t("Visibility"), [visibility, change]],
-    ...(session.rating ? [/** @type {[string, string[]]} */ ([t("Rating"), [`${"★".repeat(session.rating.stars)}${"☆".repeat(5 - session.rating.stars)} ${session.rating.text ?? ""}`]])] : []),
+    ...(rating ? [/** @type {[string, string[]]} */ ([t("Rating"), [`${"★".repeat(rating.stars)}${"☆".repeat(5 - rating.stars)} ${rating.words}`]])] : []),
     [t("Session"), [session.id]],
   ];
   keyed(byId("facts"), facts.map(([term, values]) => ({

@@ -9,7 +9,7 @@ import { CallView } from "./callview.js";
 import { ago, inVain, isLost, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
-import { paintAssign, paintConsents, paintDetails, paintEarlier } from "./details.js";
+import { paintAssign, paintConsents, paintDetails, paintEarlier, takeRating } from "./details.js";
 import { onTheirWay, paintArtifacts } from "./artifacts.js";
 import { listAddress } from "./filters.js";
 import { paintKeeping } from "./keeping.js";
@@ -230,6 +230,7 @@ const kept = ({ epoch, artifacts, consents }) => [epoch, artifacts, consents];
 async function load() {
   const details = await getJson(sessionPath(id));
   places = details.artifacts;
+  takeRating(details.rating ?? null);
   paintEarlier(details.earlier);
   paintKeeping(details.session, places);
   paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
