@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from desk.config import Email, Language, Member, Rank
 from desk.database import Transactions, insert_missing
 from desk.problems import Problem, not_found
+from desk.tables_notifications import AddressRow, PushRow, WishRow
 from desk.tables_people import AccountRow, IdentityRow, LinkRow, RecoveryRow, SignInRow, TokenRow
 from kiosk.errors import ConfigError
 from kiosk.session.record import Id, Text
@@ -202,7 +203,7 @@ class Accounts:
             await db.flush()
             await _somebody_administers(db)
             await _let_go(db, account)
-            for table in (IdentityRow, RecoveryRow, TokenRow):
+            for table in (IdentityRow, RecoveryRow, TokenRow, PushRow, AddressRow, WishRow):
                 await db.execute(delete(table).where(table.account == account))
 
     # --- what they sign in with ---------------------------------------------------------------------------------------

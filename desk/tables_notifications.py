@@ -88,7 +88,7 @@ class AlertRow(Base):
     """When the next one is told."""
     seen: Mapped[bool]
     begun_s: Mapped[float]
-    settled_s: Mapped[float | None]
+    settled_s: Mapped[float | None] = mapped_column(index=True)
     """When there was nothing to react to any more."""
 
 

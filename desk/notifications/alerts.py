@@ -10,7 +10,7 @@ only then somebody may be told twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,7 +72,7 @@ class Alerts:
     # --- what there is to tell ----------------------------------------------------------------------------------------
 
     async def due(self) -> list[str]:
-        """Sessions that want a look: a group is due, or what was told is over."""
+        """Sessions that want a look: nobody was told yet (a desk died before), a group is due, or it is over."""
         over = or_(
             and_(AlertRow.key == REQUEST, SessionRow.state != State.REQUESTED.value),
             and_(AlertRow.key != REQUEST, SessionRow.state != State.CONFIRMED.value),
@@ -83,8 +83,10 @@ class Alerts:
             .where(AlertRow.settled_s.is_(None), or_(AlertRow.due_s <= self._now(), over))
             .distinct()
         )
+        begun = select(AlertRow.key).where(AlertRow.session == SessionRow.id, AlertRow.key == REQUEST).exists()
+        missing = select(SessionRow.id).where(SessionRow.state == State.REQUESTED.value, ~begun)
         async with self._read() as db:
-            return list(await db.scalars(query))
+            return [*await db.scalars(query), *await db.scalars(missing)]
 
     async def look(self, session_id: str) -> None:
         async with self._begin() as db:
@@ -121,10 +123,13 @@ class Alerts:
 
     async def _escalate(self, db: AsyncSession, session: Session, alert: AlertRow) -> None:
         """A group in which there is nobody new is passed over."""
-        now_s, group = self._now(), self._settings.escalate_to[alert.level]
+        now_s, groups = self._now(), self._settings.escalate_to[alert.level :]
+        if not groups:  # the settings have fewer than they had
+            alert.due_s = None
+            return
         alert.level += 1
         await self._wake(db, alert)
-        reached = await self._tell(db, session, alert, await _group(db, group))
+        reached = await self._tell(db, session, alert, await _group(db, groups[0]))
         alert.due_s = self._next_s(alert.level, now_s if reached else now_s - self._wait_s)
 
     async def _wake(self, db: AsyncSession, alert: AlertRow) -> None:
@@ -263,8 +268,7 @@ def alert_key(session: Session) -> str:
 
 
 async def _responsible(db: AsyncSession, session: Session) -> list[Member]:
-    ids = {person.id for person in (*session.asked, *session.assigned)}
-    return [member for member in await _members(db) if member.id in ids]
+    return await _members(db, {person.id for person in (*session.asked, *session.assigned)})
 
 
 async def _group(db: AsyncSession, group: str) -> list[Member]:
@@ -272,8 +276,10 @@ async def _group(db: AsyncSession, group: str) -> list[Member]:
     return [m for m in members if (m.moderates if group == "moderators" else m.helps)]
 
 
-async def _members(db: AsyncSession) -> Iterable[Member]:
+async def _members(db: AsyncSession, ids: set[str] | None = None) -> list[Member]:
+    """Who may sign in; `ids`: of these."""
     query = select(AccountRow).where(AccountRow.locked.is_(False), AccountRow.removed_s.is_(None))
+    query = query if ids is None else query.where(AccountRow.id.in_(ids))
     return [member_of(row) for row in await db.scalars(query.order_by(AccountRow.id))]
 
 

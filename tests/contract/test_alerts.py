@@ -122,6 +122,14 @@ async def test_those_who_are_responsible_are_told_once_whichever_desk_heard_of_i
     assert sorted(told, key=str) == [("told", "anna", 0), ("told", "ben", 0)]
 
 
+async def test_a_request_that_a_dead_desk_has_stored_is_told_by_another(desks: Two) -> None:
+    here, there = desks
+    await here.store.take_session(a_session())
+    assert await there.alerts.due() == ["s-1"]
+    assert await there.sends() == [("told", "anna", 0)]
+    assert await here.alerts.due() == []
+
+
 async def test_many_messages_are_shared_out_between_desks_and_none_is_sent_twice(desks: Two) -> None:
     here, there = desks
     people = [Person(f"p-{n:03}", "x") for n in range(40)]
@@ -448,6 +456,29 @@ async def test_the_database_holds_nothing_that_could_be_used(desks: Two, postgre
     held = "".join(str(vars(row)) for row in rows)
     assert "Token" not in held
     assert "push.example" not in held
+
+
+async def test_of_a_removed_account_no_place_is_kept(desks: Two, clock: Clock) -> None:
+    here, _ = desks
+    accounts = Accounts(here.store.transactions, clock)
+    await accounts.add(Profile("ada", "ada", roles=(Rank.ADMINISTRATOR,)))
+    await accounts.set_password("ada", "hashed")
+    await here.channels.add_address("anna", "chat", "Slack", "slack://x")
+    await here.channels.wish("anna", quiet(22, 6))
+    await accounts.remove("anna")
+    assert await here.channels.browsers("anna") == []
+    assert await here.channels.addresses("anna") == []
+    assert await here.channels.wishes("anna") == Wishes()
+
+
+async def test_settings_with_fewer_groups_than_before_end_an_escalation(desks: Two, clock: Clock) -> None:
+    here, there = desks
+    await here.hears(a_session())
+    await here.sends()
+    fewer = OneDesk(there.store, clock, replace(SETTINGS, escalate_to=()), "desk-fewer")
+    clock.now += 6 * MINUTE
+    assert await fewer.sends() == []
+    assert await fewer.alerts.due() == []
 
 
 async def test_a_browser_is_whose_it_was_told_last(desks: Two) -> None:

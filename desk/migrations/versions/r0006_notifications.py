@@ -70,7 +70,7 @@ def _alerts() -> None:
         sa.Column("due_s", sa.Double, index=True),
         sa.Column("seen", sa.Boolean, nullable=False),
         sa.Column("begun_s", sa.Double, nullable=False),
-        sa.Column("settled_s", sa.Double),
+        sa.Column("settled_s", sa.Double, index=True),
     )
     op.create_table("alert_people", _session(primary_key=True), _account(primary_key=True, index=True))
     op.create_table(
