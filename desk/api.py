@@ -166,8 +166,6 @@ async def create_session(
     me: NamedDependency[Member],
 ) -> Created:
     new = await json_body(request, NewSession)
-    if await store.kiosk(new.kiosk) is None:
-        raise not_found("kiosk")
     answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
     return Created(_done(answer).session)
 
@@ -301,6 +299,8 @@ async def _kiosk_for(store: Store, new: NewSession) -> str:
     if bool(new.kiosk) == bool(new.device):
         raise Problem(400, "malformed", "say either the kiosk or the device")
     if new.kiosk:
+        if await store.kiosk(new.kiosk) is None:
+            raise not_found("kiosk")
         return new.kiosk
     kiosks, _ = await store.kiosks(WantedKiosks(device=new.device, limit=2))
     if len(kiosks) != 1:

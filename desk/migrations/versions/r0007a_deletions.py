@@ -7,7 +7,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
+revision = "0007a"
 down_revision = "0007"
 
 ID = sa.String(40)
