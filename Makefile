@@ -18,7 +18,7 @@ check: $(VENV)/.ready
 	@$(BIN)/mypy
 
 # make bench NAME=main_job
-bench: $(VENV)/.ready mosquitto chromium $(if $(filter call call_screen fanout,$(NAME)),rivals) $(if $(filter call_screen,$(NAME)),xvfb)
+bench: $(VENV)/.ready mosquitto chromium $(if $(filter desk,$(NAME)),postgresql) $(if $(filter call call_screen fanout,$(NAME)),rivals) $(if $(filter call_screen,$(NAME)),xvfb)
 	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; grep -l 'benchmarks.report import .*tell\|"benchmark":' benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
@@ -65,6 +65,10 @@ firefox-esr:
 turnserver:
 	@command -v turnserver >/dev/null || [ ! -d /run/systemd/system ] || systemctl mask --quiet coturn 2>/dev/null || sudo systemctl mask --quiet coturn
 	$(call install,turnserver,coturn)
+# Debian's package starts it with a configuration that listens nowhere.
+.PHONY: haproxy
+haproxy:
+	$(call install,haproxy,haproxy)
 
 # WebRTC clients of other people, which the tests let into a call.
 CLIENTS := build/clients
