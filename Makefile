@@ -9,7 +9,7 @@ ARGS ?=
 demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
-test: $(VENV)/.ready mosquitto postgresql chromium firefox turnserver clients oidc pipewire appliance-tools check
+test: $(VENV)/.ready mosquitto postgresql chromium firefox turnserver haproxy clients oidc pipewire appliance-tools check
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.ready
