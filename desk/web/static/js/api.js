@@ -51,6 +51,8 @@ export class ApiError extends Error {
     this.code = code;
     /** @type {number} */
     this.retryAfterS = 0;
+    /** Whether the desk itself said so, not something before it. */
+    this.ofDesk = false;
   }
 }
 
@@ -59,20 +61,43 @@ export async function errorOf(response) {
   const body = await response.json().catch(() => ({}));
   const known = response.status === 401 ? "signed_out" : response.status === 503 ? "unreachable" : "trouble";
   const error = new ApiError(response.status, String(body.code ?? known), String(body.detail ?? ""));
+  error.ofDesk = Boolean(body.code);
   error.retryAfterS = Number(response.headers.get("Retry-After")) || 0;
   return error;
 }
 
+const AGAIN_MS = [300, 700, 1500];
+/** The desk that had it may have died; another one is there at once. @param {unknown} error */
+const nobodyWas = (error) => error instanceof ApiError && !error.ofDesk && [0, 502, 503, 504].includes(error.status);
+
+/**
+ * One request that changes something once, however often it has to be sent: the desks and the kiosk know it by its key.
+ * @param {string} path @param {unknown} body @returns {Promise<any>} what came back
+ */
+export async function postOnce(path, body) {
+  const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (const pauseMs of AGAIN_MS) {
+    try {
+      return await postJson(path, body, key);
+    } catch (error) {
+      if (!nobodyWas(error)) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
+    }
+  }
+  return postJson(path, body, key);
+}
+
 /**
  * One request; the answer must be 2xx.
- * @param {string} method @param {string} path @param {{body?: BodyInit, type?: string, match?: string, keepalive?: boolean, limitMs?: number}} [more]
- *   match: for If-Match; limitMs: no answer by then is as good as no network
+ * @param {string} method @param {string} path @param {{body?: BodyInit, type?: string, match?: string, keepalive?: boolean, limitMs?: number, key?: string}} [more]
+ *   match: for If-Match; key: for Idempotency-Key; limitMs: no answer by then is as good as no network
  * @returns {Promise<Response>}
  */
 export async function send(method, path, more = {}) {
   const headers = /** @type {Record<string, string>} */ (method === "GET" ? { Accept: "application/json" } : { "X-Desk": "1" });
   if (more.type) headers["Content-Type"] = more.type;
   if (more.match) headers["If-Match"] = more.match;
+  if (more.key) headers["Idempotency-Key"] = more.key;
   const signal = more.limitMs ? AbortSignal.timeout(more.limitMs) : undefined;
   const options = { method, headers, signal, body: more.body, keepalive: more.keepalive ?? false, credentials: /** @type {const} */ ("same-origin") };
   const response = await fetch(path, options).catch(() => { throw new ApiError(0, "offline", ""); });
@@ -83,9 +108,9 @@ export async function send(method, path, more = {}) {
 /** @param {string} path @returns {Promise<any>} */
 export const getJson = async (path) => (await send("GET", path)).json();
 
-/** @param {string} path @param {unknown} [body] @returns {Promise<any>} what came back, null where it was empty */
-export async function postJson(path, body = {}) {
-  const response = await send("POST", path, { body: JSON.stringify(body), type: "application/json" });
+/** @param {string} path @param {unknown} [body] @param {string} [key] @returns {Promise<any>} what came back, null where it was empty */
+export async function postJson(path, body = {}, key = "") {
+  const response = await send("POST", path, { body: JSON.stringify(body), type: "application/json", key });
   const text = await response.text();
   return text ? JSON.parse(text) : null;
 }
@@ -94,7 +119,7 @@ export async function postJson(path, body = {}) {
 export const sessionPath = (id) => `/api/sessions/${encodeURIComponent(id)}`;
 
 /**
- * A command to the kiosk, guarded by the state that the reader saw.
- * @param {import("./format.js").Session} session @param {{kind: string, [key: string]: unknown}} what
+ * A command to the kiosk, guarded by the state that the reader saw, or by what else is said.
+ * @param {import("./format.js").Session} session @param {{kind: string, [key: string]: unknown}} what @param {{state?: string, rev?: number}} [guard]
  */
-export const command = (session, what) => postJson(`${sessionPath(session.id)}/commands`, { do: what, guard: { state: session.state } });
+export const command = (session, what, guard = { state: session.state }) => postOnce(`${sessionPath(session.id)}/commands`, { do: what, guard });
