@@ -12,7 +12,7 @@ from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
-from desk.bodies import json_body, raw_json
+from desk.bodies import json_body, key_of, raw_json
 from desk.commands import Commands, may_see
 from desk.config import Member
 from desk.consents import ConsentCheck
@@ -166,7 +166,9 @@ async def create_session(
     me: NamedDependency[Member],
 ) -> Created:
     new = await json_body(request, NewSession)
-    answer = await commands.send(me, new.kiosk, inputs.Create(new.reason, new.tickets))
+    answer = await commands.send(
+        me, await _kiosk_for(store, new), inputs.Create(new.reason, new.tickets), key=key_of(request)
+    )
     return Created(_done(answer).session)
 
 
@@ -182,7 +184,7 @@ async def command_session(
     if isinstance(wish.do, inputs.Create):
         raise Problem(400, "malformed", "sessions are created by POST /api/sessions")
     session = await known_session(store, session_id)
-    answer = await commands.send(me, session.kiosk, wish.do, session, wish.guard)
+    answer = await commands.send(me, session.kiosk, wish.do, session, wish.guard, key_of(request))
     return _done(answer)
 
 

@@ -83,6 +83,8 @@ from kiosk.wire import topics
 
 log = logging.getLogger(__name__)
 
+BATCH = 500
+"""So many messages are taken at once at most: more would only make pages wait."""
 GRACE_S = 2
 """So long do requests in progress have when the desk ends."""
 
@@ -136,7 +138,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             teller = Teller(store, desk.hub, desk.commands, desk.uploads)
             listening = tasks.create_task(store.notices.listen(), name="notices")
             telling_pages = tasks.create_task(teller.run(), name="tell pages")
-            following = tasks.create_task(desk.follower.run(client.messages()), name="follower")
+            following = tasks.create_task(desk.follower.run(client.batches(BATCH)), name="follower")
             tidying = tasks.create_task(desk.uploads.keep_tidy(), name="tidy uploads")
             burning = tasks.create_task(desk.films.run(), name="films")
             notifying = tasks.create_task(desk.notifier.run(), name="notifications")
@@ -233,6 +235,7 @@ def _mqtt(config: Config) -> Settings:
         client_id=broker.client_id or f"desk-{secrets.token_hex(6)}",
         keepalive_s=broker.keepalive_s,
         filters=topics.DESK_FILTERS,
+        receive_maximum=2 * BATCH,
     )
 
 

@@ -32,3 +32,8 @@ async def raw_json(request: Request[Any, Any, Any]) -> bytes:
         if len(body) > MAX_COMMAND:
             raise TooLarge(f"at most {MAX_COMMAND} bytes are taken")
     return bytes(body)
+
+
+def key_of(request: Request[Any, Any, Any]) -> str:
+    """By which a request that is sent again, because the desk that had it died, is known as the same."""
+    return request.headers.get("idempotency-key", "")[:100]

@@ -7,10 +7,13 @@ then waits a moment for the desk's own copy to catch up, so that whoever reads a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from desk.config import Member
 from desk.kiosks import Kiosks, tell_if_possible
@@ -20,6 +23,7 @@ from kiosk.errors import KioskLost, NotAssigned, Unreachable
 from kiosk.session import inputs
 from kiosk.session.record import Actor, Session
 from kiosk.session.states import Role
+from kiosk.wire.codec import encode
 from kiosk.wire.messages import Answer, Command, Guard
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,7 @@ Wait = Callable[["asyncio.Future[Answer]", float], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
+    command: str
     kiosk: str
     answer: asyncio.Future[Answer]
 
@@ -68,7 +73,7 @@ class Commands:
         self._store = store
         self._wait = wait
         self._catch_up_s = catch_up_s
-        self._pending: dict[str, _Pending] = {}
+        self._pending: set[_Pending] = set()
         self._readers: set[_Reader] = set()
 
     async def send(
@@ -78,8 +83,10 @@ class Commands:
         what: inputs.Command,
         session: Session | None = None,
         guard: Guard | None = None,
+        key: str = "",
     ) -> Answer:
-        """The kiosk's answer, done or refused.
+        """The kiosk's answer, done or refused. With `key`, the same wish of the same person under the same key is one
+        command, whichever desks it is sent through: the kiosk does it once, and answers all of them.
 
         Raises:
             NotAssigned: the person is not assigned to the session, and it takes that.
@@ -97,6 +104,9 @@ class Commands:
             session=session.id if session else "",
             guard=guard or Guard(),
         )
+        if key:
+            wish = b"\0".join((key.encode(), kiosk.encode(), encode(replace(command, id=""))))
+            command = replace(command, id=hashlib.sha256(wish).hexdigest()[:32])
         answer = await self._ask(kiosk, command)
         outcome = "done" if answer.ok else answer.code
         await self._store.audit(person.id, type(what).__name__, answer.session or kiosk, outcome)
@@ -114,9 +124,9 @@ class Commands:
 
     def answered(self, kiosk: str, answer: Answer) -> None:
         """From the follower. Only the kiosk that was asked can answer."""
-        pending = self._pending.get(answer.id)
-        if pending and pending.kiosk == kiosk and not pending.answer.done():
-            pending.answer.set_result(answer)
+        for pending in self._pending:
+            if (pending.command, pending.kiosk) == (answer.id, kiosk) and not pending.answer.done():
+                pending.answer.set_result(answer)
 
     @property
     def has_readers(self) -> bool:
@@ -131,7 +141,8 @@ class Commands:
 
     async def _ask(self, kiosk: str, command: Command) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._pending[command.id] = _Pending(kiosk, answer)
+        pending = _Pending(command.id, kiosk, answer)
+        self._pending.add(pending)
         try:
             for n in range(int(LIMIT_S / REPEAT_S)):
                 left_s = LIMIT_S - n * REPEAT_S
@@ -139,7 +150,7 @@ class Commands:
                 if await self._wait(answer, REPEAT_S):
                     return answer.result()
         finally:
-            del self._pending[command.id]
+            self._pending.discard(pending)
         raise Unreachable("the kiosk does not answer")
 
     async def _caught_up(self, answer: Answer) -> None:

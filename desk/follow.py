@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,7 +35,10 @@ from kiosk.wire.topics import Topic
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 TRIES = 5
+STORED = (Told.NEW, Told.DOUBTED, Told.KNOWN)
 MAX_REFUSALS = 1000
 """Of so many (kiosk, kind) pairs we remember that they were logged: bounds what nonsense can cost us."""
 
@@ -71,10 +75,38 @@ class Follower:
             topics.SIGNAL_UP: self._signal,
         }
 
-    async def run(self, messages: AsyncIterator[Incoming]) -> None:
-        async for incoming in messages:
-            await self.take(incoming.topic, incoming.payload)
-            incoming.done()
+    async def run(self, batches: AsyncIterator[list[Incoming]]) -> None:
+        async for batch in batches:
+            await self.take_all(batch)
+
+    async def take_all(self, batch: list[Incoming]) -> None:
+        """Each is acknowledged when what it means is committed. What comes in great numbers is taken together; in
+        rounds, where a session or a kiosk is there more than once.
+
+        Raises:
+            StoreTrouble: as `take`.
+        """
+        sessions, healths = Rounds[Session](), Rounds[Health]()
+        for incoming in batch:
+            name, payload = incoming.topic, incoming.payload
+            try:
+                topic = topics.parse(name)
+                if topic.kind == topics.SESSION and payload:
+                    sessions.add(topic.session, incoming, _session_of(topic, payload))
+                elif topic.kind == topics.HEALTH and payload:
+                    healths.add(topic.kiosk, incoming, decode(payload, Health))
+                else:
+                    await self.take(name, payload)
+                    incoming.done()
+            except Malformed as error:
+                self._refuse(name, error)
+                incoming.done()
+        for took, told in sessions:
+            await self._insist("sessions", lambda told=told: self._take_sessions(list(told.values())))  # type: ignore[misc]
+            done(took)
+        for took, parts in healths:
+            await self._insist("health", lambda parts=parts: self._store.take_healths(parts))  # type: ignore[misc]
+            done(took)
 
     async def take(self, topic: str, payload: bytes) -> None:
         """
@@ -82,13 +114,17 @@ class Follower:
             StoreTrouble: the database does not take it, tried for seconds. That ends the desk, which catches up from
                 what brokers and kiosks still hold when it is started again.
         """
+        try:
+            await self._insist(topic, lambda: self._take(topic, payload))
+        except Malformed as error:
+            self._refuse(topic, error)
+
+    async def _insist(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         for n in range(TRIES):
             try:
-                return await self._take(topic, payload)
-            except Malformed as error:
-                return self._refuse(topic, error)
+                return await work()
             except SQLAlchemyError as error:
-                log.warning("the database does not take %s (try %d of %d): %s", topic, n + 1, TRIES, error)
+                log.warning("the database does not take %s (try %d of %d): %s", what, n + 1, TRIES, error)
                 await self._sleep(0.2 * 2**n)
         raise StoreTrouble("the database takes nothing any more")
 
@@ -146,23 +182,58 @@ class Follower:
         await self._calls.signalled(topic.kiosk, topic.session, decode(payload, SignalUp))
 
     async def _session(self, topic: Topic, payload: bytes) -> None:
-        told = decode(payload, SessionTold).session
-        if (told.kiosk, told.id) != (topic.kiosk, topic.session):
-            raise Malformed("the session is not the one of the topic")
-        outcome = await self._store.take_session(told)
+        await self._take_sessions([_session_of(topic, payload)])
+
+    async def _take_sessions(self, told: list[Session]) -> None:
+        outcomes = await self._store.take_sessions(told)
+        stored = [t for t, outcome in zip(told, outcomes, strict=True) if outcome in STORED]
+        if over := [t.id for t in stored if t.state not in OPEN]:
+            await self._calls.sessions_ended(over)
+        for one, outcome in zip(told, outcomes, strict=True):
+            await self._receipt(one, outcome)
+        for one in stored:
+            await self._uploads.ask_for(one)
+            for tell in self.stored:
+                await tell(one)
+
+    async def _receipt(self, told: Session, outcome: Told) -> None:
         if outcome is Told.FOREIGN:
-            raise Malformed("a session of this id belongs to another kiosk")
-        if outcome is Told.OLD:
-            await tell_if_possible(self._kiosks.receipt(told.kiosk, Outdated(session=told.id, epoch=told.epoch)))
-            return
+            error = Malformed("a session of this id belongs to another kiosk")
+            return self._refuse(str(Topic(told.kiosk, topics.SESSION, told.id)), error)
         if outcome is Told.DOUBTED:
             log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)
-        if outcome in (Told.NEW, Told.DOUBTED) and told.state not in OPEN:
-            await self._calls.sessions_ended([told.id])
-        await tell_if_possible(
-            self._kiosks.receipt(told.kiosk, Stored(session=told.id, epoch=told.epoch, rev=told.rev))
-        )
-        if outcome is not Told.PAST:
-            await self._uploads.ask_for(told)
-            for stored in self.stored:
-                await stored(told)
+        outdated = Outdated(session=told.id, epoch=told.epoch)
+        here = Stored(session=told.id, epoch=told.epoch, rev=told.rev)
+        await tell_if_possible(self._kiosks.receipt(told.kiosk, outdated if outcome is Told.OLD else here))
+
+
+class Rounds(Generic[T]):
+    """What a batch brings, by key: the second of a key waits for the next round, so their order stays."""
+
+    def __init__(self) -> None:
+        self._rounds: list[tuple[list[Incoming], dict[str, T]]] = []
+        self._count: Counter[str] = Counter()
+
+    def add(self, key: str, incoming: Incoming, told: T) -> None:
+        n = self._count[key]
+        self._count[key] += 1
+        if n == len(self._rounds):
+            self._rounds.append(([], {}))
+        took, here = self._rounds[n]
+        took.append(incoming)
+        here[key] = told
+
+    def __iter__(self) -> Iterator[tuple[list[Incoming], dict[str, T]]]:
+        return iter(self._rounds)
+
+
+def done(took: list[Incoming]) -> None:
+    for incoming in took:
+        incoming.done()
+
+
+def _session_of(topic: Topic, payload: bytes) -> Session:
+    told = decode(payload, SessionTold).session
+    if (told.kiosk, told.id) != (topic.kiosk, topic.session):
+        raise Malformed("the session is not the one of the topic")
+    return told

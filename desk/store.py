@@ -8,41 +8,27 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from desk.consents import FINE, ConsentCheck, check
+from desk.consents import FINE, ConsentCheck
 from desk.database import Transactions, engine_of, insert_missing, migrate
+from desk.intake import Told, people_of, remember, take_sessions
 from desk.notices import Kind, Notices
-from desk.store_lost import document, look, look_at_all, lost_with_files, shown, take_held
-from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionPersonRow, SessionRow
+from desk.store_lost import document, look_at_all, lost_with_files, shown, take_held
+from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionRow
 from desk.tables_deletions import DeletionRow
-from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, search_text, sessions_query
+from desk.wanted import Wanted, WantedKiosks, kiosks_query, place_of, sessions_query
 from kiosk.session.record import ArtifactKind, Device, Session
 from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, InForce, Presence
 
 EVERY_KIOSK = WantedKiosks(limit=100_000)
 MOST_PROVIDERS = 500
-REMEMBERED = 20
-"""How many former boots and epochs are remembered, to know late messages of theirs."""
-
-
-class Told(Enum):
-    """What became of a session document that a kiosk told."""
-
-    NEW = "new"
-    DOUBTED = "doubted"  # new, and its consent receipts contradict what is known, as those before it did not
-    KNOWN = "known"  # this revision is here
-    PAST = "past"  # a later one is here
-    OLD = "old"  # of a life of the kiosk's store that is over
-    FOREIGN = "foreign"  # the id is another kiosk's
 
 
 class KioskView(msgspec.Struct, frozen=True):
@@ -87,6 +73,13 @@ class StoredFile:
     path: str
 
 
+_PLAN_FOR_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
+"""Whether a word is rare decides by which index it is looked for, so PostgreSQL must plan for this word."""
+_HEALTH = update(KioskRow).where(KioskRow.__table__.c.id == bindparam("b_id"))
+
+__all__ = ["Told", "people_of"]  # of desk.intake: the words of what is done here
+
+
 class Store:
     """Opened by `open_store`."""
 
@@ -113,7 +106,7 @@ class Store:
             if _is_late(row, told):
                 return False
             if row.boot and told.boot != row.boot:
-                row.old_boots = _remember(row.old_boots, row.boot)
+                row.old_boots = remember(row.old_boots, row.boot)
             changed = row.online != told.online or not row.changed_s
             row.online, row.boot, row.connection = told.online, told.boot, told.connection
             if changed:
@@ -130,7 +123,7 @@ class Store:
             changed = await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
             for session in changed:
                 row = await db.get_one(SessionRow, session)
-                await self._note(db, row, document(row))
+                await self._note(db, (await shown(db, [row]))[0], document(row))
             await self.notices.add(db, "session", changed)
             return changed
 
@@ -153,11 +146,23 @@ class Store:
         """Whether a part is now better or worse."""
         async with self._begin() as db:
             row = await _kiosk(db, kiosk)
-            before = msgspec.json.decode(row.health, type=Health).parts if row.health else None
+            before = _parts(row.health)
             row.health, row.healthy_s = encode(told), self._now()
             if before != told.parts:
                 await self.notices.add(db, "kiosk", [kiosk])
             return before != told.parts
+
+    async def take_healths(self, told: dict[str, Health]) -> None:
+        """Of many kiosks at once."""
+        async with self._begin() as db:
+            known = (await db.execute(select(KioskRow.id, KioskRow.health).where(KioskRow.id.in_(told)))).all()
+            values = [{"b_id": id_, "health": encode(told[id_]), "healthy_s": self._now()} for id_, _ in sorted(known)]
+            if values:
+                await (await db.connection()).execute(_HEALTH, values)
+            changed = [id_ for id_, before in known if _parts(before) != told[id_].parts]
+            await self.notices.add(db, "kiosk", changed)
+        for kiosk in told.keys() - {id_ for id_, _ in known}:
+            await self.take_health(kiosk, told[kiosk])
 
     async def take_in_force(self, kiosk: str, told: InForce) -> bool:
         """Whether it is another configuration than before."""
@@ -194,45 +199,21 @@ class Store:
     # --- sessions -----------------------------------------------------------------------------------------------------
 
     async def take_session(self, told: Session) -> Told:
-        """Projects a document that its own kiosk told; only a higher revision, or a new epoch, changes anything."""
+        """Projects a document that its own kiosk told."""
+        return (await self.take_sessions([told]))[0]
+
+    async def take_sessions(self, told: list[Session]) -> list[Told]:
+        """Documents of different sessions; what became of each. All of it is there, or nothing."""
         async with self._begin() as db:
-            row = await self._row(db, told)
-            before = document(row) if row.document else None
-            if before:
-                if outcome := _no_news(row, told):
-                    return outcome
-                if told.epoch != row.epoch:
-                    row.old_epochs = _remember(row.old_epochs, row.epoch)
-            self._fill(row, told)
-            await self.notices.add(db, "session", [told.id])
-            await db.flush()
-            await look(db, row, told, self._now())
-            await self._note(db, row, before)
-            await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session == told.id))
-            people = sorted(people_of(told))
-            db.add_all(SessionPersonRow(session=told.id, person=p, assigned=told.has_staff(p)) for p in people)
-            return Told.DOUBTED if await _check_consents(db, told, before) else Told.NEW
+            taken, news = await take_sessions(db, told, self._now())
+            await self.notices.add(db, "session", [one.session.id for one in news])
+            for one in news:
+                await self._note(db, one.session, one.before)
+            return taken
 
-    async def _note(self, db: AsyncSession, row: SessionRow, before: Session | None) -> None:
-        """As it is shown: a lost one is over."""
-        if self.noted:
-            (session,) = await shown(db, [row])
-            for noted in self.noted:
-                await noted(db, session, before)
-
-    async def _row(self, db: AsyncSession, told: Session) -> SessionRow:
-        """Ours alone until the end of the transaction; without a document where it was not known."""
-        if row := await db.get(SessionRow, told.id, with_for_update=True):
-            return row
-        values = {"device_id": "", "epoch": "", "rev": 0, "old_epochs": "", "state": "", "document": b""}
-        made = {"created_s": _created_s(told, self._now()), "updated_s": self._now()}
-        await insert_missing(db, SessionRow, id=told.id, kiosk=told.kiosk, **values, **made)
-        return await db.get_one(SessionRow, told.id, with_for_update=True)
-
-    def _fill(self, row: SessionRow, told: Session) -> None:
-        row.device_id, row.epoch, row.rev = told.device.id, told.epoch, told.rev
-        row.state, row.document, row.updated_s = told.state.value, encode(told), self._now()
-        row.search = search_text(told)
+    async def _note(self, db: AsyncSession, session: Session, before: Session | None) -> None:
+        for noted in self.noted:
+            await noted(db, session, before)
 
     async def session(self, session_id: str) -> Session | None:
         async with self._read() as db:
@@ -267,6 +248,8 @@ class Store:
         """
         query = sessions_query(wanted)
         async with self._read() as db:
+            if wanted.words and db.get_bind().dialect.name == "postgresql":
+                await db.execute(_PLAN_FOR_WORDS)
             rows = list(await db.scalars(query))
             page = rows[: wanted.limit]
             return SessionPage(await shown(db, page), place_of(page[-1]) if len(rows) > len(page) else "")
@@ -350,9 +333,8 @@ async def open_store(url: str | URL, now: Callable[[], float] = time.time) -> St
     return Store(engine, now)
 
 
-def people_of(session: Session) -> set[str]:
-    """Who may see it, moderators aside."""
-    return {p.id for p in (*session.asked, *session.assigned)}
+def _parts(health: bytes | None) -> dict[str, str] | None:
+    return msgspec.json.decode(health, type=Health).parts if health else None
 
 
 async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
@@ -363,48 +345,10 @@ async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
     return await db.get_one(KioskRow, kiosk, with_for_update=True)
 
 
-async def _check_consents(db: AsyncSession, told: Session, before: Session | None) -> bool:
-    """Whether something does not fit that did before."""
-    row = await db.get(ConsentRow, told.id)
-    known = _found(row)
-    found = check(told, before, known)
-    if row:
-        await db.delete(row)
-        await db.flush()
-    if found != FINE:
-        db.add(ConsentRow(session=told.id, found=encode(found)))
-    return found not in (known, FINE)
-
-
-def _no_news(row: SessionRow, told: Session) -> Told | None:
-    """Why a document changes nothing; None for one that does."""
-    if row.kiosk != told.kiosk:
-        return Told.FOREIGN
-    if told.epoch in row.old_epochs.split():
-        return Told.OLD
-    if told.epoch != row.epoch or told.rev > row.rev:
-        return None
-    return Told.KNOWN if told.rev == row.rev else Told.PAST
-
-
 def _is_late(row: KioskRow, told: Presence) -> bool:
     if told.boot == row.boot:
         return told.connection < row.connection
     return told.boot in row.old_boots.split()
-
-
-def _remember(known: str, newest: str) -> str:
-    return " ".join([newest, *known.split()][:REMEMBERED])
-
-
-def _created_s(session: Session, now_s: float) -> float:
-    """The kiosk's time where its clock could be trusted: a kiosk has no RTC and may believe it is 1970."""
-    if not session.history or not session.history[0].clock_ok:
-        return now_s
-    try:
-        return datetime.fromisoformat(session.created_at).timestamp()
-    except ValueError:
-        return now_s
 
 
 def _found(row: ConsentRow | None) -> ConsentCheck:

@@ -49,12 +49,6 @@ async def held_by(db: AsyncSession, kiosk: str) -> set[str] | None:
     return set(row.ids.split()) if row else None
 
 
-async def look(db: AsyncSession, row: SessionRow, told: Session, now_s: float) -> None:
-    """At one that was just told."""
-    known = await db.get(LostRow, row.id) is not None
-    await _note(db, row, told, is_lost(told, await held_by(db, told.kiosk)), known, now_s)
-
-
 async def look_at_all(db: AsyncSession, kiosk: str, now_s: float) -> list[str]:
     """The ids of this kiosk's sessions that are lost now and were not, or the other way round."""
     held = await held_by(db, kiosk)

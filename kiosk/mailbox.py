@@ -72,6 +72,10 @@ class Queue(Generic[T]):
                 await self._ready.wait()
         return self._items.popleft()
 
+    def take(self, most: int) -> list[T]:
+        """What is there now, the oldest first, without waiting."""
+        return [self._items.popleft() for _ in range(min(most, len(self._items)))]
+
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
@@ -81,6 +85,8 @@ class Queue(Generic[T]):
     def _wake(self) -> None:
         if asyncio._get_running_loop() is self._loop:  # put from the loop itself: nothing has to be woken
             self._ready.set()
+            return
+        if self._ready.is_set():  # the reader is not waiting: it looks once more after it has cleared this
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads any more
             self._loop.call_soon_threadsafe(self._ready.set)

@@ -142,11 +142,18 @@ class WebhookRows:
         changes = news(told, before)
         if not changes:
             return
-        active = await db.execute(select(WebhookRow.id, WebhookRow.kinds).where(WebhookRow.active))
-        for webhook, kinds in active.all():
+        for webhook, kinds in await self._active(db):
             for n, change in changes:
                 if kind_of(change) in kinds.split():
                     await self._put(db, webhook, event_of(told, n, change, self._url), told.id)
+
+    async def _active(self, db: AsyncSession) -> list[tuple[str, str]]:
+        """(id, kinds) of those that are told, looked up once in a transaction: it may take hundreds of sessions."""
+        if "webhooks" not in db.info:
+            rows = await db.execute(select(WebhookRow.id, WebhookRow.kinds).where(WebhookRow.active))
+            db.info["webhooks"] = [(id_, kinds) for id_, kinds in rows]
+        found: list[tuple[str, str]] = db.info["webhooks"]
+        return found
 
     async def put_test(self, webhook: str, event: Told) -> None:
         async with self._begin() as db:

@@ -41,7 +41,9 @@ use_username_as_clientid true
 allow_zero_length_clientid false
 set_tcp_nodelay true
 max_packet_size 70000
-max_queued_messages 1000
+max_queued_messages 200000
+max_queued_bytes 268435456
+max_inflight_messages 0
 persistent_client_expiration 1d
 """
 
@@ -130,14 +132,14 @@ def find_mosquitto() -> str:
 
 
 def write_configuration(
-    folder: Path, port: int, kiosks: list[str], desk: str = "desk", fleet: tuple[str, ...] = ()
+    folder: Path, port: int, kiosks: list[str], desk: str | tuple[str, ...] = "desk", fleet: tuple[str, ...] = ()
 ) -> Path:
     """For one machine: loopback, an account with a password each (`folder/NAME.password`, 0600). Its path.
 
     Raises:
         ConfigError: a name is none, or is given twice.
     """
-    accounts = Accounts(tuple(kiosks), (desk,), fleet)
+    accounts = Accounts(tuple(kiosks), (desk,) if isinstance(desk, str) else desk, fleet)
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     _write_passwords(folder, (*accounts.kiosks, *accounts.staff))

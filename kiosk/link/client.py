@@ -32,7 +32,6 @@ from kiosk.wire.codec import MAX_MESSAGE
 log = logging.getLogger(__name__)
 
 RECEIVE_MAXIMUM = 100
-"""Messages of QoS 1 that the broker may send before we acknowledge: bounds what waits in our queue."""
 
 MAX_PACKET = MAX_MESSAGE + 1024
 OPEN_TIMEOUT_S = 10.0
@@ -70,6 +69,8 @@ class Settings:
     certificate_file: str = ""
     key_file: str = ""
     keepalive_s: int = 30
+    receive_maximum: int = RECEIVE_MAXIMUM
+    """Messages of QoS 1 that the broker may send before we acknowledge: bounds what waits in our queue."""
     will: Callable[[int], Message] | None = None
     will_delay_s: int = 10
 
@@ -103,7 +104,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         _tls(self._settings)
-        self._incoming: Queue[Incoming] = Queue(10 * RECEIVE_MAXIMUM)
+        self._incoming: Queue[Incoming] = Queue(10 * self._settings.receive_maximum)
         self._connections: Slot[int] = Slot()
         self._task = asyncio.create_task(self._run(), name="mqtt")
         return self
@@ -145,6 +146,11 @@ class Client:
     def messages(self) -> AsyncIterator[Incoming]:
         """What arrives, in order, over all connections."""
         return aiter(self._incoming)
+
+    async def batches(self, most: int) -> AsyncIterator[list[Incoming]]:
+        """The same, all that is there at once; at least one."""
+        async for first in self._incoming:
+            yield [first, *self._incoming.take(most - 1)]
 
     def connections(self) -> AsyncIterator[int]:
         """The number of the connection at each (re)connect, after the subscriptions are in force."""
@@ -292,8 +298,8 @@ class _Connection:
 
     async def open(self, limit_s: float) -> None:
         """Raises Unreachable where the broker does not answer, refuses us, or takes longer than that."""
-        properties = _properties(PacketTypes.CONNECT, ReceiveMaximum=RECEIVE_MAXIMUM, MaximumPacketSize=MAX_PACKET)
         s = self._settings
+        properties = _properties(PacketTypes.CONNECT, ReceiveMaximum=s.receive_maximum, MaximumPacketSize=MAX_PACKET)
         self._paho.connect_timeout = limit_s
         self._paho.connect_async(s.host, s.port, s.keepalive_s, clean_start=True, properties=properties)
         self._paho.loop_start()

@@ -39,30 +39,34 @@ class Postgres:
         finally:
             self.sql(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def sql(self, statement: str, database: str = "postgres") -> str:
+    def sql(self, statement: str, database: str = "postgres", limit_s: float = 30) -> str:
         command = [_program("psql"), "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database)]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit_s).stdout.strip()
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+def running_postgres(settings: tuple[str, ...] = FAST, kept: Path | None = None) -> Iterator[Postgres]:
+    """`kept`: a folder whose database is there again the next time."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="postgres-"))
+    folder.mkdir(parents=True, exist_ok=True)
     owner = _normal_user()
     if owner:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     data = folder / "data"
     try:
-        _run(owner, "initdb", "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        if not data.exists():
+            _run(owner, "initdb", "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         (port,) = free_ports(1)
-        settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *FAST]
-        options = " ".join(f"-c {setting}" for setting in settings)
+        given = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *settings]
+        options = " ".join(f"-c {setting}" for setting in given)
         _run(owner, "pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "-t", "50", "start")
         try:
             yield Postgres(port, folder)
         finally:
-            _run(owner, "pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+            _run(owner, "pg_ctl", "-D", str(data), "-m", "fast" if kept else "immediate", "-w", "stop")
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _normal_user() -> pwd.struct_passwd | None:

@@ -12,7 +12,7 @@ from kiosk.session.record import Actor
 from kiosk.session.states import Role, State
 from kiosk.wire import topics
 from kiosk.wire.messages import Answer, Command
-from tests.contract.desk_site import BEN, Kiosk, Site, a_session, next_rev, until
+from tests.contract.desk_site import ANNA, BEN, Kiosk, Site, a_session, next_rev, until
 
 
 def done(command: Command) -> Answer:
@@ -120,3 +120,21 @@ async def test_what_is_no_command_reaches_no_kiosk(kiosk: Kiosk, anna: httpx.Asy
     assert (await wish(anna, {"kind": "cancel", "cause": "x" * 20_000})).status_code == 413
     assert (await wish(anna, {"kind": "confirm"}, "s-none")).status_code == 404
     assert not kiosk.commands
+
+
+async def test_a_wish_that_is_sent_again_under_its_key_is_one_command(site: Site, kiosk: Kiosk) -> None:
+    await kiosk.told(a_session(assigned=(ANNA, BEN)))
+    kiosk.answers = done
+    async with site.person("anna") as anna, site.person("ben") as ben:
+        for http, key, kind in (
+            *((anna, "k-1", "confirm"),) * 2,
+            (anna, "k-2", "confirm"),
+            (anna, "k-1", "cancel"),
+            (ben, "k-1", "confirm"),
+        ):
+            wished = {"do": {"kind": kind}}
+            answer = await http.post("/api/sessions/s-1/commands", json=wished, headers={"Idempotency-Key": key})
+            assert answer.status_code == 200
+    ids = [command.id for command in kiosk.commands]
+    assert ids[0] == ids[1], "the kiosk does it once and answers both"
+    assert len(set(ids)) == 4, "another key, wish or person is another command"

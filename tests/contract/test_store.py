@@ -67,7 +67,8 @@ async def test_the_revisions_lead_to_the_tables_as_they_are_in_the_code(url: URL
     assert tables_people.AccountRow.metadata is Base.metadata
 
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+        options = {"include_name": lambda name, *_: name != "sessions_by_words"}  # of PostgreSQL alone
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
 
     async with engine.begin() as connection:
         found = await connection.run_sync(differences)

@@ -1,0 +1,161 @@
+"""What kiosks tell, taken in many at a time: as one by one, whatever stands beside each other in a batch, and once
+where two desks take the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy.engine import URL
+
+from desk.calls import Calls
+from desk.commands import Commands
+from desk.config import Config
+from desk.database import database_url
+from desk.files import Files
+from desk.follow import Follower
+from desk.ice import IceServers
+from desk.kiosks import Kiosks
+from desk.live import Hub
+from desk.peers import PeerRows
+from desk.seals import Seals
+from desk.store import Store, Told, open_store
+from desk.uploads import Uploads
+from desk.wanted import Wanted
+from kiosk.link.client import Incoming
+from kiosk.session.record import Session
+from kiosk.session.states import State
+from kiosk.wire.codec import decode, encode
+from kiosk.wire.messages import Health, Receipt, SessionTold, Stored
+from tests.contract.desk_site import ANNA, BEN, KIOSK, a_session
+
+
+@dataclass
+class Broker:
+    """Takes what the desk says."""
+
+    said: list[Any] = field(default_factory=list)
+    connected: bool = True
+
+    async def publish(self, topic: str, payload: bytes, **_: Any) -> None:
+        self.said.append(decode(payload, Receipt))
+
+
+@dataclass
+class OneDesk:
+    store: Store
+    follower: Follower
+    broker: Broker
+
+
+def one_desk(store: Store, folder: Path) -> OneDesk:
+    broker = Broker()
+    kiosks = Kiosks(cast(Any, broker))
+    calls = Calls(kiosks, Hub(), IceServers(()), PeerRows(store.transactions, lambda: 0.0))
+    uploads = Uploads(store, Files(folder), kiosks, Seals(b"x" * 32), "http://desk")
+    return OneDesk(store, Follower(store, kiosks, Commands(kiosks, store), calls, uploads), broker)
+
+
+@pytest.fixture
+async def desks(database: str, tmp_path: Path) -> AsyncIterator[tuple[OneDesk, OneDesk]]:
+    url: URL = database_url(Config(database=database))
+    stores = [await open_store(url), await open_store(url)]
+    yield one_desk(stores[0], tmp_path), one_desk(stores[1], tmp_path)
+    for store in stores:
+        await store.close()
+
+
+class Batch:
+    """Messages as they come from the broker, and which of them were acknowledged."""
+
+    def __init__(self) -> None:
+        self.messages: list[Incoming] = []
+        self.done: list[int] = []
+
+    def add(self, topic: str, payload: bytes) -> Batch:
+        n = len(self.messages)
+        self.messages.append(Incoming(topic, payload, False, "", b"", lambda: self.done.append(n)))
+        return self
+
+    def tell(self, *sessions: Session) -> Batch:
+        for session in sessions:
+            self.add(f"kiosk/1/{session.kiosk}/up/session/{session.id}", encode(SessionTold(session)))
+        return self
+
+
+async def test_a_session_that_is_there_twice_is_as_it_was_told_last(desks: tuple[OneDesk, OneDesk]) -> None:
+    here, _ = desks
+    batch = Batch().tell(
+        a_session(rev=1), a_session("s-2"), a_session(rev=3, state=State.CONFIRMED), a_session(rev=2), a_session(rev=3)
+    )
+    await here.follower.take_all(batch.messages)
+    session = await here.store.session("s-1")
+    assert session is not None
+    assert (session.rev, session.state) == (3, State.CONFIRMED)
+    assert sorted(batch.done) == [0, 1, 2, 3, 4]
+    assert [r.rev for r in here.broker.said if isinstance(r, Stored) and r.session == "s-1"] == [1, 3, 2, 3]
+
+
+async def test_what_does_not_fit_spoils_nothing_that_stands_beside_it(desks: tuple[OneDesk, OneDesk]) -> None:
+    here, _ = desks
+    await here.store.take_session(a_session("s-3", kiosk="kiosk-2"))
+    batch = Batch().tell(a_session("s-1"), a_session("s-3"), a_session("s-2"))
+    batch.add("kiosk/1/kiosk-1/up/session/s-9", b"{")
+    batch.add("kiosk/1/kiosk-1/up/session/s-8", encode(SessionTold(a_session())))
+    batch.add("nothing/of/ours", b"x").add("kiosk/1/kiosk-1/up/health", encode(Health(1.0, {"camera": "ok"})))
+    await here.follower.take_all(batch.messages)
+    assert sorted(batch.done) == list(range(7)), "nobody can mend what does not fit by sending it again"
+    assert sum(here.follower.refused.values()) == 4
+    for session in ("s-1", "s-2"):
+        assert await here.store.session(session)
+    kiosk = await here.store.kiosk(KIOSK)
+    assert kiosk is not None
+    assert kiosk.parts == {"camera": "ok"}
+
+
+async def test_of_two_desks_that_take_the_same_each_session_is_new_at_one(desks: tuple[OneDesk, OneDesk]) -> None:
+    for rev in (1, 2, 3):
+        told = [a_session(f"s-{n:03}", rev=rev) for n in range(60)]
+        others = list(reversed(told))
+        one, two = await asyncio.gather(desks[0].store.take_sessions(told), desks[1].store.take_sessions(others))
+        at_two = dict(zip((t.id for t in others), two, strict=True))
+        for session, outcome in zip(told, one, strict=True):
+            assert {outcome, at_two[session.id]} == {Told.NEW, Told.KNOWN}
+
+
+async def test_who_may_see_a_session_follows_its_newest_revision(desks: tuple[OneDesk, OneDesk]) -> None:
+    here, there = desks
+    await here.store.take_sessions([a_session(), a_session("s-2")])
+    await there.store.take_sessions([a_session(rev=2, asked=(BEN,), assigned=(BEN,)), a_session("s-2", rev=2)])
+    assert [s.id for s in (await here.store.sessions(Wanted(seen_by=ANNA.id))).sessions] == ["s-2"]
+    assert [s.id for s in (await here.store.sessions(Wanted(seen_by=BEN.id))).sessions] == ["s-1"]
+
+
+async def test_health_of_many_is_kept_and_told_where_a_part_is_another(desks: tuple[OneDesk, OneDesk]) -> None:
+    here, _ = desks
+    parts = {f"kiosk-{n}": Health(1.0, {"camera": "ok"}) for n in range(3)}
+    await here.store.take_healths(parts)
+    await here.store.take_healths(parts | {"kiosk-1": Health(2.0, {"camera": "unplugged"})})
+    kiosks, _ = await here.store.kiosks()
+    assert {k.id: k.parts["camera"] for k in kiosks} == {"kiosk-0": "ok", "kiosk-1": "unplugged", "kiosk-2": "ok"}
+
+
+async def test_desks_hear_what_any_of_them_changed(desks: tuple[OneDesk, OneDesk], database: str) -> None:
+    here, there = desks
+    listening = [asyncio.create_task(desk.store.notices.listen()) for desk in desks]
+    if database.startswith("postgresql"):
+        for desk in desks:
+            assert [n.kind for n in await desk.store.notices.news()] == ["anew"], "what was before nobody knows"
+        await here.store.take_session(a_session())
+        for desk in (here, there):
+            assert [(n.kind, n.id) for n in await desk.store.notices.news()] == [("session", "s-1")]
+    else:
+        await here.store.take_session(a_session())
+        assert [(n.kind, n.id) for n in await here.store.notices.news()] == [("session", "s-1")]
+    for task in listening:
+        task.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
