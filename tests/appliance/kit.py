@@ -30,6 +30,7 @@ SYSTEM = Recipe(
         *("systemd", "systemd-sysv", "systemd-timesyncd", "dbus", "udev", "kmod", "procps", "python3"),
         "busybox-static",
         *("libgl1-mesa-dri", "libegl1", "libgles2", "libgbm1", "libdrm2", "libasound2t64", "libasound2-data"),
+        *("pipewire", "pipewire-bin", "pipewire-alsa", "wireplumber"),
         "linux-image-amd64/trixie-backports",
     ),
     edition=2,
@@ -218,7 +219,9 @@ def load(kit: Kit, root: Path) -> None:
         _put(_GUEST / f"{name}.service", units / "sysinit.target.wants" / f"{name}.service")
     for name in ("agent.py", "board.sh", "probe.py"):
         _put(_GUEST / name, root / "opt/guest" / name)
-    _put(_GUEST / "kiosk-board.conf", units / "kiosk.service.d" / "board.conf")
+    for name in ("kiosk", "kiosk-doctor"):
+        _put(_GUEST / "kiosk-board.conf", units / f"{name}.service.d" / "board.conf")
+    _put(_GUEST / "installer.conf", units / "kiosk-doctor.service.d" / "installer.conf")
     _put(_GUEST / "kiosk.toml", root / "etc/kiosk/kiosk.toml")
     _put(_GUEST / "broker-password", root / "etc/credstore/broker-password")
 

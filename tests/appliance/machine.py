@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -28,10 +29,16 @@ START_S = 240.0
 DATA_MB = 512
 SCREEN = (1280, 720)
 _LAST_LINES = 40
+_LOOK_S = 1.0
+_CRASH = re.compile(r"Kernel panic - not syncing.*|Oops: .*")
 
 
 class Failed(AssertionError):
     """Something in the machine went wrong; with what it said, and the end of its console."""
+
+
+class Crashed(Failed):
+    """Its kernel has stumbled, and nobody had asked it to."""
 
 
 def accelerator() -> str:
@@ -58,6 +65,7 @@ class Machine:
         self._place = Path(self._folder.name)
         make_disk(self._place / "data.ext4", None, DATA_MB)
         self._console = self._place / "console.txt"
+        self._forgiven = 0
         self._qemu = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             self._agent = self._lines.enter_context(self._connect("agent"))
@@ -96,6 +104,8 @@ class Machine:
         line = json.dumps({"run": words, "input": put, "limit_s": limit_s}).encode()
         self._agent.sendall(line + b"\n")
         answer = self._line(limit_s + 30)
+        if "hello" in answer:
+            raise Crashed(f"{' '.join(words)}: the machine has started anew\n{self.last_words()}")
         return answer["code"], answer["out"]
 
     def python(self, text: str, limit_s: float = 60.0) -> str:
@@ -113,11 +123,20 @@ class Machine:
                 raise Failed(f"{what}: not after {limit_s:.0f} s\n{out}\n{self.last_words()}")
             time.sleep(pause_s)
 
-    def wait_for_boot(self, limit_s: float = START_S) -> str:
-        """The kernel's id of the boot that begins next. Raises Failed."""
+    def wait_for_words(self, unit: str, words: str, limit_s: float = 300.0) -> None:
+        """Until a unit has said them (a regular expression) in this boot. Raises Failed, with what it said instead."""
+        log = f"journalctl -b -u {unit} --no-pager"
+        try:
+            self.wait(words, "sh", "-c", f"{log} | grep -Eq '{words}'", limit_s=limit_s, pause_s=1.0)
+        except Failed as failed:
+            raise Failed(f"{failed}\n--- {unit}\n{self.run('sh', '-c', f'{log} | tail -n 40')}") from None
+
+    def wait_for_boot(self, limit_s: float = START_S, *, crashing: bool = False) -> str:
+        """The kernel's id of the boot that begins next; `crashing`: it is made to stumble before. Raises Failed."""
         while True:
-            answer = self._line(limit_s)
+            answer = self._line(limit_s, crashing=crashing)
             if "hello" in answer:
+                self._forgiven = len(self._crashes())
                 return str(answer["hello"])
 
     def screen(self) -> Image.Image:
@@ -128,8 +147,13 @@ class Machine:
             return picture.convert("RGB")
 
     def last_words(self) -> str:
-        lines = self._console.read_text(errors="replace").splitlines() if self._console.exists() else []
-        return "\n".join(["--- console", *lines[-_LAST_LINES:]])
+        return "\n".join(["--- console", *self._said().splitlines()[-_LAST_LINES:]])
+
+    def _said(self) -> str:
+        return self._console.read_text(errors="replace") if self._console.exists() else ""
+
+    def _crashes(self) -> list[str]:
+        return _CRASH.findall(self._said())
 
     # --- lines to it --------------------------------------------------------------------------------------------------
 
@@ -147,10 +171,10 @@ class Machine:
         disks = [(disk, "on") for disk in kit.disks] + [(place / "data.ext4", "off")]
         return [
             *(QEMU, "-accel", "tcg,thread=multi" if self.accelerator == "tcg" else "kvm"),
-            *("-cpu", "max" if self.accelerator == "tcg" else "host", "-smp", "2", "-m", "2048"),
+            *("-cpu", "max" if self.accelerator == "tcg" else "host", "-smp", "1", "-m", "2048"),
             *("-nodefaults", "-display", "none", "-serial", f"file:{self._console}"),
             *("-kernel", str(kit.kernel), "-initrd", str(place / "initrd")),
-            *("-append", "console=ttyS0 quiet loglevel=4 mitigations=off systemd.show_status=no"),
+            *("-append", "console=ttyS0 quiet loglevel=4 mitigations=off no_timer_check systemd.show_status=no"),
             *(w for disk, ro in disks for w in ("-drive", f"file={disk},if=virtio,format=raw,readonly={ro}")),
             *("-device", "virtio-serial-pci"),
             *("-chardev", f"socket,id=agent,path={place}/agent,server=on,wait=off"),
@@ -174,20 +198,29 @@ class Machine:
                 raise Failed(f"QEMU does not start: {self._qemu.communicate()[1].decode(errors='replace')}")
             time.sleep(0.05)
 
-    def _line(self, limit_s: float) -> dict[str, Any]:
-        """The agent's next line. Raises Failed."""
-        self._agent.settimeout(limit_s)
+    def _line(self, limit_s: float, *, crashing: bool = False) -> dict[str, Any]:
+        """The agent's next line. Raises Failed; at once where the kernel says that it has stumbled."""
+        self._agent.settimeout(_LOOK_S)
+        until = time.monotonic() + limit_s
         while b"\n" not in self._waiting:
             try:
                 more = self._agent.recv(65536)
             except TimeoutError:
-                raise Failed(f"the machine says nothing for {limit_s:.0f} s\n{self.last_words()}") from None
+                self._look(until, crashing)
+                continue
             if not more:
                 raise Failed(f"the machine has gone\n{self.last_words()}")
             self._waiting += more
+            until = time.monotonic() + limit_s
         line, _, self._waiting = self._waiting.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _look(self, until: float, crashing: bool) -> None:
+        if not crashing and len(crashes := self._crashes()) > self._forgiven:
+            raise Crashed(f"{crashes[self._forgiven]}\n{self.last_words()}")
+        if time.monotonic() > until:
+            raise Failed(f"the machine says nothing any more\n{self.last_words()}")
 
     def _ask_monitor(self, command: str, **arguments: Any) -> None:
         self._monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")

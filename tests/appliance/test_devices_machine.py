@@ -15,13 +15,22 @@ pytestmark = [pytest.mark.appliance, pytest.mark.timeout(1800)]
 
 PLACE = "/opt/guest"
 AS_THE_KIOSK = (
-    *("User=kiosk", "SupplementaryGroups=video render audio input gpio", "WorkingDirectory=/run/kiosk"),
+    *("User=kiosk", "SupplementaryGroups=video render audio input gpio kiosk-sound", "WorkingDirectory=/run/kiosk"),
     *("RuntimeDirectory=kiosk", "StateDirectory=kiosk", "ImportCredential=broker-*"),
-    "Environment=HOME=/var/lib/kiosk XDG_RUNTIME_DIR=/run/kiosk LG_WD=/run/kiosk",
+    "Environment=HOME=/var/lib/kiosk XDG_RUNTIME_DIR=/run/kiosk LG_WD=/run/kiosk PIPEWIRE_RUNTIME_DIR=/run/kiosk-sound",
     "BindReadOnlyPaths=/run/board/cpuinfo:/proc/cpuinfo",
 )
 
 
+@pytest.fixture(scope="module")
+def _alone(machine: Machine) -> Iterator[None]:
+    """A card without PipeWire, which would not let it be pulled out at once."""
+    machine.run("systemctl", "stop", "kiosk-sound-server")
+    yield
+    machine.run("systemctl", "start", "kiosk-sound-server")
+
+
+@pytest.mark.usefixtures("_alone")
 @pytest.mark.parametrize("tries", ["test_alsa.py", "test_v4l2.py"])
 def test_the_adapters_keep_their_promises(machine: Machine, tries: str) -> None:
     settings = ("asyncio_mode=auto", "asyncio_default_fixture_loop_scope=function", "timeout=240", "pythonpath=.")

@@ -41,6 +41,12 @@ def shown(machine: Machine, name: str) -> Pixels:
     return np.asarray(picture)
 
 
+def idle() -> View:
+    """What the machine's kiosk shows while nobody is there, without a broker or a time server."""
+    provider = Provider(language="de", steps=(), staff=(Person("anna", "Anna"),))
+    return View(language="de", device_name="Presse 1", provider=provider, troubles=("no_network", "no_time"))
+
+
 def painted(view: View) -> Pixels:
     overlay = Painter(SCREEN).paint(view, Front(size=SCREEN)).overlay
     return overlay[:, :, 2::-1]  # BGRA -> RGB
@@ -69,12 +75,17 @@ def press(machine: Machine) -> None:
 
 def test_it_starts_and_its_first_screen_is_on_the_display(machine: Machine) -> None:
     wait_until_active(machine)
-    provider = Provider(language="de", steps=(), staff=(Person("anna", "Anna"),))
-    idle = View(language="de", device_name="Presse 1", provider=provider, troubles=("no_network", "no_time"))
     until = time.monotonic() + 120
-    while (apart := difference(shown(machine, "idle"), painted(idle))) > ALIKE and time.monotonic() < until:
+    while (apart := difference(shown(machine, "idle"), painted(idle()))) > ALIKE and time.monotonic() < until:
         time.sleep(2)
     assert apart <= ALIKE
+
+
+def test_an_update_is_told_as_long_as_its_sign_is_there(machine: Machine) -> None:
+    machine.run("touch", "/run/updating")
+    machine.wait_for_words("kiosk", "the software is being updated")
+    machine.run("rm", "/run/updating")
+    machine.wait_for_words("kiosk", "update works again")
 
 
 def test_it_runs_as_nobody_special_and_its_exposure_is_small(machine: Machine) -> None:
@@ -120,6 +131,7 @@ def test_a_press_becomes_a_request_and_stopping_leaves_it_intact(machine: Machin
     before = sessions(machine)
     assert property_of(machine, "TimeoutStopUSec") == "5s"
     machine.run("systemctl", "stop", "kiosk")
+    assert "kiosk: is being stopped" in machine.run("journalctl", "-b", "-u", "kiosk", "-n", "20", "--no-pager")
     assert property_of(machine, "Result") == "success"  # within those: systemd kills it otherwise, and says so
     machine.run("systemctl", "start", "kiosk", limit_s=300)
     assert sessions(machine) == before
@@ -160,7 +172,7 @@ def test_a_kernel_that_hangs_is_reset_by_the_hardware_and_the_request_is_still_t
     assert "15s" in machine.run("systemctl", "show", "-p", "RuntimeWatchdogUSec")
     machine.run("sysctl", "-w", "kernel.panic=0")
     machine.run("sh", "-c", "(sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &")
-    boot = machine.wait_for_boot()
+    boot = machine.wait_for_boot(crashing=True)
     assert boot != machine.boot
     wait_until_active(machine)
     assert list(sessions(machine).values()) == ["REQUESTED"]
