@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from gettext import NullTranslations
@@ -12,8 +13,11 @@ from typing import Any, get_args
 import jinja2
 import msgspec
 from litestar import Request, Response, get
+from litestar.config.compression import CompressionConfig
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
@@ -49,6 +53,8 @@ class Pages:
         self._texts: dict[str, NullTranslations] = {
             language: texts(language, folder / "locale") for language in get_args(Language)
         }
+        modules = "".join(module.read_text() for module in sorted((folder / "static" / "js").glob("*.js")))
+        self._for_modules = {language: _plain(known, modules) for language, known in self._texts.items()}
 
     def show(
         self, template: str, me: Member | None, status: int = 200, *, language: str = "", **more: Any
@@ -65,7 +71,7 @@ class Pages:
             "language": language,
             "_": catalogue.gettext,
             "ngettext": catalogue.ngettext,
-            "texts": _plain(catalogue),
+            "texts": self._for_modules[language],
             "boot": {"ice_servers": msgspec.to_builtins(self._ice.of(me.id))} if me else {},
             "status": status,
             **more,
@@ -122,7 +128,9 @@ async def health(kiosks: NamedDependency[Kiosks]) -> dict[str, bool]:
 
 
 def routes() -> list[ControllerRouterHandler]:
-    static = create_static_files_router("/static", [WEB / "static"], include_in_schema=False)
+    # scripts and styles are text, a third as long; what else the desk sends is compressed already, small, or a stream
+    shorter = DefineMiddleware(CompressionMiddleware, config=CompressionConfig("gzip", gzip_compress_level=6))
+    static = create_static_files_router("/static", [WEB / "static"], include_in_schema=False, middleware=[shorter])
     return [sessions_page, new_session_page, session_page, devices_page, service_worker, health, static]
 
 
@@ -175,7 +183,8 @@ def _wants_page(request: AnyRequest) -> bool:
     )
 
 
-def _plain(catalogue: Any) -> dict[str, str]:
-    """English -> the reader's language, for the page's modules."""
+def _plain(catalogue: Any, modules: str) -> dict[str, str]:
+    """English -> the reader's language: what stands quoted in the modules. All else is in the templates, and not sent
+    twice."""
     known: dict[Any, str] = getattr(catalogue, "_catalog", {})
-    return {key: text for key, text in known.items() if isinstance(key, str) and key and text}
+    return {key: text for key, text in known.items() if key and text and json.dumps(key, ensure_ascii=False) in modules}

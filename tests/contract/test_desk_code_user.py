@@ -77,7 +77,7 @@ async def test_what_comes_appears_by_itself_and_what_is_there_is_left_alone(
         browser = await playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--headless=new", "--no-sandbox"]
         )
-        page = await browser.new_page()
+        page = await browser.new_page(locale="de-DE")
         await page.clock.install()
         await page.goto(site.url + path)
         await expect(page.locator("#state")).to_contain_text("Schon da: 0 von 2")
