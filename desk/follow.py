@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Generic, TypeVar
@@ -37,7 +38,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+LANES = 2
 TRIES = 5
+URGENT = (topics.ANSWER, topics.SIGNAL_UP)
+"""Somebody waits for them."""
 STORED = (Told.NEW, Told.DOUBTED, Told.KNOWN)
 MAX_REFUSALS = 1000
 """Of so many (kiosk, kind) pairs we remember that they were logged: bounds what nonsense can cost us."""
@@ -76,17 +80,34 @@ class Follower:
         }
 
     async def run(self, batches: AsyncIterator[list[Incoming]]) -> None:
-        async for batch in batches:
-            await self.take_all(batch)
+        """In lanes beside each other, because much of it is waiting for the database; what one kiosk tells stays in one
+        lane, and so in its order. A lane that is behind makes the broker wait.
+
+        Raises:
+            StoreTrouble: (in an ExceptionGroup) as `take`.
+        """
+        lanes = [asyncio.Queue[list[Incoming]](1) for _ in range(LANES)]
+        async with asyncio.TaskGroup() as tasks:
+            for n, lane in enumerate(lanes):
+                tasks.create_task(self._follow(lane), name=f"follower {n}")
+            async for batch in batches:
+                for n, lane in enumerate(lanes):
+                    if part := [incoming for incoming in batch if _lane_of(incoming) == n]:
+                        await lane.put(part)
+
+    async def _follow(self, lane: asyncio.Queue[list[Incoming]]) -> None:
+        while True:
+            await self.take_all(await lane.get())
 
     async def take_all(self, batch: list[Incoming]) -> None:
         """Each is acknowledged when what it means is committed. What comes in great numbers is taken together; in
-        rounds, where a session or a kiosk is there more than once.
+        rounds, where a session or a kiosk is there more than once. What a kiosk tells of itself comes before its
+        sessions.
 
         Raises:
             StoreTrouble: as `take`.
         """
-        sessions, healths = Rounds[Session](), Rounds[Health]()
+        sessions, healths, rest = Rounds[Session](), Rounds[Health](), list[Incoming]()
         for incoming in batch:
             name, payload = incoming.topic, incoming.payload
             try:
@@ -95,18 +116,25 @@ class Follower:
                     sessions.add(topic.session, incoming, _session_of(topic, payload))
                 elif topic.kind == topics.HEALTH and payload:
                     healths.add(topic.kiosk, incoming, decode(payload, Health))
+                elif topic.kind in URGENT:
+                    await self._take_one(incoming)
                 else:
-                    await self.take(name, payload)
-                    incoming.done()
+                    rest.append(incoming)
             except Malformed as error:
                 self._refuse(name, error)
                 incoming.done()
-        for took, told in sessions:
-            await self._insist("sessions", lambda told=told: self._take_sessions(list(told.values())))  # type: ignore[misc]
-            done(took)
+        for incoming in rest:
+            await self._take_one(incoming)
         for took, parts in healths:
             await self._insist("health", lambda parts=parts: self._store.take_healths(parts))  # type: ignore[misc]
             done(took)
+        for took, told in sessions:
+            await self._insist("sessions", lambda told=told: self._take_sessions(list(told.values())))  # type: ignore[misc]
+            done(took)
+
+    async def _take_one(self, incoming: Incoming) -> None:
+        await self.take(incoming.topic, incoming.payload)
+        incoming.done()
 
     async def take(self, topic: str, payload: bytes) -> None:
         """
@@ -225,6 +253,12 @@ class Rounds(Generic[T]):
 
     def __iter__(self) -> Iterator[tuple[list[Incoming], dict[str, T]]]:
         return iter(self._rounds)
+
+
+def _lane_of(incoming: Incoming) -> int:
+    """The same for all that one kiosk tells."""
+    kiosk = incoming.topic.split("/", 3)[2:3]
+    return zlib.crc32("".join(kiosk).encode()) % LANES
 
 
 def done(took: list[Incoming]) -> None:

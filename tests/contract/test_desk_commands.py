@@ -96,6 +96,7 @@ async def test_only_assigned_staff_command_and_moderators_what_is_theirs(site: S
 
 async def test_staff_create_sessions(kiosk: Kiosk, anna: httpx.AsyncClient) -> None:
     kiosk.answers = done
+    await kiosk.online()
     await kiosk.told(a_session("s-new"))
     body = {"kiosk": "kiosk-1", "reason": "check", "tickets": [{"id": "T-1", "title": "Noise"}]}
     answer = await anna.post("/api/sessions", json=body)
