@@ -338,6 +338,8 @@ def _headers(http: Http) -> BeforeMessageSendHookHandler:
             return
         headers = MutableScopeHeaders.from_message(message)
         more = whep.FROM_ANYWHERE if scope["path"].startswith(whep.TOKEN_PATHS) else {}
+        if scope["path"].startswith("/s/"):
+            more = {"X-Robots-Tag": "noindex, nofollow"}  # whoever is sent the address may put it anywhere
         for name, value in {**policy, **more}.items():
             headers.setdefault(name, value)
 

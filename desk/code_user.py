@@ -106,10 +106,23 @@ async def code_user_page(
     here = sum(bool(item.url) for item in items)
     waiting = here < len(items) or not items
     language = language_of(request) or (session.language if session.language in get_args(Language) else "en")
-    day = format_date(date.fromisoformat(session.created_at[:10]), "long", locale=language)
-    values: dict[str, Any] = {"session": session, "day": day, "items": items, "here": here, "waiting": waiting}
+    values: dict[str, Any] = {
+        "session": session,
+        "day": _day(session, language),
+        "items": items,
+        "here": here,
+        "waiting": waiting,
+    }
     values |= {"rated": await code_user.rated(session), "thanks": "thanks" in request.query_params, "token": token}
     return pages.show("code_user.html", None, language=language, **values)
+
+
+def _day(session: Session, language: str) -> str:
+    """As the kiosk told it, where that is no date: it need not be."""
+    try:
+        return format_date(date.fromisoformat(session.created_at[:10]), "long", locale=language)
+    except ValueError:
+        return session.created_at[:10]
 
 
 @post("/s/{token:str}/rating", status_code=303)

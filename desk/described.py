@@ -15,6 +15,7 @@ from desk.deletion_routes import DeletionWish
 from desk.notifications import routes as notification_routes
 from desk.notifications.channels import Subscription, Wishes
 from desk.offers import FRAGMENT, SDP
+from desk.ratings import Rated
 from desk.tus import CHECKSUM_MISMATCH, PATCH_TYPE
 from desk.webhooks.routes import NewWebhook, WebhookChange
 
@@ -215,6 +216,9 @@ DESCRIBED: dict[str, Entry] = {
     ),
     "DELETE /uploads/{token}": Entry("Give an upload up", statuses=(204,), problems=(401, 403, 408, 412, 423)),
     "GET /s/{token}/{artifact_id}": _file("A public file"),
+    "POST /s/{token}/rating": Entry(
+        "Rate the session", Rated, sends="application/x-www-form-urlencoded", statuses=(303,), problems=(422,)
+    ),
     "GET /healthz": Entry("Whether the desk is well"),
 }
 """By the key of desk.rights.TABLE."""

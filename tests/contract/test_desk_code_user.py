@@ -218,3 +218,13 @@ async def test_the_page_speaks_the_browser_s_language_and_else_the_machine_s(
 ) -> None:
     path = await invited(kiosk, over())
     assert words in (await guest.get(path, headers={"Accept-Language": accepted})).text
+
+
+async def test_a_date_that_is_none_and_search_engines_do_no_harm(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    path = await invited(kiosk, over(created_at="<soon>"))
+    page = await guest.get(path)
+    assert page.status_code == 200
+    assert "&lt;soon&gt;" in page.text
+    assert page.headers["x-robots-tag"] == "noindex, nofollow"
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "same-origin"

@@ -1,6 +1,6 @@
 // What is kept of a session: all of it as a ZIP, receipts of what was deleted, and (for moderators) deleting files with a reason.
 //
-// For tests: `#export`, `#deletions li[data-artifact][data-done]`, `#delete-files`, `#delete-what`, `#delete-reason`, `#delete-go`.
+// For tests: `#export`, `#deletions [data-artifact][data-done]`, `#delete-files`, `#delete-what`, `#delete-reason`, `#delete-go`.
 
 import { getJson, postJson, sessionPath } from "./api.js";
 import { boot, byId, el, icon, t } from "./dom.js";
@@ -12,6 +12,7 @@ import { complain, toast } from "./notify.js";
 
 const AGAIN_MS = 1500;
 let again = 0;
+let painted = "";
 
 /** @param {string} kind */
 const kindText = (kind) => ({
@@ -21,11 +22,11 @@ const kindText = (kind) => ({
 /** @param {Receipt} receipt */
 function line(receipt) {
   const who = receipt.person ? receipt.person_name || receipt.person : t("By rule");
-  return el("li", { "data-artifact": receipt.artifact, "data-done": String(receipt.done_s > 0) },
+  return el("div", { role: "listitem", "data-artifact": receipt.artifact, "data-done": String(receipt.done_s > 0) },
     el("strong", {}, `${kindText(receipt.kind)}, ${size(receipt.bytes)}`),
-    el("span", {}, `${dateTime(new Date(1000 * receipt.at_s).toISOString())} · ${who}: ${receipt.reason}`),
-    el("span", { class: "muted small" }, receipt.done_s ? t("Gone for good.") : t("Is being deleted …")),
-    el("span", { class: "muted small hash", title: "SHA-256" }, receipt.sha256));
+    el("div", {}, `${dateTime(new Date(1000 * receipt.at_s).toISOString())} · ${who}: ${receipt.reason}`),
+    el("div", { class: "muted small" }, receipt.done_s ? t("Gone for good.") : t("Is being deleted …")),
+    el("div", { class: "muted small", title: "SHA-256" }, receipt.sha256));
 }
 
 /** @param {Session} session */
@@ -49,8 +50,11 @@ function choices({ artifacts }, places) {
     ...[...groups.values()].map((artifact) => el("option", { value: artifact.id }, `${kindText(artifact.kind)} · ${artifact.name}`))];
 }
 
-/** Called whenever the session was loaded anew. @param {Session} session @param {import("./artifacts.js").Places} places */
+/** Called with every change; does something where what is here, or deleted, is something else than before. @param {Session} session @param {import("./artifacts.js").Places} places */
 export function paintKeeping(session, places) {
+  const sign = JSON.stringify([session.state, session.artifacts.map(({ id }) => [id, places[id]?.uploaded, places[id]?.deleted_s])]);
+  if (sign === painted) return;
+  painted = sign;
   const link = byId("export");
   link.href = `${sessionPath(session.id)}/export`;
   link.replaceChildren(icon("download"), t("Everything as a ZIP"));

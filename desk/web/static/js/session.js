@@ -198,6 +198,7 @@ function paint() {
   paintAssign(session, people, act);
   byId("artifacts-panel").hidden = !session.artifacts.length;
   paintArtifacts(session, places, byId("artifacts"));
+  paintKeeping(session, places);
   const missing = onTheirWay(session, places);
   byId("on-their-way").hidden = !missing;
   if (missing) setText("on-their-way-text", missing.text);
@@ -232,7 +233,6 @@ async function load() {
   places = details.artifacts;
   takeRating(details.rating ?? null);
   paintEarlier(details.earlier);
-  paintKeeping(details.session, places);
   paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
   store.take(details.session, false, true);
   take(store.sessions.get(id) ?? details.session);
