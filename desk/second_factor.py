@@ -9,37 +9,24 @@ import base64
 import hashlib
 import hmac
 import io
-import os
 import secrets
 
 import pyotp
 import segno
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from desk.boxes import Box
 
 STEP_S = 30
 WINDOW = 1
 """So many steps may a phone's clock be off, either way."""
 RECOVERY_CODES = 10
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-_NONCE = 12
 
 
-class SecondFactor:
+class SecondFactor(Box):
     def __init__(self, secret: bytes) -> None:
-        self._box = AESGCM(hmac.digest(secret, b"second factor", hashlib.sha256))
+        super().__init__(secret, "second factor")
         self._key = hmac.digest(secret, b"recovery code", hashlib.sha256)
-
-    def seal(self, account: str, secret: str) -> bytes:
-        nonce = os.urandom(_NONCE)
-        return nonce + self._box.encrypt(nonce, secret.encode(), account.encode())
-
-    def open(self, account: str, sealed: bytes) -> str:
-        """The secret; empty where it was sealed by another desk's secret, or for another account: then no code fits."""
-        try:
-            return self._box.decrypt(sealed[:_NONCE], sealed[_NONCE:], account.encode()).decode()
-        except (InvalidTag, ValueError):
-            return ""
 
     def recovery_hash(self, account: str, code: str) -> str:
         plain = "".join(c for c in code.casefold() if c in LETTERS)

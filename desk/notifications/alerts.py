@@ -37,6 +37,8 @@ REQUEST = "request"
 STALE_S = 120.0
 """A desk that has had a message for so long is dead; longer than any sending takes."""
 MOST_TRIES = 4
+MOST_LOOKS = 200
+"""So many sessions at a time, so that what is written down already is sent in between."""
 LOOK_AGAIN_S = 60.0
 """Whether it still rings."""
 BACKOFF_S = (10.0, 60.0, 300.0)
@@ -86,7 +88,7 @@ class Alerts:
         begun = select(AlertRow.key).where(AlertRow.session == SessionRow.id, AlertRow.key == REQUEST).exists()
         missing = select(SessionRow.id).where(SessionRow.state == State.REQUESTED.value, ~begun)
         async with self._read() as db:
-            return [*await db.scalars(query), *await db.scalars(missing)]
+            return [*await db.scalars(query.limit(MOST_LOOKS)), *await db.scalars(missing.limit(MOST_LOOKS))]
 
     async def look(self, session_id: str) -> None:
         async with self._begin() as db:

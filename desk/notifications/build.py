@@ -7,7 +7,7 @@ import time
 from desk.config import Config
 from desk.notifications.alerts import Alerts
 from desk.notifications.channels import Channels
-from desk.notifications.keys import Box, PushKeys
+from desk.notifications.keys import PlaceBox, PushKeys
 from desk.notifications.notifier import Notifier
 from desk.notifications.words import Words
 from desk.store import Store
@@ -19,7 +19,7 @@ def build(config: Config, url: str, secret: bytes, store: Store) -> Notifier:
     Raises:
         ConfigError: a file with an address cannot be read.
     """
-    settings, box = config.notifications, Box(secret)
+    settings, box = config.notifications, PlaceBox(secret)
     return Notifier(
         Alerts(store.transactions, settings, box.id, time.time),
         Channels(store.transactions, box, time.time),

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.addresses import web_target
 from desk.database import Transactions, insert_missing
-from desk.notifications.keys import Box, unb64
+from desk.notifications.keys import PlaceBox, unb64
 from desk.notifications.quiet import QuietHours, zone_of
 from desk.problems import Problem, not_found
 from desk.tables_notifications import AddressRow, PushRow, WishRow
@@ -73,7 +73,7 @@ class Wishes(Struct, frozen=True):
 
 
 class Channels:
-    def __init__(self, transactions: Transactions, box: Box, now: Callable[[], float]) -> None:
+    def __init__(self, transactions: Transactions, box: PlaceBox, now: Callable[[], float]) -> None:
         self._begin, self._read = transactions.begin, transactions.read
         self._box, self._now = box, now
 
@@ -93,7 +93,7 @@ class Channels:
         check_subscription(subscription)
         key = subscription_id(subscription.endpoint)
         row = PushRow(id=key, account=account, key=self._box.id, name=_plain(name), failed="", used_s=None)
-        row.created_s, row.sealed = self._now(), self._box.seal(key, msgspec.json.encode(subscription))
+        row.created_s, row.sealed = self._now(), self._box.seal(key, msgspec.json.encode(subscription).decode())
         async with self._begin() as db:
             await db.merge(row)
             await db.flush()
@@ -106,7 +106,7 @@ class Channels:
         """None where it is gone, or good for another key than today's."""
         async with self._read() as db:
             row = await db.get(PushRow, browser)
-        content = self._box.open(row.id, row.sealed) if row and row.key == self._box.id else b""
+        content = self._box.open(row.id, row.sealed) if row and row.key == self._box.id else ""
         return msgspec.json.decode(content, type=Subscription) if content else None
 
     async def unsubscribe(self, account: str, browser: str) -> None:
@@ -138,7 +138,7 @@ class Channels:
         """
         key = secrets.token_hex(8)
         row = AddressRow(id=key, account=account, name=_plain(name, 100), service=_plain(service, 100), failed="")
-        row.created_s, row.used_s, row.sealed = self._now(), None, self._box.seal(key, address.encode())
+        row.created_s, row.used_s, row.sealed = self._now(), None, self._box.seal(key, address)
         async with self._begin() as db:
             mine = select(func.count()).select_from(AddressRow).where(AddressRow.account == account)
             if (await db.scalar(mine) or 0) >= MOST_ADDRESSES:
@@ -150,7 +150,7 @@ class Channels:
         """What was entered; empty where it is gone, or was sealed with another secret."""
         async with self._read() as db:
             row = await db.get(AddressRow, address)
-        return self._box.open(row.id, row.sealed).decode() if row else ""
+        return self._box.open(row.id, row.sealed) if row else ""
 
     async def remove_address(self, account: str, address: str) -> None:
         """

@@ -9,41 +9,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from desk.boxes import Box
 from desk.database import Transactions, insert_missing
 from desk.tables_notifications import PushKeyRow
 
-_NONCE = 12
 
-
-class Box:
-    """Seals for one row: what is moved to another cannot be opened there."""
+class PlaceBox(Box):
+    """Of addresses, subscriptions and keys."""
 
     def __init__(self, secret: bytes) -> None:
-        self._box = AESGCM(hmac.digest(secret, b"notifications", hashlib.sha256))
+        super().__init__(secret, "notifications")
         self.id = hmac.digest(secret, b"notifications id", hashlib.sha256).hex()[:16]
         """Says nothing of the secret, and which one it is."""
 
-    def seal(self, row: str, content: bytes) -> bytes:
-        nonce = os.urandom(_NONCE)
-        return nonce + self._box.encrypt(nonce, content, row.encode())
-
-    def open(self, row: str, sealed: bytes) -> bytes:
-        """Empty where it was sealed with another secret, or for another row."""
-        try:
-            return self._box.decrypt(sealed[:_NONCE], sealed[_NONCE:], row.encode())
-        except (InvalidTag, ValueError):
-            return b""
-
 
 class PushKeys:
-    def __init__(self, transactions: Transactions, box: Box) -> None:
+    def __init__(self, transactions: Transactions, box: PlaceBox) -> None:
         self._begin, self._read, self._box = transactions.begin, transactions.read, box
 
     @property
@@ -57,10 +42,10 @@ class PushKeys:
         if row is None:
             number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
             async with self._begin() as db:
-                sealed = self._box.seal(self.id, number.to_bytes(32, "big"))
+                sealed = self._box.seal(self.id, f"{number:064x}")
                 await insert_missing(db, PushKeyRow, id=self.id, sealed=sealed)
                 row = await db.get_one(PushKeyRow, self.id)
-        return self._box.open(self.id, row.sealed)
+        return bytes.fromhex(self._box.open(self.id, row.sealed))
 
     async def public(self) -> str:
         """What browsers subscribe with (`applicationServerKey`): base64url of 65 bytes."""

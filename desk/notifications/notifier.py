@@ -18,7 +18,7 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.config import Member, Notifications
-from desk.notifications.alerts import Alerts, Message, alert_key
+from desk.notifications.alerts import MOST_LOOKS, Alerts, Message, alert_key
 from desk.notifications.channels import Channels, Subscription
 from desk.notifications.jobs import Code, Job, Look, Outcome, Push, Tell
 from desk.notifications.keys import PushKeys, b64
@@ -72,6 +72,8 @@ class Notifier:
         self._busy: set[asyncio.Task[None]] = set()
         self._open: set[str] = set()
         """Sessions that this process has seen something to react to: spares a look at all the others."""
+        self._changed: set[str] = set()
+        """Of these, those that want a look now. What is lost with the process, `due` finds."""
         self._people = Sender(("--people", *settings.networks))
         self._own = Sender(())
 
@@ -87,13 +89,12 @@ class Notifier:
     # --- what there is to tell ----------------------------------------------------------------------------------------
 
     async def follow(self, session: Session) -> None:
-        """A session is in the database, as it was just told."""
+        """A session is in the database, as it was just told. Only noted here: what kiosks tell waits for nothing."""
         waits = bool(alert_key(session))
-        if not waits and session.id not in self._open:
-            return
-        await self.alerts.look(session.id)
-        (self._open.add if waits else self._open.discard)(session.id)
-        self._woken.set()
+        if waits or session.id in self._open:
+            (self._open.add if waits else self._open.discard)(session.id)
+            self._changed.add(session.id)
+            self._woken.set()
 
     async def run(self) -> None:
         """Until cancelled; a database that is away for a while only makes messages late."""
@@ -128,8 +129,12 @@ class Notifier:
                     await self.alerts.give_back(self._desk)
 
     async def _round(self, sending: asyncio.TaskGroup) -> None:
-        for session in await self.alerts.due():
+        changed, self._changed = self._changed, set()
+        due = await self.alerts.due()
+        for session in sorted(changed | set(due)):
             await self.alerts.look(session)
+        if len(due) >= MOST_LOOKS:
+            self._woken.set()
         free = AT_ONCE - len(self._busy)
         if free <= 0 or not await self.alerts.waits():
             return

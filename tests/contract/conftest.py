@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract.desk_site import Kiosk, Site, open_site
 from tests.contract.postgres_site import Postgres, running_postgres
+from tests.contract.push_site import Service, ca_of, running_service
 from tests.contract.s3_site import moto, running_s3
 
 
@@ -45,6 +46,14 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """A broker and a desk; files that want other settings have their own."""
     async with open_site(tmp_path) as site, site.desk():
         yield site
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A push service that desks of this test believe."""
+    with running_service(tmp_path) as service:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_of(tmp_path)))
+        yield service
 
 
 @pytest.fixture

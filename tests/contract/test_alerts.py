@@ -17,7 +17,7 @@ from desk.config import Channel, Config, Notifications, Rank
 from desk.database import database_url
 from desk.notifications.alerts import BACKOFF_S, KEPT_S, MOST_TRIES, STALE_S, Alerts, Message
 from desk.notifications.channels import Channels, Quiet, Subscription, Wishes
-from desk.notifications.keys import Box, PushKeys, b64, unb64
+from desk.notifications.keys import PlaceBox, PushKeys, b64, unb64
 from desk.notifications.told import was_told
 from desk.problems import Problem
 from desk.store import Store, open_store
@@ -42,7 +42,7 @@ class Clock:
 
 class OneDesk:
     def __init__(self, store: Store, clock: Clock, settings: Notifications, name: str) -> None:
-        self.store, self.name, box = store, name, Box(SECRET)
+        self.store, self.name, box = store, name, PlaceBox(SECRET)
         self.channels, self.keys = Channels(store.transactions, box, clock), PushKeys(store.transactions, box)
         self.alerts = Alerts(store.transactions, settings, box.id, clock)
 
@@ -429,7 +429,7 @@ async def test_desks_on_one_database_have_one_push_key_and_another_secret_has_an
     keys = await asyncio.gather(*(desk.keys.public() for desk in (here, there) * 3))
     assert len(set(keys)) == 1
     assert len(unb64(keys[0])) == 65
-    foreign = PushKeys(here.store.transactions, Box(b"y" * 64))
+    foreign = PushKeys(here.store.transactions, PlaceBox(b"y" * 64))
     assert await foreign.public() != keys[0]
 
 
@@ -438,7 +438,7 @@ async def test_with_another_secret_no_address_can_be_read_and_no_browser_is_reac
     added = await here.channels.add_address("anna", "chat", "Slack", "slack://x")
     assert await here.channels.address(added.id) == "slack://x"
     (browser,) = await here.channels.browsers("anna")
-    foreign = Channels(here.store.transactions, Box(b"y" * 64), clock)
+    foreign = Channels(here.store.transactions, PlaceBox(b"y" * 64), clock)
     assert await foreign.address(added.id) == ""
     assert await here.channels.subscription(browser.id) is not None
     assert await foreign.subscription(browser.id) is None

@@ -15,16 +15,9 @@ from desk.config import Channel, Notifications
 from kiosk.session.record import Person
 from kiosk.session.states import Event, Role, State
 from tests.contract.desk_site import ANNA, AT, PEOPLE, Kiosk, Site, a_session, next_rev, open_site, until
-from tests.contract.push_site import MailServer, Service, ca_of, running_mail_server, running_service
+from tests.contract.push_site import MailServer, Service, running_mail_server
 
 PATH = "/api/account/notifications"
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    with running_service(tmp_path) as service:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_of(tmp_path)))
-        yield service
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,17 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from desk.notifications.jobs import Look, Push, Tell
 from desk.notifications.keys import b64
 from desk.notifications.sender import Sender
-from tests.contract.push_site import Browser, Service, ca_of, running_mail_server, running_service
+from tests.contract.push_site import Browser, Service, running_mail_server
 
 OPENED = ("--people", "127.0.0.0/8")
 KEY = b64(ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value.to_bytes(32, "big"))
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    with running_service(tmp_path) as service:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_of(tmp_path)))
-        yield service
 
 
 @asynccontextmanager

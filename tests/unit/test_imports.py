@@ -44,8 +44,8 @@ ROOMS: dict[str, set[str]] = {
     "kiosk": {"kiosk"},  # app, cli, demo: wiring
     "desk.notifications": CORE
     | {"kiosk.settings"}
-    | {f"desk.{name}" for name in ("accounts", "addresses", "bodies", "config", "database", "people", "problems")}
-    | {f"desk.{name}" for name in ("rights", "store", "store_lost", "texts", "tries")}
+    | {f"desk.{name}" for name in ("accounts", "addresses", "bodies", "boxes", "config", "database", "people")}
+    | {f"desk.{name}" for name in ("problems", "rights", "store", "store_lost", "texts", "tries")}
     | {"desk.tables", "desk.tables_notifications", "desk.tables_people"},
     "desk": CORE | {"kiosk.settings", "kiosk.link.client", "kiosk.paint"},
 }

@@ -36,7 +36,9 @@ async function load() {
   byId("notify-address-form").hidden = !own.schemas.length;
   const kinds = own.schemas.slice(0, KINDS).map((kind) => `${kind}://`).join(" ") + (own.schemas.length > KINDS ? " …" : "");
   byId("notify-kinds").textContent = t("As Apprise writes them: {kinds} It is not shown again.", { kinds });
+  if (byId("notify-card").getAttribute("aria-busy") === "true") paintWishes(); // later they are the reader's, saved or not
   byId("notify-card").setAttribute("aria-busy", "false");
+  return own;
 }
 
 /** @param {Own} own @param {string} here */
@@ -145,9 +147,4 @@ byId("notify-test").addEventListener("click", async () => {
   }
 });
 
-if (byId("account").dataset.bare !== "true") {
-  load().then(async () => {
-    paintWishes();
-    await keepUp((await getJson(PATH)).key);
-  }).catch(complain);
-}
+if (byId("account").dataset.bare !== "true") load().then((own) => keepUp(own.key)).catch(complain);
