@@ -25,7 +25,7 @@ from tests.appliance.kit import Kit, load, make_disk, pack
 from tests.appliance.tree import NoTree
 
 QEMU = "qemu-system-x86_64"
-START_S = 240.0
+START_S = 480.0
 DATA_MB = 512
 SCREEN = (1280, 720)
 _LAST_LINES = 40
