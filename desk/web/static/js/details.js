@@ -2,10 +2,12 @@
 
 import { boot, button, byId, el, icon, initials, keyed, t, webLink } from "./dom.js";
 import { paintCalls } from "./calls.js";
-import { actorName, dateTime, isMine, mayAssign } from "./format.js";
+import { actorName, dateTime, mayAssign } from "./format.js";
+import { ask } from "./page.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /** @typedef {(kind: string, more?: Record<string, unknown>) => Promise<boolean>} Act whether it was done */
+/** @typedef {(kind: string, more: Record<string, unknown>, piece: (session: Session) => unknown) => Promise<boolean>} Edit `piece`: what is changed of it */
 
 const LANGUAGES = new Intl.DisplayNames([boot.language], { type: "language" });
 const EVENTS = /** @type {Record<string, string>} */ ({
@@ -22,15 +24,15 @@ function causeText(cause) {
   return known[cause] ?? cause;
 }
 
-/** @param {Session} session @param {Act} act */
-export function paintDetails(session, act) {
+/** @param {Session} session @param {Act} act @param {Edit} edit */
+export function paintDetails(session, act, edit) {
   const reason = byId("reason");
   reason.textContent = session.reason || t("No reason given");
   reason.classList.toggle("muted", !session.reason);
   byId("note").hidden = !session.note;
   byId("note").textContent = session.note;
   paintFacts(session, act);
-  paintTickets(session, act);
+  paintTickets(session, edit);
   paintPeople(session, act);
   paintCalls(session);
   paintHistory(session);
@@ -47,10 +49,10 @@ function paintFacts(session, act) {
   const { recording } = session;
   const rating = said ?? (session.rating && { stars: session.rating.stars, words: session.rating.text ?? "" });
   const visibility = session.visibility === "public" ? t("The person at the machine gets the pictures and recordings") : t("Internal: only staff see it");
-  const change = isMine(session) && button(t("Change"), () => act("set-visibility", { visibility: session.visibility === "public" ? "internal" : "public" }), { id: "visibility", kind: "quiet" });
+  const change = mayAssign(session) && button(t("Change"), () => act("set-visibility", { visibility: session.visibility === "public" ? "internal" : "public" }), { id: "visibility", kind: "quiet" });
   /** @type {[string, (Node | string | false)[]][]} */
   const facts = [
-    [t("Device"), [session.device.name]],
+    [t("Device"), [el("a", { href: `/devices/${encodeURIComponent(session.kiosk)}`, id: "to-device" }, session.device.name)]],
     [session.origin === "staff" ? t("Created by") : t("Requested by"), [session.requester || actorName(session.history[0]?.actor ?? { role: "code_user", id: "", name: "" })]],
     [t("When"), [dateTime(session.created_at)]],
     [t("Consent to recording"), [consentText(recording)]],
@@ -115,30 +117,43 @@ function receiptText({ n, at, what, consent, files }) {
   return `${n} · ${dateTime(at)} · ${text}`;
 }
 
-/** @param {Session} session @param {Act} act */
-function paintTickets(session, act) {
+/** The ticket of this id, as it is linked. @param {string} id */
+const ticketOf = (id) => (/** @type {Session} */ session) => session.tickets.find((ticket) => ticket.id === id) ?? null;
+
+/** @param {Session} session @param {Edit} edit */
+function paintTickets(session, edit) {
   const may = mayAssign(session);
   byId("tickets-panel").hidden = !session.tickets.length && !may;
   keyed(byId("tickets"), session.tickets.map((ticket) => ({ key: ticket.id, sign: [ticket, may], make: () => {
     const address = ticket.link ? webLink(ticket.link) : null;
     return el("li", { class: "ticket" }, el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, el("strong", {}, ticket.id), address ? icon("chevron") : "", el("span", { class: "muted" }, ticket.title)),
       may && el("button", { class: "button quiet square", type: "button", "data-unlink": ticket.id, "aria-label": t("Take ticket {id} off this session", { id: ticket.id }),
-        onclick: () => act("unlink-ticket", { ticket_id: ticket.id }) }, icon("close")));
+        onclick: () => edit("unlink-ticket", { ticket_id: ticket.id }, ticketOf(ticket.id)) }, icon("close")));
   } })));
   byId("ticket-add").hidden = !may;
   byId("ticket-form").onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    linkTicket(act);
+    linkTicket(session, edit);
   };
 }
 
-/** What was typed stays where it is refused. @param {Act} act */
-async function linkTicket(act) {
+/** What was typed stays where it is not done. @param {Session} session @param {Edit} edit */
+async function linkTicket(session, edit) {
   const fields = ["ticket-id", "ticket-title", "ticket-link"].map(byId);
   const [id, title, link] = fields.map((field) => field.value.trim());
-  if (!id || !(await act("link-ticket", { ticket: { id, title, link } }))) return;
+  if (!id) return;
+  const known = ticketOf(id)(session);
+  if (known && (known.title !== title || known.link !== link) && !(await mayReplace(known))) return;
+  if (!(await edit("link-ticket", { ticket: { id, title, link } }, ticketOf(id)))) return;
   for (const field of fields) field.value = "";
   byId("ticket-add").open = false;
+}
+
+/** @param {{id: string, title: string, link: string}} ticket */
+async function mayReplace({ id, title, link }) {
+  const answer = await ask(t("{id} is linked already", { id }), t("As it stands: {what}", { what: [title, link].filter(Boolean).join(", ") || t("without title and link") }),
+    [{ text: t("Leave it"), value: "" }, { text: t("Replace it"), value: "yes", kind: "primary" }]);
+  return answer === "yes";
 }
 
 /** @param {Session} session @param {Act} act */

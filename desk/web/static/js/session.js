@@ -19,6 +19,7 @@ import { paintKeeping } from "./keeping.js";
 
 const RING_MS = 4000;
 const RELOAD_MS = 300;
+const EDIT_TRIES = 3;
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const wish = `desk.call.${id}`; // survives a reload: whoever was in the call is in it again
 const store = beginPage(id);
@@ -58,6 +59,29 @@ async function act(kind, more = {}) {
   } finally {
     for (const one of buttons) one.disabled = false;
   }
+}
+
+/**
+ * An edit of one piece of the session. Where somebody else has changed that very piece since the reader saw it, it is
+ * said and nothing is overwritten; where it was another piece, it is done all the same.
+ * @param {string} kind @param {Record<string, unknown>} more @param {(session: Session) => unknown} piece @returns {Promise<boolean>} whether it was done
+ */
+async function edit(kind, more, piece) {
+  for (let tries = 0; tries < EDIT_TRIES; tries++) {
+    const seen = /** @type {Session} */ (session);
+    try {
+      await command(seen, { kind, ...more }, { rev: seen.rev });
+      return true;
+    } catch (/** @type {any} */ error) {
+      if (error.code !== "wrong_state") return complain(error), false;
+      await load();
+      if (JSON.stringify(piece(/** @type {Session} */ (session))) === JSON.stringify(piece(seen))) continue;
+      toast({ title: t("Changed by somebody else"), text: t("Somebody has changed this at the same moment. Nothing of yours was overwritten or lost: look at it, and do it again if you still want to."), tone: "error" });
+      return false;
+    }
+  }
+  complain(new Error(t("The session changes too fast at the moment. Please try again.")));
+  return false;
 }
 
 /** Somebody else was faster: say who. @param {any} error */
@@ -194,7 +218,7 @@ function paint() {
   sign.dataset.online = String(Boolean(online));
   setText("kiosk-online", online ? t("Online") : t("Offline"));
   paintStatus();
-  paintDetails(session, act);
+  paintDetails(session, act, edit);
   paintAssign(session, people, act);
   byId("artifacts-panel").hidden = !session.artifacts.length;
   paintArtifacts(session, places, byId("artifacts"));

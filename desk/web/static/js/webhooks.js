@@ -136,7 +136,7 @@ function open(webhook) {
   byId("webhook-url").value = webhook?.url ?? "";
   byId("webhook-go").textContent = webhook ? t("Save") : t("Add");
   byId("webhook-problem").hidden = true;
-  byId("webhook-kinds").replaceChildren(el("legend", { class: "label" }, t("Is told when a session is")), ...kinds.map((kind) => el("label", { class: "choice" },
+  byId("webhook-kinds").replaceChildren(el("legend", { class: "label" }, t("Is told when a session becomes")), ...kinds.map((kind) => el("label", { class: "choice" },
     el("input", { type: "checkbox", value: kind, checked: webhook ? webhook.kinds.includes(kind) : true }), el("span", {}, kindName(kind)))));
   byId("webhook").showModal();
 }
