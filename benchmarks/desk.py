@@ -1,0 +1,92 @@
+"""The desk in numbers: a request to be seen in an open list, 500 open pages, a million past sessions, and what it takes
+in. `DESK_PAST_SESSIONS=20000 make bench NAME=desk` for a quick look; the bars are meant for the million.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import desk_ingest, desk_look, desk_pages, desk_past
+from benchmarks.desk_site import bench_site
+from benchmarks.report import median, percentile, tell
+from tests.contract.postgres_site import Postgres, running_postgres
+
+DURABLE = ("shared_buffers=512MB", "max_connections=100", "max_wal_size=4GB")
+"""Else as PostgreSQL comes: with fsync, and a commit is on disk."""
+KEPT = Path("build") / "bench-desk"
+SEEN_MS, ALL_PAGES_MS, MEMORY_MB, LOOK_MS, INGEST = 100.0, 500.0, 300.0, 100.0, 5000.0
+
+Row = tuple[str, str, str]
+
+
+async def measure(postgres: Postgres, folder: Path) -> int:
+    figures: dict[str, object] = {"benchmark": "desk"}
+    rows: list[Row] = []
+    ingest = await desk_ingest.measure(folder / "ingest", postgres)
+    missed = _tell_ingest(ingest, rows, figures)
+    async with bench_site(folder / "past", postgres.url(desk_past.DATABASE)) as site:
+        await site.start()
+        missed += _tell_looks(await desk_look.measure(site), rows, figures)
+        missed += _tell_seen(await desk_pages.seen_in_list(site), rows, figures)
+        missed += _tell_pages(await desk_pages.at_all_pages(site), rows, figures)
+    figures["missed"] = missed
+    tell("The desk", rows, figures)
+    return 1 if missed else 0
+
+
+def _tell_ingest(ingest: desk_ingest.Ingest, rows: list[Row], figures: dict[str, object]) -> list[str]:
+    rows.append(("messages committed, new sessions", f"{ingest.new:.0f} / s", f"one process at {ingest.load:.0%}"))
+    rows.append(("messages committed, later revisions", f"{ingest.changed:.0f} / s", "of the same sessions"))
+    rows.append(("rival: asyncpg, one by one", f"{ingest.rival:.0f} / s", "INSERT … ON CONFLICT, no MQTT"))
+    figures["ingest_per_s"] = {"new": round(ingest.new), "changed": round(ingest.changed), "rival": round(ingest.rival)}
+    return ["ingest"] if min(ingest.new, ingest.changed) < INGEST else []
+
+
+def _tell_looks(times: desk_look.Times, rows: list[Row], figures: dict[str, object]) -> list[str]:
+    missed, told = [], {}
+    for kind, asked in times.items():
+        for name, values in asked.items():
+            p95 = percentile(values, 0.95)
+            told[f"{kind}: {name}"] = {"median": round(median(values), 1), "p95": round(p95, 1)}
+            rows.append((f"{kind}: {name}", f"{median(values):.0f} / {p95:.0f} ms", "median / p95"))
+            if p95 > LOOK_MS:
+                missed.append(f"{kind}: {name}")
+    figures["sessions"], figures["look_ms"] = desk_past.SESSIONS, told
+    return missed
+
+
+def _tell_seen(times_ms: list[float], rows: list[Row], figures: dict[str, object]) -> list[str]:
+    p95 = percentile(times_ms, 0.95)
+    rows.append(
+        ("published → to be seen in a list", f"{median(times_ms):.0f} / {p95:.0f} ms", "median / p95, Chromium")
+    )
+    figures["seen_ms"] = {"median": round(median(times_ms), 1), "p95": round(p95, 1)}
+    return ["seen"] if median(times_ms) > SEEN_MS else []
+
+
+def _tell_pages(spread: desk_pages.Spread, rows: list[Row], figures: dict[str, object]) -> list[str]:
+    worst, rival = max(spread.last_ms), max(spread.rival_ms)
+    how = f"median / worst of {len(spread.last_ms)}"
+    rows.append((f"update at all of {desk_pages.PAGES} pages", f"{median(spread.last_ms):.0f} / {worst:.0f} ms", how))
+    rows.append(("rival: bare aiohttp, the bytes alone", f"{median(spread.rival_ms):.0f} / {rival:.0f} ms", how))
+    rows.append(("memory of the desk meanwhile", f"{spread.memory_mb:.0f} MB", "resident"))
+    figures["all_pages_ms"] = {"median": round(median(spread.last_ms), 1), "worst": round(worst, 1)}
+    figures["all_pages_rival_ms"] = {"median": round(median(spread.rival_ms), 1), "worst": round(rival, 1)}
+    figures["memory_mb"] = round(spread.memory_mb)
+    late = ["all pages"] if worst > ALL_PAGES_MS else []
+    return late + (["memory"] if spread.memory_mb > MEMORY_MB else [])
+
+
+def main() -> int:
+    with running_postgres(DURABLE, KEPT.absolute()) as postgres, tempfile.TemporaryDirectory(prefix="bench-") as place:
+        took_s = desk_past.make(postgres)
+        if took_s:
+            print(f"made {desk_past.SESSIONS} past sessions in {took_s:.0f} s, kept in {KEPT}")
+        return asyncio.run(measure(postgres, Path(place)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
