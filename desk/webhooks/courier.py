@@ -7,6 +7,7 @@ the database, for days, also while no desk runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -70,14 +71,15 @@ class Courier:
                     if not await self._begin(group):
                         await self._wait()
         finally:
-            await self._rows.give_back(self._desk)
+            with contextlib.suppress(SQLAlchemyError):  # then the lease ends by itself
+                await self._rows.give_back(self._desk)
 
     async def _begin(self, group: asyncio.TaskGroup) -> bool:
         """Whether anything was begun."""
+        self._rows.due.clear()
         free = AT_ONCE - self._busy.total()
         if free <= 0:
             return False
-        self._rows.due.clear()
         try:
             await self._tidy()
             full = [webhook for webhook, n in self._busy.items() if n >= OF_EACH]

@@ -6,6 +6,7 @@ status.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +18,7 @@ from desk.addresses import Network, is_allowed, is_opened, web_target
 
 CONNECT_S, ANSWER_S = 5.0, 10.0
 TOTAL_S = 20.0
+MOST_ADDRESSES = 3
 
 Code = Literal["address", "private", "name", "timeout", "tls", "connection"]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -51,8 +53,8 @@ class Outgoing:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def place(self, url: str) -> tuple[str, str]:
-        """(host, the IP address to connect to).
+    async def place(self, url: str) -> tuple[str, list[str]]:
+        """(host, the IP addresses that may be connected to).
 
         Raises:
             Unsent: address, private, name.
@@ -70,7 +72,7 @@ class Outgoing:
             allowed = [one for one in allowed if is_opened(one, self._opened)]
         if not allowed:
             raise Unsent("private")
-        return host, allowed[0]
+        return host, allowed
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         """The status of the answer.
@@ -80,14 +82,23 @@ class Outgoing:
         """
         try:
             async with asyncio.timeout(TOTAL_S):
-                host, address = await self.place(url)
-                return await self._post(httpx.URL(url), host, address, body, headers)
+                host, addresses = await self.place(url)
+                return await self._post_to_any(httpx.URL(url), host, addresses[:MOST_ADDRESSES], body, headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise Unsent("timeout") from error
         except httpx.InvalidURL as error:
             raise Unsent("address") from error
         except httpx.TransportError as error:
             raise Unsent("tls" if _is_of_tls(error) else "connection") from error
+
+    async def _post_to_any(
+        self, url: httpx.URL, host: str, addresses: Sequence[str], body: bytes, headers: dict[str, str]
+    ) -> int:
+        """Not every address of a name can be reached from everywhere."""
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._post(url, host, address, body, headers)
+        return await self._post(url, host, addresses[-1], body, headers)
 
     async def _post(self, url: httpx.URL, host: str, address: str, body: bytes, headers: dict[str, str]) -> int:
         """The address is what is connected to; the name is what is asked for, and what its certificate must say."""

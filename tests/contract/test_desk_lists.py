@@ -16,7 +16,7 @@ from kiosk.session import inputs
 from kiosk.session.record import CODE_USER, Change, Device, Person, Session, Ticket
 from kiosk.session.states import Event, State
 from kiosk.wire import topics
-from kiosk.wire.messages import About, Answer, Command
+from kiosk.wire.messages import About, Answer, ArticleTold, Command, Health, InForce, Presence, SessionTold
 from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, next_rev, open_site
 from tests.contract.test_desk_account_pages import Somebody, chromium, somebody
 
@@ -102,6 +102,35 @@ async def test_filters_and_search_are_kept_in_the_address_and_on_the_way_back(
     await page.fill("#until", "2026-02-01")
     await expect(page.locator(".empty")).to_contain_text("Nothing fits")
     anna.fine()
+
+
+async def test_where_there_are_several_providers_one_can_be_chosen(site: Site, kiosk: Kiosk, chromium: Browser) -> None:
+    async with site.kiosk("kiosk-2") as other:
+        await kiosk.say(topics.CONFIG_REPORTED, InForce(name="Example Ltd"), retain=True)
+        await other.say(topics.ABOUT, About(LATHE, "1", "pi"), retain=True, kiosk="kiosk-2")
+        await other.say(topics.CONFIG_REPORTED, InForce(name=NASTY), retain=True, kiosk="kiosk-2")
+        await kiosk.told(made(1, state=State.CLOSED))
+        await other.say(topics.SESSION, SessionTold(made(2, kiosk="kiosk-2", device=LATHE)), "s-002", kiosk="kiosk-2")
+        anna = await signed_in(site, chromium, "anna", 360)
+        page = anna.page
+        await expect(page.locator(".session-row")).to_have_count(2)
+        await page.click("#more-filters summary")
+        await page.select_option("#provider", NASTY)
+        await expect(page.locator(".session-row")).to_have_count(1)
+        await page.reload()
+        await ready(page)
+        assert await shown(page) == ["s-002"]
+        await expect(page.locator("#provider")).to_have_value(NASTY)
+        await page.select_option("#provider", "")
+        await expect(page.locator(".session-row")).to_have_count(2)
+        await page.fill("#device", "dreh")
+        await expect(page.locator("#device-names option")).to_have_count(1)
+        await page.fill("#device", LATHE.name)
+        await page.locator("#device").blur()
+        await expect(page.locator(".session-row")).to_have_count(1)
+        assert page.url.endswith("?device=lathe-1")
+        await anna.fits(360)
+        anna.fine()
 
 
 async def test_an_address_that_makes_no_sense_shows_what_there_is(site: Site, kiosk: Kiosk, chromium: Browser) -> None:
@@ -294,3 +323,128 @@ async def test_what_the_kiosk_refuses_is_said_in_the_form_and_what_was_typed_sta
     assert await page.locator("#new-session-ticket-link:invalid").count() == 1
     assert len(kiosk.commands) == sent
     anna.fine()
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+IN_FORCE = InForce(
+    name="Example Ltd",
+    recording_allowed=True,
+    reasons=("It leaks", NASTY),
+    staff=(ANNA, Person("eve", NASTY)),
+    moderators=(Person("clara", "Clara Wolf"),),
+    articles=(ArticleTold("oil", NASTY, f"1. Switch it off.\n2. {NASTY}"),),
+)
+
+
+async def test_a_devices_page_shows_what_is_known_of_it_and_follows(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    await kiosk.say(topics.CONFIG_REPORTED, IN_FORCE, retain=True)
+    await kiosk.say(topics.HEALTH, Health(90_000, {"camera": "ok", "speaker": NASTY, "new-part": "ok"}))
+    await kiosk.told(made(1, state=State.CLOSED, reason=NASTY))
+    anna = await signed_in(site, chromium, "anna", 360)
+    page = anna.page
+    await page.goto(f"{site.url}/devices/{KIOSK}")
+    await expect(page.locator("#device[aria-busy=false]")).to_be_attached()
+    await expect(page.locator("#device-name")).to_have_text(DEVICE.name)
+    await expect(page.locator("#parts li").first).to_have_attribute("data-part", "speaker")
+    await expect(page.locator("#parts li").first.locator("small")).to_have_text(NASTY)
+    await expect(page.locator("#staff li")).to_have_count(3)
+    await expect(page.locator('#settings [data-name="provider"]')).to_have_text("Example Ltd")
+    await expect(page.locator('#facts [data-name="hardware"]')).to_have_text("Raspberry Pi 5")
+    await page.locator("#articles summary").click()
+    await expect(page.locator("#articles p")).to_contain_text(NASTY)
+    await expect(page.locator("#sessions a")).to_have_count(1)
+    await anna.fits(360)
+    await kiosk.told(made(2))
+    await expect(page.locator("#sessions a")).to_have_count(2)
+    await expect(page.locator("#status-title")).to_have_text("A session is in progress")
+    await kiosk.say(topics.HEALTH, Health(90_060, {"camera": "ok", "speaker": "ok"}))
+    await expect(page.locator('#parts [data-ok="false"]')).to_have_count(0)
+    await kiosk.say(topics.PRESENCE, Presence(False, "boot-1", 1), retain=True)
+    await expect(page.locator("#kiosk-online")).to_have_text("Offline")
+    await page.click("#all-sessions")
+    await expect(page.locator(".session-row")).to_have_count(2)
+    await expect(page.locator("#device")).to_have_value(DEVICE.name)
+    assert "hacked" not in await page.title()
+    anna.fine()
+
+
+async def test_a_device_that_nobody_knows_is_said(site: Site, kiosk: Kiosk, chromium: Browser) -> None:
+    anna = await signed_in(site, chromium, "anna")
+    await anna.page.goto(f"{site.url}/devices/no-such-kiosk")
+    await expect(anna.page.locator("main")).to_contain_text("There is nothing here")
+    anna.fine()
+
+
+async def test_devices_are_found_by_words_and_presence_and_say_what_is_wrong(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    async with site.kiosk("kiosk-2") as other:
+        await other.say(topics.ABOUT, About(LATHE, "1", "pi"), retain=True, kiosk="kiosk-2")
+        await other.say(topics.HEALTH, Health(1, {"camera": "does not answer"}), kiosk="kiosk-2")
+        anna = await signed_in(site, chromium, "anna", 360)
+        page = anna.page
+        await page.goto(f"{site.url}/devices")
+        await expect(page.locator(".device")).to_have_count(2)
+        await expect(page.locator('.device[data-id="kiosk-2"] .trouble')).to_have_text("1 part has a problem")
+        await page.fill("#search", "SÜD dreh")
+        await expect(page.locator(".device")).to_have_count(1)
+        await page.fill("#search", "")
+        await page.click('[data-online="true"].chip')
+        await expect(page.locator(".device")).to_have_count(1)
+        await expect(page.locator(f'.device[data-id="{KIOSK}"]')).to_be_visible()
+        await page.reload()
+        await expect(page.locator(".device")).to_have_count(1)
+        await page.fill("#search", "<b>")
+        await expect(page.locator(".empty")).to_contain_text("No device fits")
+        await anna.fits(360)
+        anna.fine()
+
+
+# --- webhooks ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_administrator_adds_a_webhook_sees_its_secret_once_and_what_came_of_it(
+    site: Site, kiosk: Kiosk, chromium: Browser
+) -> None:
+    ada = await signed_in(site, chromium, "ada", 360)
+    page = ada.page
+    await page.goto(f"{site.url}/people")
+    await page.click('a[href="/webhooks"]')
+    await expect(page.locator(".empty")).to_contain_text("Nobody is told yet")
+    await page.click("#add")
+    await page.fill("#webhook-name", NASTY)
+    await page.fill("#webhook-url", "https://10.0.0.1/hook")
+    await page.click("#webhook-go")
+    await expect(page.locator("#webhook-problem")).to_contain_text("it is private")
+    await page.fill("#webhook-url", "javascript:alert(1)")
+    await page.click("#webhook-go")
+    assert await page.locator("#webhook-url:invalid").count() == 1
+    await page.fill("#webhook-url", "https://hooks.invalid/x")
+    for box in await page.locator("#webhook-kinds input").all():
+        await box.uncheck()
+    await page.click("#webhook-go")
+    await expect(page.locator("#webhook-problem")).to_contain_text("Choose at least one")
+    await page.check('#webhook-kinds input[value="session.requested"]')
+    await ada.fits(360)
+    await page.click("#webhook-go")
+    await expect(page.locator("#secret-text")).to_contain_text("whsec_")
+    await page.click("#secret [data-close]")
+    await expect(page.locator("#secret-text")).to_have_text("")
+    await expect(page.locator(".webhook h2")).to_have_text(NASTY)
+    await kiosk.told(made(1))
+    await expect(page.locator(".delivery")).to_contain_text("This name is not known", timeout=20_000)
+    await page.click(".webhook [id^=test-]")
+    await expect(page.locator(".delivery")).to_have_count(2)
+    await page.locator(".webhook summary").click()
+    await page.click("[data-do=off]")
+    await expect(page.locator(".webhook")).to_have_attribute("data-active", "false")
+    await page.locator(".webhook summary").click()
+    await page.click("[data-do=remove]")
+    await page.click("#answer-yes")
+    await expect(page.locator(".empty")).to_be_visible()
+    await ada.fits(360)
+    ada.fine()

@@ -416,7 +416,7 @@ async def test_private_addresses_are_refused_by_name_by_number_and_behind_public
         with pytest.raises(Unsent) as refused:
             await outgoing.post(url, b"{}", {})
         assert refused.value.code == "private", url
-    assert await outgoing.place("https://both.example/") == ("both.example", "93.184.216.34")
+    assert await outgoing.place("https://both.example/") == ("both.example", ["93.184.216.34"])
     for url in ("ftp://a.example/", "https://u:p@a.example/", "nonsense", "https:///x"):
         with pytest.raises(Unsent) as refused:
             await outgoing.post(url, b"{}", {})
@@ -443,7 +443,7 @@ async def test_an_opened_network_is_reached_by_its_name_and_no_redirection_is_fo
         return web.Response(body=b"x" * 10_000_000)
 
     async def lookup(host: str, port: int) -> list[str]:
-        return ["127.0.0.1"]
+        return ["127.0.0.9", "127.0.0.1"]  # nobody is at the first
 
     outgoing = Outgoing(networks(["127.0.0.0/8"]), lookup=lookup)
     async with served(answer) as port:

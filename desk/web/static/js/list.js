@@ -167,8 +167,9 @@ function failed(error) {
 /** The fields as the filters are. */
 function fill() {
   byId("search").value = filters.q;
-  for (const name of /** @type {const} */ (["since", "until", "provider"])) byId(name).value = filters[name];
+  for (const name of /** @type {const} */ (["since", "until"])) byId(name).value = filters[name];
   byId("device").value = deviceName(filters.device);
+  paintProviders([]);
   if (moreSet(filters)) byId("more-filters").open = true;
 }
 
@@ -196,8 +197,9 @@ function chooseDevice() {
   change({ device: devices.get(typed) ?? typed });
 }
 
-function offerProviders() {
-  const names = [...new Set([filters.provider, ...[...store.kiosks.values()].map((kiosk) => kiosk.provider ?? "")])].filter(Boolean).sort();
+/** Where there is a choice. @param {string[]} known */
+function paintProviders(known) {
+  const names = [...new Set([filters.provider, ...known])].filter(Boolean);
   const options = [["", t("all providers")], ...names.map((name) => [name, name])];
   keyed(byId("provider"), options.map(([value, text]) => ({ key: value || "all", sign: text, make: () => el("option", { value }, text) })));
   byId("provider").value = filters.provider;
@@ -212,7 +214,7 @@ function paintBanner() {
 function hintAtSound() {
   const hint = byId("sound-hint");
   hint.hidden = navigator.userActivation?.hasBeenActive ?? true;
-  for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => { hint.hidden = true; }, { once: true });
+  for (const kind of ["click", "keydown"]) document.addEventListener(kind, () => { hint.hidden = true; }, { once: true }); // sooner, what is clicked would move away
 }
 
 function paintSound() {
@@ -232,6 +234,9 @@ byId("mine").addEventListener("click", () => change({ mine: !filters.mine }));
 for (const name of /** @type {const} */ (["since", "until", "provider"])) byId(name).addEventListener("change", () => change({ [name]: byId(name).value }));
 byId("device").addEventListener("input", () => offerDevices().catch(() => {})); // the id can be typed all the same
 byId("device").addEventListener("change", chooseDevice);
+byId("more-filters").addEventListener("toggle", async () => {
+  if (byId("more-filters").open) paintProviders((await getJson("/api/providers").catch(() => ({ providers: [] }))).providers); // the others work without
+});
 byId("clear").addEventListener("click", () => { change(readFilters("")); fill(); });
 byId("more").addEventListener("click", () => load(true).catch(failed));
 byId("notifications-on").addEventListener("click", () => askForNotifications().then(paintBanner));
@@ -239,7 +244,6 @@ store.on("sessions", ({ session }) => {
   paint();
   if (!session) load().catch(failed); // the page is new, or the connection was away
 });
-store.on("kiosks", offerProviders);
 store.on("kiosks", () => { if (document.activeElement !== byId("device")) byId("device").value = deviceName(filters.device); });
 setInterval(() => store.loaded && paint(), AGE_MS);
 paintBanner();
