@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import httpx
 import pytest
@@ -48,9 +49,9 @@ def artifact(kind: ArtifactKind) -> Artifact:
     return an_artifact(content, f"a-{kind.value.replace('_', '-')}", kind=kind, name=name, content_type=content_type)
 
 
-def a_full_session(**more: object) -> Session:
+def a_full_session(**more: Any) -> Session:
     consent = Consent(True, AT, EVIL, "de", "call")
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "state": State.CLOSED,
         "reason": EVIL,
         "requester": EVIL,
