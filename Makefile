@@ -137,6 +137,11 @@ ifeq ($(shell uname -s)$(shell id -u),Linux0)
 	-$(call install,qemu-system-x86_64,qemu-system-x86)
 endif
 
+# Every page of the desk, for docs/pages.
+.PHONY: pictures
+pictures: $(VENV)/.ready mosquitto chromium
+	@$(BIN)/python -m tests.pictures $(ARGS)
+
 # After a change of the dependencies in pyproject.toml.
 lock:
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet --disable-pip-version-check uv
