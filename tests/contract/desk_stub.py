@@ -264,7 +264,7 @@ class StubDesk:
         session = self.sessions[request.match_info["id"]]
         wish = msgspec.json.decode(await request.read(), type=Wish)
         self.commands.append((session.id, wish.do))
-        if wish.guard.state not in (None, session.state):
+        if wish.guard.state not in (None, session.state) or wish.guard.rev not in (None, session.rev):
             return _json({"code": "wrong_state", "detail": "somebody was faster"}, 409)
         what = inputs.Start(other_present=self.present) if isinstance(wish.do, inputs.Start) else wish.do
         try:

@@ -430,7 +430,7 @@ def test_tickets_are_linked_and_taken_off_on_the_details_page(desk: StubDesk, op
 
 
 def test_somebody_who_is_not_assigned_looks_and_cannot_act(desk: StubDesk, open_page: Callable[..., Page]) -> None:
-    desk.put(session(assigned=(COLLEAGUE,)))
+    desk.put(session(state=State.CONFIRMED, assigned=(COLLEAGUE,)))
     page = open_page("/sessions/s-1")
     expect(page.locator("#status-text")).to_contain_text("not assigned")
     assert page.locator("#actions button").count() == 0
