@@ -25,18 +25,19 @@ let wishes = { quiet: null, even_then: false, mail: false };
 async function load() {
   /** @type {Own} */
   const own = await getJson(PATH);
-  wishes = own.wishes;
   const here = await ownId();
   paintPush(own, here);
   keyed(byId("push-browsers"), own.browsers.map((one) => ({ key: one.id, sign: [one, here], make: () => place(one, "browsers", one.id === here) })));
   keyed(byId("notify-addresses"), own.addresses.map((one) => ({ key: one.id, sign: one, make: () => place(one, "addresses", false) })));
   byId("mail-choice").hidden = !own.mail;
-  byId("mail").checked = own.wishes.mail;
   byId("mail-text").textContent = t("By e-mail to {address}", { address: own.mail });
   byId("notify-address-form").hidden = !own.schemas.length;
   const kinds = own.schemas.slice(0, KINDS).map((kind) => `${kind}://`).join(" ") + (own.schemas.length > KINDS ? " …" : "");
   byId("notify-kinds").textContent = t("As Apprise writes them: {kinds} It is not shown again.", { kinds });
-  if (byId("notify-card").getAttribute("aria-busy") === "true") paintWishes(); // later they are the reader's, saved or not
+  if (byId("notify-card").getAttribute("aria-busy") === "true") { // later they are the reader's, saved or not
+    wishes = own.wishes;
+    paintWishes();
+  }
   byId("notify-card").setAttribute("aria-busy", "false");
   return own;
 }
@@ -108,8 +109,21 @@ function paintWishes() {
   byId("quiet-zone").value = quiet?.zone ?? here;
   if (quiet) [byId("quiet-from").value, byId("quiet-to").value] = [clock(quiet.begin), clock(quiet.end)];
   byId("even-then").checked = wishes.even_then;
+  byId("mail").checked = wishes.mail;
   byId("quiet-hours").hidden = !quiet;
   for (const id of ["quiet-from", "quiet-to"]) byId(id).disabled = !quiet; // a hidden field that is required could not be mended
+}
+
+let saving = Promise.resolve();
+
+/** One after the other: each is told with what the one before has changed. @param {Partial<Wishes>} changes */
+function save(changes) {
+  saving = saving.catch(() => {}).then(async () => {
+    const next = { ...wishes, ...changes };
+    await postJson(PATH, next);
+    wishes = next;
+  });
+  return saving;
 }
 
 byId("quiet").addEventListener("change", () => {
@@ -119,12 +133,12 @@ byId("quiet").addEventListener("change", () => {
 
 onSubmit("quiet-form", "quiet-problem", async () => {
   const quiet = byId("quiet").checked ? { begin: minutes(byId("quiet-from").value), end: minutes(byId("quiet-to").value), zone: byId("quiet-zone").value } : null;
-  await postJson(PATH, { ...wishes, quiet, even_then: byId("even-then").checked });
+  await save({ quiet, even_then: byId("even-then").checked });
   toast({ title: t("Saved.") });
   await load();
 });
 
-byId("mail").addEventListener("change", () => postJson(PATH, { ...wishes, mail: byId("mail").checked }).then(load).catch(complain));
+byId("mail").addEventListener("change", () => save({ mail: byId("mail").checked }).catch(complain));
 
 onSubmit("notify-address-form", "notify-address-problem", async () => {
   await postJson(`${PATH}/addresses`, { address: byId("notify-address").value, name: byId("notify-name").value });
