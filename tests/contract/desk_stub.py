@@ -158,6 +158,7 @@ class StubDesk:
                 web.get("/sw.js", self._worker),
                 web.get("/api/sessions", self._list),
                 web.get("/api/sessions/{id}", self._details),
+                web.get("/api/sessions/{id}/deletions", self._no_deletions),
                 web.get("/api/kiosks", self._kiosks),
                 web.get("/api/people", self._people),
                 web.get("/api/events", self._events),
@@ -223,6 +224,9 @@ class StubDesk:
         kiosk = self.kiosks.get(session.kiosk, {"id": session.kiosk, "online": False, "device": None})
         body = {"session": session, "kiosk": kiosk, "earlier": earlier, "artifacts": artifacts}
         return _json(body | {"consents": self.consents.get(session.id, ConsentCheck())})
+
+    async def _no_deletions(self, _: web.Request) -> web.Response:
+        return _json({"deletions": []})
 
     async def _people(self, _: web.Request) -> web.Response:
         return _json({"people": [ME, COLLEAGUE, THIRD]})
