@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 
-from benchmarks.desk_site import BenchSite, bench_site
+from benchmarks.desk_site import LOADER, BenchSite, bench_site
 from kiosk.session.record import CODE_USER, Actor, Call, Change, Device, Person, Session, Ticket
 from kiosk.session.states import Event, Role, State
 from kiosk.wire.codec import encode
@@ -25,6 +25,7 @@ DOCUMENTS = 30_000
 RIVAL = 2_000
 KIOSKS = 400
 PER_STEP = 250
+LAST = f"kiosk/1/{LOADER}/down/command"
 AT = "2026-03-01T10:00:00.000Z"
 
 
@@ -108,7 +109,8 @@ async def _tell_all(site: BenchSite, rev: int) -> None:
             await client.publish(topic, encode(SessionTold(told)), retain=True)
             if n % PER_STEP == 0:
                 await asyncio.sleep(0.03)
-        await asyncio.sleep(2)
+        await client.publish(LAST, b"{}")  # behind all of them: when it is back, the broker has them
+        assert (await anext(client.messages())).topic == LAST
 
 
 async def _rival(postgres: Postgres) -> float:
