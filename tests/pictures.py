@@ -286,7 +286,8 @@ async def take_view(
         if view.signed_in:
             await page.goto(site.link("anna"))
         await page.goto(site.url + view.path)
-        await page.locator("[aria-busy=true]").wait_for(state="detached")
+        while await page.locator("[aria-busy=true]").count():
+            await page.wait_for_timeout(50)
         await page.evaluate(TIDY)
         await view.prepare(page)
         await page.wait_for_timeout(400)

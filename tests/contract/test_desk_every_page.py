@@ -1,0 +1,191 @@
+"""Every page of the desk as anybody meets it, under its real policy: WCAG 2.2 AA by axe, light and dark, on a phone and
+on a large screen, with the worst that may come from outside in each text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import pytest
+from msgspec.structs import replace
+from PIL import Image
+from playwright.async_api import Browser, Page, async_playwright
+
+from desk.config import Member, Rank
+from desk.rights import TABLE
+from kiosk.session.record import Actor, ArtifactKind, Call, Change, Consent, Person, Rating, Recording, Ticket
+from kiosk.session.states import Event, Role, State
+from kiosk.wire import topics
+from kiosk.wire.messages import About, ArticleTold, Health, InForce, PublicLink
+from tests import axe
+from tests.contract.desk_site import DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, an_artifact, open_site, until
+from tests.contract.test_desk_code_user import upload
+
+NASTY = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>\"'&amp;"
+NASTY_PERSON = Person("anna", NASTY)
+AT = "2026-03-01T10:00:00Z"
+BY_NASTY = Actor(Role.STAFF, "ben", NASTY)
+NO_PAGES = ("/api/", "/static/", "/schema", "/whep/", "/whip/", "/talk/", "/uploads/")
+OTHERS = {"/sign-in/sso", "/sign-in/sso/back", "/enter/{token}", "/s/{token}/{artifact_id}", "/sw.js", "/healthz"}
+"""What is no page: ways on to one, files, a script and a number."""
+WATCH = """window.broken = [];
+document.addEventListener("securitypolicyviolation",
+  ({ violatedDirective, blockedURI }) => window.broken.push(`${violatedDirective} ${blockedURI}`));"""
+
+Scheme = Literal["light", "dark"]
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 360), "#3a4750").save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(tmp_path) as site:
+        ada = Member(id="ada", name=NASTY, role=Rank.ADMINISTRATOR, language="en")
+        site.config = replace(site.config, people=(*PEOPLE, ada))
+        async with site.desk():
+            yield site
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = ["--headless=new", "--no-sandbox"]
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        await browser.close()
+
+
+async def tell_the_worst(kiosk: Kiosk) -> str:
+    """Everything that a kiosk tells in words, and a file. Returns the path of the code user's page."""
+    device = replace(DEVICE, name=NASTY)
+    await kiosk.say(topics.ABOUT, About(device, NASTY, NASTY, capabilities=(NASTY,)), retain=True)
+    article = ArticleTold(id="a-1", title=NASTY, text=NASTY)
+    await kiosk.say(
+        topics.CONFIG_REPORTED, InForce(name=NASTY, note=NASTY, reasons=(NASTY,), articles=(article,)), retain=True
+    )
+    await kiosk.say(topics.HEALTH, Health(1.0, {"camera": NASTY, NASTY[:40]: "ok"}), retain=True)
+    await kiosk.online()
+    kiosk_file = picture()
+    files = (
+        an_artifact(kiosk_file, "a-flat", kind=ArtifactKind.FLATTENED),
+        an_artifact(
+            b"{}", "a-data", kind=ArtifactKind.SESSION_DATA, name="session.json", content_type="application/json"
+        ),
+        an_artifact(b"", "a-lost", kind=ArtifactKind.RECORDING, name="call-1.mp4", lost="damaged"),
+    )
+    session = a_session(
+        state=State.CLOSED,
+        device=device,
+        reason=NASTY,
+        requester=NASTY,
+        note=NASTY,
+        asked=(NASTY_PERSON, Person("ada", NASTY)),
+        assigned=(NASTY_PERSON, Person("ada", NASTY)),
+        tickets=(
+            Ticket(NASTY, NASTY, "https://tickets.example/1"),
+            Ticket("T-2", NASTY),
+        ),
+        calls=(Call("c-1", AT, AT, (NASTY_PERSON,)),),
+        recording=Recording(allowed=True, consent=Consent(True, AT, NASTY, "de", "call")),
+        rating=Rating(3, NASTY),
+        artifacts=files,
+        history=(Change(AT, BY_NASTY, Event.CLOSE, State.COMPLETED, State.CLOSED, NASTY),),
+    )
+    await kiosk.told(session)
+    open_one = replace(session, state=State.REQUESTED, calls=(), artifacts=(), id="s-2", asked=session.asked)
+    await kiosk.told(open_one)
+    links = await until(lambda: kiosk.of(PublicLink))
+    return str(urlsplit(links[-1].url).path)
+
+
+async def welcome(site: Site) -> str:
+    """A link by which somebody new chooses a password."""
+    async with site.person("ada") as ada:
+        new = {"id": "nina", "name": NASTY[:90], "email": "new@example.org", "roles": ["staff"], "language": "en"}
+        made = await ada.post("/api/accounts", json=new)
+        assert made.status_code < 300, made.text
+        return str(urlsplit(made.json()["link"]).path)
+
+
+async def addresses(site: Site, kiosk: Kiosk) -> dict[str, str]:
+    """Of one page for each route that has one."""
+    guest = await tell_the_worst(kiosk)
+    return {
+        "/": "/",
+        "/devices": "/devices",
+        "/devices/{kiosk_id}": f"/devices/{KIOSK}",
+        "/sessions/new": "/sessions/new",
+        "/sessions/{session_id}": "/sessions/s-1",
+        "/account": "/account",
+        "/people": "/people",
+        "/webhooks": "/webhooks",
+        "/audit": "/audit",
+        "/s/{token}": guest,
+        "/welcome/{token}": await welcome(site),
+        "/sign-in": "/sign-in",
+        "/nowhere": "/nowhere",
+        "/s/nothing": "/s/nothing",
+    }
+
+
+def pages_of_the_desk() -> set[str]:
+    paths = {route.partition(" ")[2] for route in TABLE if route.startswith("GET ")}
+    return {path for path in paths if not path.startswith(NO_PAGES)} - OTHERS
+
+
+async def faults(page: Page, source: str) -> list[str]:
+    """What is wrong with the page that is open, in words."""
+    await page.evaluate(source)
+    found = list(await page.evaluate(axe.RUN, axe.TAGS))
+    found += [f"policy: {broken}" for broken in await page.evaluate("window.broken")]
+    if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("wider than the screen")
+    if "hacked" in (await page.title())[:10] or await page.locator("img[src=x], main script:not([type])").count():
+        found.append("a text from outside became more than text")
+    return found
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_is_accessible_keeps_its_policy_and_leaves_texts_from_outside_as_texts(
+    site: Site, chromium: Browser, scheme: Scheme, width: int
+) -> None:
+    async with site.kiosk() as kiosk, site.person("ada"):
+        paths = await addresses(site, kiosk)
+        assert pages_of_the_desk() <= paths.keys(), "pages that nobody looks at here"
+        await upload_picture(site, kiosk)
+        context = await chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        await context.add_init_script(WATCH)
+        page = await context.new_page()
+        thrown: list[str] = []
+        page.on("pageerror", lambda error: thrown.append(str(error)))
+        await page.goto(site.link("ada"))
+        source = axe.source()
+        wrong = {}
+        for name, path in paths.items():
+            if path == "/sign-in":
+                await context.clear_cookies()
+            await page.goto(site.url + path)
+            while await page.locator("[aria-busy=true]").count():
+                await page.wait_for_timeout(50)
+            if found := await faults(page, source):
+                wrong[name] = found
+        assert wrong == {}
+        assert thrown == []
+
+
+async def upload_picture(site: Site, kiosk: Kiosk) -> None:
+    import httpx
+
+    async with httpx.AsyncClient(base_url=site.url, timeout=20) as http:
+        await upload(kiosk, http, picture())
