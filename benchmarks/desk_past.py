@@ -115,12 +115,14 @@ def _sessions() -> str:
 
 def _people() -> str:
     """Of each session one; Anna, who signs in here, of every fiftieth as well."""
+    at_s = f"{NOW_S} - {APART_S} * ({SESSIONS} - n)"
     return f"""
-        INSERT INTO session_people (session, person, assigned)
-        SELECT 's-' || lpad(n::text, 7, '0'), 'p-' || lpad((n * 31 % {STAFF})::text, 3, '0'), true
+        INSERT INTO session_people (session, person, assigned, created_s)
+        SELECT 's-' || lpad(n::text, 7, '0'), 'p-' || lpad((n * 31 % {STAFF})::text, 3, '0'), true, {at_s}
         FROM generate_series(0::bigint, {SESSIONS - 1}) n
         UNION ALL
-        SELECT 's-' || lpad((n * 50)::text, 7, '0'), 'anna', true FROM generate_series(0, {(SESSIONS - 1) // 50}) n"""
+        SELECT 's-' || lpad(n::text, 7, '0'), 'anna', true, {at_s}
+        FROM generate_series(0::bigint, {SESSIONS - 1}, 50) n"""
 
 
 def _document() -> str:

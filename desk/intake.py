@@ -119,7 +119,7 @@ async def _known(db: AsyncSession, told: list[Session]) -> _Known:
 async def _rows(db: AsyncSession, told: list[Session]) -> dict[str, Any]:
     """Ours alone until the end of the transaction."""
     columns = (SessionRow.id, SessionRow.kiosk, SessionRow.epoch, SessionRow.rev, SessionRow.old_epochs)
-    query = select(*columns, SessionRow.document).where(SessionRow.id.in_([t.id for t in told]))
+    query = select(*columns, SessionRow.created_s, SessionRow.document).where(SessionRow.id.in_([t.id for t in told]))
     found = await db.execute(query.order_by(SessionRow.id).with_for_update())
     return {row.id: row for row in found.all()}
 
@@ -193,7 +193,10 @@ async def _write(db: AsyncSession, changes: _Changes, known: _Known, now_s: floa
     if had := [told.id for told in changes.people if told.id in known.rows]:
         await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session.in_(had)))
     people = [
-        {"session": t.id, "person": p, "assigned": t.has_staff(p)} for t in changes.people for p in sorted(people_of(t))
+        {"session": t.id, "person": p, "assigned": t.has_staff(p), "created_s": at_s}
+        for t in changes.people
+        for at_s in (known.rows[t.id].created_s if t.id in known.rows else _created_s(t, now_s),)
+        for p in sorted(people_of(t))
     ]
     if people:
         await (await db.connection()).execute(insert(SessionPersonRow), people)

@@ -94,11 +94,14 @@ class SessionPersonRow(Base):
     """Who may see a session: asked or assigned. Rewritten with each revision."""
 
     __tablename__ = "session_people"
+    __table_args__ = (Index("session_people_newest", "person", "created_s"),)
 
     session: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
-    person: Mapped[str] = mapped_column(IdText, primary_key=True, index=True)
+    person: Mapped[str] = mapped_column(IdText, primary_key=True)
     assigned: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Responsible, not only asked."""
+    created_s: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """The session's, so that an index has somebody's own in their order."""
 
 
 class ConsentRow(Base):

@@ -5,7 +5,7 @@ down it is, and what is new meanwhile shifts nothing. Which index of desk.tables
 
 - newest first, and from when to when: `ix_sessions_created_s`; in a state: `ix_sessions_state`;
 - of a device or a kiosk: `sessions_by_device`, `ix_sessions_kiosk`;
-- somebody's own: `ix_session_people_person`;
+- somebody's own: `session_people_newest`;
 - of a provider: its kiosks by `ix_kiosks_provider`, then `ix_sessions_kiosk`;
 - words: none; `sessions.search` is the folded text, looked through by LIKE '%word%'.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import aliased
 
 from desk.tables import KioskRow, SessionPersonRow, SessionRow
 from kiosk.errors import Malformed
@@ -65,26 +66,34 @@ def sessions_query(wanted: Wanted) -> Select[SessionRow]:
     Raises:
         Malformed: `after` is nothing that a page said.
     """
-    newest_first = (SessionRow.created_s.desc(), SessionRow.id)
-    conditions = [*_whose(wanted), *_which(wanted), *(_has_word(SessionRow.search, word) for word in wanted.words)]
+    query, created_s = _whose(wanted)
+    conditions = [*_which(wanted, created_s), *(_has_word(SessionRow.search, word) for word in wanted.words)]
     if wanted.after:
         at_s, last = _place(wanted.after)
-        later = and_(SessionRow.created_s == at_s, SessionRow.id > last)
+        later = and_(created_s == at_s, SessionRow.id > last)
         # the first condition alone is what an index can begin at; the second leaves out what was there before
-        conditions += [SessionRow.created_s <= at_s, or_(SessionRow.created_s < at_s, later)]
-    return select(SessionRow).where(*conditions).order_by(*newest_first).limit(wanted.limit + 1)
+        conditions += [created_s <= at_s, or_(created_s < at_s, later)]
+    return query.where(*conditions).order_by(created_s.desc(), SessionRow.id).limit(wanted.limit + 1)
 
 
-def _whose(wanted: Wanted) -> Iterable[Any]:
-    mine = select(SessionPersonRow.session)
-    if wanted.seen_by is not None:
-        yield SessionRow.id.in_(mine.where(SessionPersonRow.person == wanted.seen_by))
-    if wanted.assigned:
-        responsible = mine.where(SessionPersonRow.person == wanted.assigned, SessionPersonRow.assigned)
-        yield SessionRow.id.in_(responsible)
+def _whose(wanted: Wanted) -> tuple[Select[SessionRow], Any]:
+    """The query so far, and the column with the time of creation in the table that is gone through."""
+    query = select(SessionRow)
+    person = wanted.assigned or None if wanted.seen_by is None else wanted.seen_by
+    if person is None:
+        return query, SessionRow.created_s
+    query = query.join(SessionPersonRow, SessionPersonRow.session == SessionRow.id)
+    query = query.where(SessionPersonRow.person == person)
+    if wanted.assigned == person:
+        query = query.where(SessionPersonRow.assigned)
+    elif wanted.assigned:
+        theirs = aliased(SessionPersonRow)
+        responsible = select(theirs.session).where(theirs.person == wanted.assigned, theirs.assigned)
+        query = query.where(SessionRow.id.in_(responsible))
+    return query, SessionPersonRow.created_s
 
 
-def _which(wanted: Wanted) -> Iterable[Any]:
+def _which(wanted: Wanted, created_s: Any) -> Iterable[Any]:
     if wanted.states:
         yield SessionRow.state.in_(wanted.states)
     if wanted.kiosk:
@@ -94,9 +103,9 @@ def _which(wanted: Wanted) -> Iterable[Any]:
     if wanted.provider:
         yield SessionRow.kiosk.in_(select(KioskRow.id).where(KioskRow.provider == wanted.provider))
     if wanted.since_s:
-        yield SessionRow.created_s >= wanted.since_s
+        yield created_s >= wanted.since_s
     if wanted.until_s:
-        yield SessionRow.created_s < wanted.until_s
+        yield created_s < wanted.until_s
 
 
 def _has_word(column: Any, word: str) -> Any:
