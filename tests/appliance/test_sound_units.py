@@ -61,6 +61,17 @@ def test_sound_is_there_before_the_kiosk(machine: Machine) -> None:
     assert int(up) <= int(began)
 
 
+def test_a_card_whose_driver_comes_after_them_is_theirs_all_the_same(machine: Machine) -> None:
+    """Drivers come when they come; who was started before the kernel knew of sound at all would be kept out."""
+    machine.run("systemctl", "stop", "kiosk", *UNITS, limit_s=120)
+    machine.tried("sh", "-c", "for n in 1 2 3 4 5; do lsmod | grep -o '^snd[^ ]*' | xargs -rn1 rmmod; done")
+    assert "alsa" not in machine.run("cat", "/proc/devices"), machine.run("lsmod")
+    machine.run("systemctl", "start", UNITS[0], limit_s=120)
+    machine.run("modprobe", "snd-aloop", "pcm_substreams=1")
+    wait_for_sound(machine)
+    machine.run("systemctl", "start", "kiosk", limit_s=300)
+
+
 def test_the_canceller_stands_before_the_card(machine: Machine) -> None:
     defaults = [line for line in told(machine).splitlines() if "*" in line]
     assert ["kiosk-microphone" in line or "kiosk-speaker" in line for line in defaults] == [True, True]
