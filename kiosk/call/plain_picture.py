@@ -22,6 +22,9 @@ from kiosk.mailbox import Slot
 WIDTH = 640
 FPS = 15
 CLOCK_HZ = 90_000
+EXACT = 9
+"""Times are multiples of that many ticks (0.1 ms): PyAV counts µs while it encodes VP8, and aiortc cuts off what is left
+over on the way back, so that every other frame would bear a name one less than ours."""
 REMEMBERED_FRAMES = 450
 """30 s, as with kiosk.call.tracks."""
 
@@ -39,7 +42,7 @@ class PlainPicture(MediaStreamTrack):
         self._captured: OrderedDict[int, float] = OrderedDict()
 
     def pts(self, captured_s: float) -> int:
-        return round((captured_s - self._begin_s) * CLOCK_HZ)
+        return EXACT * round((captured_s - self._begin_s) * CLOCK_HZ / EXACT)
 
     def captured_s(self, pts: int) -> float | None:
         """When the frame of this pts was captured; None where it was never sent or is forgotten."""

@@ -171,7 +171,8 @@ async def test_every_example_is_sent_by_its_writer_and_arrives_at_its_readers(mo
                 )
             payloads = await heard(reader, topic, len(structs))
             assert [decode(p, reader_of(kind), limit_of(kind)) for p in payloads] == list(structs)
-        assert fleet.topics == {str(Topic(KIOSK, k)) for k in (topics.PRESENCE, topics.ABOUT, topics.HEALTH)}
+        read = (topics.PRESENCE, topics.ABOUT, topics.HEALTH, topics.CONFIG_REPORTED)
+        assert fleet.topics == {str(Topic(KIOSK, k)) for k in read}
 
 
 async def test_every_example_of_a_data_channel_passes_through_one() -> None:
