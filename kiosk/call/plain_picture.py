@@ -23,8 +23,8 @@ WIDTH = 640
 FPS = 15
 CLOCK_HZ = 90_000
 EXACT = 9
-"""Times are multiples of that many ticks (0.1 ms): PyAV counts µs while it encodes VP8, and aiortc cuts off what is left
-over on the way back, so that every other frame would bear a name one less than ours."""
+"""Times are multiples of that many ticks (0.1 ms): PyAV counts µs while it encodes VP8, and aiortc cuts off what is
+left over on the way back, so that every other frame would bear a name one less than ours."""
 REMEMBERED_FRAMES = 450
 """30 s, as with kiosk.call.tracks."""
 
