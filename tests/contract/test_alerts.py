@@ -80,7 +80,7 @@ def settings() -> Notifications:
 @pytest.fixture
 async def desks(database: str, clock: Clock, settings: Notifications) -> AsyncIterator[tuple[OneDesk, OneDesk]]:
     url = database_url(Config(database=database))
-    stores = await asyncio.gather(open_store(url, clock), open_store(url, clock))
+    stores = [await open_store(url, clock) for _ in range(2)]
     here, there = (OneDesk(store, clock, settings, f"desk-{n}") for n, store in enumerate(stores))
     accounts = Accounts(here.store.transactions, clock)
     for name, rank in (
