@@ -125,10 +125,11 @@ class GpioButtons:
         factory: Any,
         long_press_s: float,
         *,
+        debounce_s: float = DEBOUNCE_S,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pins, self._factory, self._now = dict(pins), factory, now
-        self._long_press_s = long_press_s
+        self._long_press_s, self._debounce_s = long_press_s, debounce_s
         self._devices: dict[ButtonName, gpiozero.DigitalInputDevice] = {}
         self._stories: dict[ButtonName, ButtonStory] = {}
 
@@ -146,7 +147,7 @@ class GpioButtons:
         try:
             for name, pin in self._pins.items():
                 device = self._devices[name] = self._device(name, pin)
-                story = self._stories[name] = ButtonStory(self._long_press_s)
+                story = self._stories[name] = ButtonStory(self._long_press_s, self._debounce_s)
                 story.begin(bool(device.value), now)
         except pin_errors() as error:
             self._release()
