@@ -22,9 +22,10 @@ from kiosk.hw.sim.pins import SimPins
 
 BOARD = os.environ.get("KIOSK_GPIO_SIM", "")
 LONG_S = 5.0 if BOARD else 0.25
-SETTLED_S = 0.25 if BOARD else DEBOUNCE_S
-"""Where software emulates the processor, a bounce may last longer than contacts ever do."""
 """An emulated machine takes its time to press a button."""
+
+SETTLED_S = 0.25 if BOARD else DEBOUNCE_S
+"""There a bounce may last longer than contacts ever do."""
 
 STORY_LONG_S = 0.25
 PINS: dict[ButtonName, int] = {"camera_plus": 17, "accept": 22}
