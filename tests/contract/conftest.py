@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.contract.desk_site import Kiosk, Site, open_site
 from tests.contract.postgres_site import Postgres, running_postgres
@@ -66,3 +67,12 @@ async def kiosk(site: Site) -> AsyncIterator[Kiosk]:
 async def anna(site: Site) -> AsyncIterator[httpx.AsyncClient]:
     async with site.person("anna") as http:
         yield http
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = ["--headless=new", "--no-sandbox"]
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+        yield browser
+        await browser.close()

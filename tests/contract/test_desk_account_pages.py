@@ -9,7 +9,7 @@ from pathlib import Path
 import pyotp
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from desk.config import Member, Rank
 from tests.contract.desk_site import PEOPLE, Site, open_site
@@ -26,15 +26,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         site.config = replace(site.config, people=(*PEOPLE, ada))
         async with site.desk():
             yield site
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--headless=new", "--no-sandbox"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        await browser.close()
 
 
 class Somebody:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec.structs import replace
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from desk.config import Member, Rank
 from desk.rights import TABLE
@@ -51,15 +51,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         site.config = replace(site.config, people=(*PEOPLE, ada))
         async with site.desk():
             yield site
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--headless=new", "--no-sandbox"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        await browser.close()
 
 
 async def tell_the_worst(kiosk: Kiosk) -> str:

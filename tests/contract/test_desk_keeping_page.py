@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.contract.desk_site import Kiosk, Site
 from tests.contract.test_desk_code_user import JPEG, over, upload
 
 NASTY = "<img src=x onerror=\"document.title='hacked'\">"
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--headless=new", "--no-sandbox"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        await browser.close()
 
 
 async def opened(chromium: Browser, site: Site, person: str, width: int = 1280) -> Page:

@@ -18,9 +18,7 @@ from kiosk.session.states import Event, State
 from kiosk.wire import topics
 from kiosk.wire.messages import About, Answer, ArticleTold, Command, Health, InForce, Presence, SessionTold
 from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, next_rev, open_site
-from tests.contract.test_desk_account_pages import Somebody, chromium, somebody
-
-__all__ = ["chromium"]
+from tests.contract.test_desk_account_pages import Somebody, somebody
 
 NASTY = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>\"'&amp;"
 LATHE = Device("lathe-1", "Drehbank Süd")

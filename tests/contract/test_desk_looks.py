@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from playwright.sync_api import Page as SyncPage
 from playwright.sync_api import expect
 
@@ -35,15 +35,6 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         site.config = replace(site.config, people=(*PEOPLE, ada))
         async with site.desk():
             yield site
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--headless=new", "--no-sandbox"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        await browser.close()
 
 
 async def test_the_first_page_is_light(site: Site, chromium: Browser) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, CDPSession, Page, async_playwright, expect
+from playwright.async_api import Browser, CDPSession, Page, expect
 
 from desk.config import Notifications
 from kiosk.session.states import State
@@ -45,15 +45,6 @@ async def site(tmp_path: Path, service: Service) -> AsyncIterator[Site]:
         site.config = replace(site.config, people=(anna, *PEOPLE[1:]), notifications=settings)
         async with site.desk():
             yield site
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--headless=new", "--no-sandbox"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        await browser.close()
 
 
 async def opened(

@@ -20,9 +20,7 @@ from kiosk.session.states import OPEN, Role
 from kiosk.wire import topics
 from kiosk.wire.messages import About, Answer, Command
 from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, open_site
-from tests.contract.test_desk_account_pages import Somebody, chromium, somebody
-
-__all__ = ["chromium"]
+from tests.contract.test_desk_account_pages import Somebody, somebody
 
 CLARA = Person("clara", "Clara Wolf")
 
