@@ -288,7 +288,7 @@ def handlers() -> list[ControllerRouterHandler]:
 def bare_app() -> Litestar:
     """All routes and nothing behind them: for what is told about them."""
     nothing = {name: _given(None) for name in (*PARTS, "me", "signed_in")}
-    return Litestar(handlers(), dependencies=nothing, openapi_config=openapi.settings())
+    return Litestar(handlers(), dependencies=nothing, openapi_config=openapi.settings(), logging_config=None)
 
 
 def build_app(desk: Desk) -> Litestar:
