@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from desk.config import load, signing_secret
-from desk.links import sign_in_link
+from desk.people.links import sign_in_link
 from desk.seals import Seals
 from kiosk.demo import broker
 from kiosk.demo.site import free_ports

@@ -13,20 +13,21 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 from desk.bodies import json_body, key_of, raw_json
-from desk.commands import Commands, may_see
 from desk.config import Member
-from desk.consents import ConsentCheck
-from desk.files import Files
-from desk.kiosks import Kiosks
-from desk.live import Hub
+from desk.files.serve import file_response
+from desk.files.store import Files
+from desk.files.uploads import ArtifactView, Uploads
 from desk.notifications.told import was_told
-from desk.people import People
+from desk.people.guard import People
 from desk.problems import Problem, not_found
-from desk.ratings import Rated, rating_of
-from desk.serve import file_response
-from desk.store import KioskView, Store
-from desk.uploads import ArtifactView, Uploads
-from desk.wanted import Wanted, WantedKiosks, seconds, words_of
+from desk.sessions.commands import Commands
+from desk.sessions.consents import ConsentCheck
+from desk.sessions.kiosks import Kiosks
+from desk.sessions.live import Hub
+from desk.sessions.ratings import Rated, rating_of
+from desk.sessions.store import KioskView, Store
+from desk.sessions.visible import known_session, visible_session
+from desk.sessions.wanted import Wanted, WantedKiosks, seconds, words_of
 from kiosk.errors import Malformed, NotAssigned
 from kiosk.session import inputs
 from kiosk.session.record import Id, LongText, Person, Session, Ticket
@@ -276,25 +277,6 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     artifact_file,
     events,
 )
-
-
-async def known_session(store: Store, session_id: str) -> Session:
-    session = await store.session(session_id)
-    if session is None:
-        raise not_found("session")
-    return session
-
-
-async def visible_session(store: Store, me: Member, session_id: str) -> Session:
-    """
-    Raises:
-        Problem: there is none.
-        NotAssigned: this person may not see it.
-    """
-    session = await known_session(store, session_id)
-    if not may_see(me, session) and not await was_told(store.transactions, session_id, me.id):
-        raise NotAssigned("you are not assigned to this session")
-    return session
 
 
 async def _kiosk_for(store: Store, new: NewSession) -> str:

@@ -20,62 +20,50 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.types import BeforeMessageSendHookHandler, ControllerRouterHandler, Message, Scope
 
-from desk import (
-    administration,
-    api,
-    code_user,
-    deletion_routes,
-    devices,
-    export,
-    films,
-    first,
-    oidc,
-    openapi,
-    own_account,
-    pages,
-    people,
-    sign_in,
-    tus,
-    whep,
-)
-from desk.accounts import Accounts
-from desk.calls import Calls
+from desk import api, code_user, devices, openapi, pages
+from desk.calls import whep
+from desk.calls.bridge import Calls
+from desk.calls.ice import IceServers
+from desk.calls.peers import PeerRows
+from desk.calls.whep import Bridge
 from desk.code_user import CodeUser
-from desk.commands import Commands
 from desk.config import Config, Http, signing_secret
 from desk.database import database_url
-from desk.deletions import Deletions
-from desk.door import Door
-from desk.export import Exports
-from desk.files import Files
-from desk.films import Films
-from desk.films_store import FilmRows
+from desk.files import films, tus
+from desk.files.films import Films
+from desk.files.films_store import FilmRows
+from desk.files.store import Files
+from desk.files.uploads import Uploads
 from desk.follow import Follower
-from desk.ice import IceServers
-from desk.kiosks import Kiosks
-from desk.links_once import OnceLinks
-from desk.live import Hub
+from desk.keeping import deletion_routes, export
+from desk.keeping.deletions import Deletions
+from desk.keeping.export import Exports
+from desk.keeping.retention import Keeper
 from desk.notifications import build as notifications
 from desk.notifications import routes as notification_routes
 from desk.notifications.notifier import Notifier
-from desk.oidc import SingleSignOn
-from desk.on_hand import OnHand
 from desk.pages import Pages
-from desk.peers import PeerRows
-from desk.people import People
-from desk.retention import Keeper
-from desk.rights import without_rule
+from desk.people import administration, first, oidc, own_account, sign_in
+from desk.people import guard as people
+from desk.people.accounts import Accounts
+from desk.people.door import Door
+from desk.people.guard import People
+from desk.people.links_once import OnceLinks
+from desk.people.oidc import SingleSignOn
+from desk.people.rights import without_rule
+from desk.people.sign_ins import SignIns
 from desk.seals import Seals
-from desk.sign_ins import SignIns
-from desk.store import Store, open_store
+from desk.sessions.commands import Commands
+from desk.sessions.kiosks import Kiosks
+from desk.sessions.live import Hub
+from desk.sessions.on_hand import OnHand
+from desk.sessions.store import Store, open_store
 from desk.teller import Teller
-from desk.uploads import Uploads
 from desk.webhooks import routes as webhook_routes
 from desk.webhooks.build import build as webhooks_of
 from desk.webhooks.courier import Courier
 from desk.webhooks.outgoing import Outgoing
 from desk.webhooks.rows import WebhookRows
-from desk.whep import Bridge
 from kiosk.errors import ConfigError, StoreTrouble
 from kiosk.link.client import Client, Settings
 from kiosk.settings import read_secret
@@ -308,7 +296,7 @@ def build_app(desk: Desk) -> Litestar:
         logging_config=None,
     )
     if missing := without_rule(app.routes):
-        raise RuntimeError(f"routes without a rule in desk/rights.py: {', '.join(missing)}")
+        raise RuntimeError(f"routes without a rule in desk/people/rights.py: {', '.join(missing)}")
     return app
 
 

@@ -75,7 +75,7 @@ def move_data(
     import asyncio  # noqa: PLC0415
 
     from desk.database import database_url  # noqa: PLC0415
-    from desk.move import Moved, move  # noqa: PLC0415
+    from desk.keeping.move import Moved, move  # noqa: PLC0415
 
     def tell(moved: Moved) -> None:
         typer.echo(f"{moved.rows:>10}  {moved.table}")
@@ -96,7 +96,7 @@ def sign_in_link(
     config: ConfigFile = HERE,
 ) -> None:
     """Prints an address that signs a person in, once."""
-    from desk.links import sign_in_link as make  # noqa: PLC0415
+    from desk.people.links import sign_in_link as make  # noqa: PLC0415
     from desk.seals import Seals  # noqa: PLC0415
 
     settings = _load(config)
@@ -116,9 +116,10 @@ def admin_link(config: ConfigFile = HERE) -> None:
     import asyncio  # noqa: PLC0415
     import time  # noqa: PLC0415
 
-    from desk import database, first  # noqa: PLC0415
-    from desk.links_once import OnceLinks  # noqa: PLC0415
-    from desk.store import open_store  # noqa: PLC0415
+    from desk import database  # noqa: PLC0415
+    from desk.people import first  # noqa: PLC0415
+    from desk.people.links_once import OnceLinks  # noqa: PLC0415
+    from desk.sessions.store import open_store  # noqa: PLC0415
 
     async def make(settings: Config) -> str:
         store = await open_store(database.database_url(settings))

@@ -17,15 +17,15 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct, ValidationError, convert
 
 from desk.config import Language
-from desk.files import Files
-from desk.kiosks import Kiosks, tell_if_possible
+from desk.files.serve import file_response
+from desk.files.store import Files
+from desk.files.uploads import Uploads
 from desk.pages import AnyRequest, Pages, language_of
 from desk.problems import Problem, wrong_type
-from desk.ratings import MOST_WORDS, Rated, rate, rating_of
 from desk.seals import BadSeal, Guest, Seals
-from desk.serve import file_response
-from desk.store import Store
-from desk.uploads import Uploads
+from desk.sessions.kiosks import Kiosks, tell_if_possible
+from desk.sessions.ratings import MOST_WORDS, Rated, rate, rating_of
+from desk.sessions.store import Store
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.session.states import OPEN
 from kiosk.wire.messages import PublicLink

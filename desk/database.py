@@ -1,4 +1,4 @@
-"""The database behind desk.store: SQLite or PostgreSQL, brought to the newest revision before anybody uses it.
+"""The database behind desk.sessions.store: SQLite or PostgreSQL, brought to the newest revision before anybody uses it.
 
 Several desks may start at once on one database: whoever holds the lock migrates, the others find it done.
 """

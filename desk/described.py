@@ -1,7 +1,7 @@
 """What the API's document says of each operation beside what its handler's signature says (desk.openapi).
 
-A route of the API without a line here fails tests/contract/test_desk_openapi.py, as one without a rule in desk.rights
-does. Pages for browsers are no part of the API.
+A route of the API without a line here fails tests/contract/test_desk_openapi.py, as does one without a rule in
+desk.people.rights. Pages for browsers are no part of the API.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from desk import administration, api, door, own_account
-from desk.accounts import Changes, Profile
-from desk.deletion_routes import DeletionWish
+from desk import api
+from desk.calls.offers import FRAGMENT, SDP
+from desk.files.tus import CHECKSUM_MISMATCH, PATCH_TYPE
+from desk.keeping.deletion_routes import DeletionWish
 from desk.notifications import routes as notification_routes
 from desk.notifications.channels import Subscription, Wishes
-from desk.offers import FRAGMENT, SDP
-from desk.ratings import Rated
-from desk.tus import CHECKSUM_MISMATCH, PATCH_TYPE
+from desk.people import administration, door, own_account
+from desk.people.accounts import Changes, Profile
+from desk.sessions.ratings import Rated
 from desk.webhooks.routes import NewWebhook, WebhookChange
 
 FILE = "application/octet-stream image/jpeg image/svg+xml video/mp4 application/json application/x-ndjson"
@@ -221,4 +222,4 @@ DESCRIBED: dict[str, Entry] = {
     ),
     "GET /healthz": Entry("Whether the desk is well"),
 }
-"""By the key of desk.rights.TABLE."""
+"""By the key of desk.people.rights.TABLE."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from desk.config import Member
 from desk.pages import Pages
 from desk.problems import not_found
-from desk.store import KioskDetails, Store
+from desk.sessions.store import KioskDetails, Store
 
 
 class Providers(Struct, frozen=True):

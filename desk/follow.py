@@ -19,12 +19,12 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from desk.calls import Calls
-from desk.commands import Commands
-from desk.kiosks import Kiosks, tell_if_possible
-from desk.lost import was_lost
-from desk.store import Store, Told
-from desk.uploads import Uploads
+from desk.calls.bridge import Calls
+from desk.files.uploads import Uploads
+from desk.sessions.commands import Commands
+from desk.sessions.kiosks import Kiosks, tell_if_possible
+from desk.sessions.lost import was_lost
+from desk.sessions.store import Store, Told
 from kiosk.errors import Malformed, StoreTrouble
 from kiosk.link.client import Incoming
 from kiosk.session.record import Session

@@ -1,8 +1,8 @@
 """The API as an OpenAPI 3.1 document: `python -m desk.openapi docs/wire/openapi.json`, and at /schema/openapi.json.
 
-Addresses, parameters and answers come from the handlers, who may use what from desk.rights, and what a signature cannot
-say (titles, what a request brings, which errors beside those that follow) from desk.described. Schemas are msgspec's
-own: they say of each message exactly what is taken and given.
+Addresses, parameters and answers come from the handlers, who may use what from desk.people.rights, and what a signature
+cannot say (titles, what a request brings, which errors beside those that follow) from desk.described. Schemas are
+msgspec's own: they say of each message exactly what is taken and given.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from litestar.response import Redirect, Stream
 from litestar.routes import HTTPRoute
 
 from desk.described import DESCRIBED, PROBLEMS, TAGS, Entry, tag_of
+from desk.people.rights import Rule, Way, rule_of
 from desk.problems import PROBLEM_TYPE, ProblemBody
-from desk.rights import Rule, Way, rule_of
 
 Json = dict[str, Any]
 

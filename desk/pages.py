@@ -23,13 +23,13 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 
-from desk.api import visible_session
+from desk.calls.ice import IceServers
 from desk.config import Language, Member
-from desk.ice import IceServers
-from desk.kiosks import Kiosks
-from desk.people import People, safe_path
+from desk.people.guard import People, safe_path
 from desk.problems import PROBLEM_TYPE, Problem, ProblemBody, problem_body, status_of
-from desk.store import Store
+from desk.sessions.kiosks import Kiosks
+from desk.sessions.store import Store
+from desk.sessions.visible import visible_session
 from desk.texts import WEB, texts
 from kiosk.errors import Trouble
 

@@ -39,7 +39,7 @@ class KioskRow(Base):
     """Its configuration, as it said (kiosk.wire.messages.InForce)."""
     provider: Mapped[str] = mapped_column(String(200), default="", server_default="", index=True)
     search: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What a search looks through (desk.wanted)."""
+    """What a search looks through (desk.sessions.wanted)."""
 
 
 class SessionRow(Base):
@@ -64,7 +64,7 @@ class SessionRow(Base):
     """When it was created: by the kiosk's clock where that could be trusted, else when the desk first heard of it."""
     updated_s: Mapped[float]
     search: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What a search looks through (desk.wanted)."""
+    """What a search looks through (desk.sessions.wanted)."""
 
 
 class HeldRow(Base):
@@ -105,7 +105,7 @@ class SessionPersonRow(Base):
 
 
 class ConsentRow(Base):
-    """What does not fit of a session's consent receipts (desk.consents.ConsentCheck); no row: everything does."""
+    """What does not fit of a session's consent receipts (desk.sessions.consents); no row: everything does."""
 
     __tablename__ = "session_consents"
 
@@ -157,7 +157,7 @@ class AuditRow(Base):
 
 
 class FilmRow(Base):
-    """A recording with its drawings burned in (desk.films_store): wanted, on its way, or made."""
+    """A recording with its drawings burned in (desk.files.films_store): wanted, on its way, or made."""
 
     __tablename__ = "films"
 

@@ -1,9 +1,10 @@
-"""All tables of the desk, for who copies every one of them: each module `desk.tables*` has some."""
+"""All tables of the desk, for who needs every one of them: each room with tables has a module `tables`."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.util import find_spec
 
 from sqlalchemy import MetaData
 
@@ -12,7 +13,8 @@ from desk.tables import Base
 
 
 def every_table() -> MetaData:
-    for module in pkgutil.iter_modules(desk.__path__):
-        if module.name.startswith("tables_") and module.name != "tables_all":
-            importlib.import_module(f"desk.{module.name}")
+    for room in pkgutil.iter_modules(desk.__path__):
+        name = f"desk.{room.name}.tables"
+        if room.ispkg and find_spec(name):
+            importlib.import_module(name)
     return Base.metadata

@@ -1,5 +1,5 @@
-"""The teller: what any desk has changed (desk.notices), to the pages that are open at this one, and to whoever waits
-for it here."""
+"""The teller: what any desk has changed (desk.sessions.notices), to the pages that are open at this one, and to whoever
+waits for it here."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import logging
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
-from desk.commands import Commands
-from desk.live import Hub, Listener
-from desk.notices import ANEW, Notice
-from desk.store import Store, people_of
-from desk.uploads import ArtifactView, Uploads
+from desk.files.uploads import ArtifactView, Uploads
+from desk.sessions.commands import Commands
+from desk.sessions.live import Hub, Listener
+from desk.sessions.notices import ANEW, Notice
+from desk.sessions.store import Store, people_of
 from kiosk.session.record import Device, Session
 
 log = logging.getLogger(__name__)

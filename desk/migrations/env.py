@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from desk import (  # noqa: F401 - their tables belong to Base as well
-    tables_calls,
-    tables_deletions,
-    tables_notifications,
-    tables_people,
-    tables_ratings,
-    tables_webhooks,
-)
-from desk.tables import Base
+from desk.tables_all import every_table
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=every_table(),
     render_as_batch=True,  # SQLite alters a table by making it anew
     compare_type=True,
 )

@@ -18,15 +18,15 @@ from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from desk.accounts import member_of
 from desk.config import Member, Notifications
 from desk.database import Transactions, insert_missing
 from desk.notifications.channels import hours_of, targets_of, wishes_of
 from desk.notifications.quiet import quiet_until
-from desk.store_lost import shown
+from desk.notifications.tables import AlertMessageRow, AlertPersonRow, AlertRow, WishRow
+from desk.people.accounts import member_of
+from desk.people.tables import AccountRow
+from desk.sessions.store_lost import shown
 from desk.tables import SessionRow
-from desk.tables_notifications import AlertMessageRow, AlertPersonRow, AlertRow, WishRow
-from desk.tables_people import AccountRow
 from kiosk.session.record import Session
 from kiosk.session.states import State
 

@@ -10,7 +10,7 @@ from desk.notifications.channels import Channels
 from desk.notifications.keys import PlaceBox, PushKeys
 from desk.notifications.notifier import Notifier
 from desk.notifications.words import Words
-from desk.store import Store
+from desk.sessions.store import Store
 from kiosk.settings import read_secret
 
 

@@ -20,8 +20,8 @@ from desk.addresses import web_target
 from desk.database import Transactions, insert_missing
 from desk.notifications.keys import PlaceBox, unb64
 from desk.notifications.quiet import QuietHours, zone_of
+from desk.notifications.tables import AddressRow, PushRow, WishRow
 from desk.problems import Problem, not_found
-from desk.tables_notifications import AddressRow, PushRow, WishRow
 
 MOST_BROWSERS = 20
 MOST_ADDRESSES = 10

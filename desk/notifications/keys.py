@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from desk.boxes import Box
 from desk.database import Transactions, insert_missing
-from desk.tables_notifications import PushKeyRow
+from desk.notifications.tables import PushKeyRow
 
 
 class PlaceBox(Box):

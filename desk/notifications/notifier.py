@@ -24,7 +24,7 @@ from desk.notifications.jobs import Code, Job, Look, Outcome, Push, Tell
 from desk.notifications.keys import PushKeys, b64
 from desk.notifications.sender import Sender
 from desk.notifications.words import Said, Words, harmless
-from desk.store import Store
+from desk.sessions.store import Store
 from kiosk.session.record import Session
 
 log = logging.getLogger(__name__)

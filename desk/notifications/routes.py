@@ -15,10 +15,10 @@ from desk.bodies import json_body
 from desk.config import Member
 from desk.notifications.channels import Address, PushBrowser, Subscription, Wishes
 from desk.notifications.notifier import Notifier, Tried
-from desk.people import address_of
+from desk.people.guard import address_of
+from desk.people.tries import Count, Tries
 from desk.problems import Problem
-from desk.store import Store
-from desk.tries import Count, Tries
+from desk.sessions.store import Store
 
 AnyRequest = Request[Any, Any, Any]
 PATH = "/api/account/notifications"

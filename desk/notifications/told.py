@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from desk.database import Transactions
-from desk.tables_notifications import AlertPersonRow
+from desk.notifications.tables import AlertPersonRow
 
 
 async def was_told(transactions: Transactions, session: str, account: str) -> bool:

@@ -6,7 +6,7 @@ import time
 
 from desk.addresses import networks
 from desk.config import Config
-from desk.store import Store
+from desk.sessions.store import Store
 from desk.webhooks.courier import Courier
 from desk.webhooks.outgoing import Outgoing
 from desk.webhooks.rows import WebhookRows

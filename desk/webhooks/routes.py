@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 from desk.bodies import json_body
 from desk.config import Member
 from desk.pages import Pages
-from desk.people import address_of
+from desk.people.guard import address_of
 from desk.problems import Problem
-from desk.store import Store
+from desk.sessions.store import Store
 from desk.webhooks.events import KINDS, test_event
 from desk.webhooks.outgoing import Outgoing, Unsent
 from desk.webhooks.rows import Delivery, Webhook, WebhookRows

@@ -19,9 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import Transactions, insert_missing
 from desk.problems import not_found
-from desk.tables_webhooks import DeliveryRow, WebhookRow
 from desk.webhooks.events import Told, event_of, kind_of, news
 from desk.webhooks.signature import Sealed, new_secret
+from desk.webhooks.tables import DeliveryRow, WebhookRow
 from kiosk.errors import Full
 from kiosk.session.record import Session
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from desk.app import run
 from desk.config import Broker, CallSettings, Config, Http, IceServer, Member, Rank, signing_secret
-from desk.links import sign_in_link
+from desk.people.links import sign_in_link
 from desk.seals import Seals
 from kiosk.demo import broker
 from kiosk.demo.site import free_ports

@@ -19,9 +19,9 @@ import jinja2
 import msgspec
 from aiohttp import web
 
-from desk.consents import ConsentCheck
+from desk.sessions.consents import ConsentCheck
+from desk.sessions.wanted import search_text, words_of
 from desk.texts import WEB, texts
-from desk.wanted import search_text, words_of
 from kiosk.errors import Refused
 from kiosk.session import inputs, rules
 from kiosk.session.provider import Provider

@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
 
-from desk.accounts import Accounts, Profile
 from desk.config import Channel, Config, Notifications, Rank
 from desk.database import database_url
 from desk.notifications.alerts import BACKOFF_S, KEPT_S, MOST_TRIES, STALE_S, Alerts, Message
 from desk.notifications.channels import Channels, Quiet, Subscription, Wishes
 from desk.notifications.keys import PlaceBox, PushKeys, b64, unb64
 from desk.notifications.told import was_told
+from desk.people.accounts import Accounts, Profile
 from desk.problems import Problem
-from desk.store import Store, open_store
+from desk.sessions.store import Store, open_store
 from kiosk.session.record import Person, Ringing, Session
 from kiosk.session.states import State
 from kiosk.wire.messages import Presence
@@ -449,7 +449,7 @@ async def test_the_database_holds_nothing_that_could_be_used(desks: Two, postgre
     await here.channels.add_address("anna", "chat", "Slack", "slack://TokenA/TokenB")
     from sqlalchemy import select
 
-    from desk.tables_notifications import AddressRow, PushRow
+    from desk.notifications.tables import AddressRow, PushRow
 
     async with here.store.transactions.read() as db:
         rows = [*await db.scalars(select(AddressRow)), *await db.scalars(select(PushRow))]

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from desk import burn
+from desk.files import burn
 from tests.contract.film_site import (
     CYAN,
     FPS,
@@ -131,6 +131,6 @@ def test_a_timeline_of_rubbish_leaves_the_film_as_it_is(tmp_path: Path) -> None:
 def test_what_is_no_film_is_said_to_be_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / burn.FILM).write_bytes(content)
     write_timeline(tmp_path / burn.TIMELINE)
-    command = [sys.executable, "-m", "desk.burn", str(tmp_path)]
+    command = [sys.executable, "-m", "desk.files.burn", str(tmp_path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout.strip().splitlines()[-1]) == (1, '{"error": "damaged"}')

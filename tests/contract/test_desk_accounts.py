@@ -158,7 +158,7 @@ async def test_unknown_names_and_wrong_passwords_are_refused_alike(site: Site, a
 
 async def test_an_unknown_name_takes_as_long_as_a_known_one(site: Site, ada: httpx.AsyncClient) -> None:
     """Both hash once, which is nearly all of it: held by what is counted, since a clock would tell of the machine."""
-    from desk import passwords
+    from desk.people import passwords
 
     await with_password(site, ada)
     hashed: list[str] = []

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from desk import calls as desk_calls
+from desk.calls import bridge as desk_calls
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from desk.config import Config, FileSettings, Retention, load
 from desk.database import database_url
-from desk.deletions import STALE_S, Cause, Deletions
-from desk.files import Files
-from desk.films_store import FilmRows
-from desk.retention import Keeper
-from desk.store import Store, StoredFile, open_store
+from desk.files.films_store import FilmRows
+from desk.files.store import Files
+from desk.keeping.deletions import STALE_S, Cause, Deletions
+from desk.keeping.retention import Keeper
+from desk.sessions.store import Store, StoredFile, open_store
 from desk.tables import KioskRow
 from kiosk.errors import ConfigError, StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind, Call, Session

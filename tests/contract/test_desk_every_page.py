@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.async_api import Browser, Page
 
 from desk.config import Member, Rank
-from desk.rights import TABLE
+from desk.people.rights import TABLE
 from kiosk.session.record import Actor, ArtifactKind, Call, Change, Consent, Person, Rating, Recording, Ticket
 from kiosk.session.states import Event, Role, State
 from kiosk.wire import topics

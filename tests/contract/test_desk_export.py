@@ -17,10 +17,10 @@ from playwright.async_api import async_playwright
 
 from desk.config import Config
 from desk.database import database_url
-from desk.deletions import Deletions
-from desk.export import Exports
-from desk.files import Files
-from desk.store import Store, StoredFile, open_store
+from desk.files.store import Files
+from desk.keeping.deletions import Deletions
+from desk.keeping.export import Exports
+from desk.sessions.store import Store, StoredFile, open_store
 from kiosk.errors import StoreTrouble
 from kiosk.session.record import Artifact, ArtifactKind, Call, Consent, Rating, Receipt, Session, Ticket
 from kiosk.session.states import State

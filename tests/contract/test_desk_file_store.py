@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from desk.app import run
-from desk.files import Files
+from desk.files.store import Files
 from kiosk.demo.site import free_ports
 from kiosk.errors import ConfigError, StoreTrouble
 from tests.contract.desk_site import Site, open_site

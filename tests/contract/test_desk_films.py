@@ -14,11 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from desk.config import FileSettings
-from desk.files import Files
-from desk.films import Films
-from desk.films_store import MOST_TRIES, MOST_WAITING, STALE_S, FilmRows
+from desk.files.films import Films
+from desk.files.films_store import MOST_TRIES, MOST_WAITING, STALE_S, FilmRows
+from desk.files.store import Files
 from desk.problems import Problem
-from desk.store import Store, StoredFile, open_store
+from desk.sessions.store import Store, StoredFile, open_store
 from kiosk.errors import Full
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State
@@ -143,7 +143,7 @@ async def test_a_film_is_asked_for_made_and_downloaded_and_asking_again_makes_it
 
 
 async def test_new_drawings_make_a_new_film(bench: Bench, contents: dict[str, bytes]) -> None:
-    films = bench.films(sys.executable, "-m", "desk.burn")
+    films = bench.films(sys.executable, "-m", "desk.files.burn")
     running = asyncio.create_task(films.run())
     await films.ask(bench.session, "a-film")
     assert (await until_is(bench, films, "done", "failed"))[0] == "done"
@@ -183,7 +183,7 @@ SLOW = "import time\nwhile True: print('{\"percent\": 7}', flush=True); time.sle
 
 
 async def test_one_that_is_cancelled_ends_its_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.films.BEAT_S", 0.0)
+    monkeypatch.setattr("desk.files.films.BEAT_S", 0.0)
     films = bench.films(sys.executable, "-c", SLOW)
     running = asyncio.create_task(films.run())
     await films.ask(bench.session, "a-film")
@@ -203,7 +203,7 @@ async def test_a_desk_that_ends_leaves_the_film_to_whoever_is_next(bench: Bench)
     await until_is(bench, films, "running")
     await ended(running)
     assert await bench.state(films) == ("waiting", "")
-    again = bench.films(sys.executable, "-m", "desk.burn")
+    again = bench.films(sys.executable, "-m", "desk.files.burn")
     running = asyncio.create_task(again.run())
     assert (await until_is(bench, again, "done", "failed"))[0] == "done"
     await ended(running)

@@ -12,20 +12,20 @@ from typing import Any, cast
 import pytest
 from sqlalchemy.engine import URL
 
-from desk.calls import Calls
-from desk.commands import Commands
+from desk.calls.bridge import Calls
+from desk.calls.ice import IceServers
+from desk.calls.peers import PeerRows
 from desk.config import Config
 from desk.database import database_url
-from desk.files import Files
+from desk.files.store import Files
+from desk.files.uploads import Uploads
 from desk.follow import Follower
-from desk.ice import IceServers
-from desk.kiosks import Kiosks
-from desk.live import Hub
-from desk.peers import PeerRows
 from desk.seals import Seals
-from desk.store import Store, Told, open_store
-from desk.uploads import Uploads
-from desk.wanted import Wanted
+from desk.sessions.commands import Commands
+from desk.sessions.kiosks import Kiosks
+from desk.sessions.live import Hub
+from desk.sessions.store import Store, Told, open_store
+from desk.sessions.wanted import Wanted
 from kiosk.link.client import Incoming
 from kiosk.session.record import Session
 from kiosk.session.states import State

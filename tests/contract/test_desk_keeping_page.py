@@ -75,7 +75,7 @@ async def test_the_button_gives_the_zip(chromium: Browser, site: Site) -> None:
 
 def test_roles_of_the_page_are_those_of_the_table() -> None:
     """The page shows the form to whom the desk would let delete."""
-    from desk.rights import TABLE
+    from desk.people.rights import TABLE
 
     ranks = {rank.value for rank in TABLE["POST /api/sessions/{session_id}/deletions"].ranks}
     assert ranks == {"moderator", "administrator"}

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from msgspec import Struct
 
-from desk.live import QUEUE, Hub
+from desk.sessions.live import QUEUE, Hub
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.messages import About, Health

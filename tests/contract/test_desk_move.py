@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from desk.cli import app
 from desk.config import Config
 from desk.database import database_url, engine_of, migrate
-from desk.move import Moved, move
-from desk.store import open_store
+from desk.keeping.move import Moved, move
+from desk.sessions.store import open_store
 from desk.tables_all import every_table
 from kiosk.errors import ConfigError
 from tests.contract.postgres_site import Postgres

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from desk.config import signing_secret
-from desk.links import sign_in_link
+from desk.people.links import sign_in_link
 from desk.seals import Seals
 from kiosk.demo.site import free_ports
 from kiosk.session.record import Person

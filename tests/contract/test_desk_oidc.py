@@ -17,7 +17,7 @@ from joserfc.jwk import OctKey, RSAKey
 from msgspec.structs import replace
 
 from desk.config import Oidc, Rank
-from desk.oidc import id_of, roles_of, verified
+from desk.people.oidc import id_of, roles_of, verified
 from desk.problems import Problem
 from kiosk.demo.site import free_ports
 from tests.contract.desk_site import Site, open_site

@@ -14,7 +14,7 @@ import pytest
 from desk import openapi
 from desk.app import bare_app
 from desk.described import DESCRIBED, PROBLEMS, TAGS, tag_of
-from desk.rights import TABLE, Scope, Way, routes_of
+from desk.people.rights import TABLE, Scope, Way, routes_of
 from tests.contract.desk_site import Site
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "wire" / "openapi.json"

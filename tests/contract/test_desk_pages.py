@@ -12,8 +12,8 @@ from babel.messages.pofile import read_po
 from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from desk.consents import ConsentCheck
-from desk.lost import as_lost
+from desk.sessions.consents import ConsentCheck
+from desk.sessions.lost import as_lost
 from desk.texts import WEB
 from kiosk.session import inputs
 from kiosk.session.receipts import Fault

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from desk.app import build_app
 from desk.config import Config, Member, Rank
-from desk.rights import TABLE, Rule, Scope, Way, routes_of, rule_of
+from desk.people.rights import TABLE, Rule, Scope, Way, routes_of, rule_of
 from tests.contract.desk_site import Site, open_site
 
 ROLES = {"sam": Rank.STAFF, "mo": Rank.MODERATOR, "flo": Rank.FLEET_MANAGER, "ada": Rank.ADMINISTRATOR}
@@ -44,8 +44,8 @@ def registered() -> set[str]:
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route(registered: set[str]) -> None:
-    assert registered - TABLE.keys() == set(), "routes without a rule in desk/rights.py"
-    assert TABLE.keys() - registered == set(), "rules in desk/rights.py without a route"
+    assert registered - TABLE.keys() == set(), "routes without a rule in desk/people/rights.py"
+    assert TABLE.keys() - registered == set(), "rules in desk/people/rights.py without a route"
 
 
 def test_what_has_no_rule_is_for_nobody() -> None:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy.engine import URL
 
-from desk.accounts import Accounts, Changes, Profile
 from desk.config import Config, Rank, SignIn
 from desk.database import database_url
-from desk.links_once import OnceLinks
+from desk.people.accounts import Accounts, Changes, Profile
+from desk.people.links_once import OnceLinks
+from desk.people.rights import Scope
+from desk.people.sign_ins import SignIns
+from desk.people.tries import Count, Tries
 from desk.problems import Problem
-from desk.rights import Scope
-from desk.sign_ins import SignIns
-from desk.store import Store, open_store
-from desk.tries import Count, Tries
+from desk.sessions.store import Store, open_store
 
 DAY_S = 86400.0
 

@@ -16,9 +16,9 @@ import pytest
 from msgspec.structs import replace
 
 from desk.config import FileSettings, load, signing_secret
-from desk.files import Files
+from desk.files.store import Files
+from desk.files.uploads import Uploads
 from desk.seals import Grant, Seals
-from desk.uploads import Uploads
 from kiosk.errors import ConfigError
 from kiosk.session.record import ArtifactKind, Session
 from kiosk.session.states import State

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 from desk import database as db
 from desk.config import Config
 from desk.database import database_url, engine_of, migrate
-from desk.store import Store, open_store
-from desk.wanted import Wanted, WantedKiosks, seconds, words_of
+from desk.sessions.store import Store, open_store
+from desk.sessions.wanted import Wanted, WantedKiosks, seconds, words_of
 from kiosk.errors import Malformed
 from kiosk.session.record import CODE_USER, Change, Device, Session, Ticket
 from kiosk.session.states import Event, State

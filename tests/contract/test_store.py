@@ -17,13 +17,13 @@ from sqlalchemy.engine import URL, Connection
 from typer.testing import CliRunner
 
 from desk import database as db
-from desk import tables_people
 from desk.cli import app
 from desk.config import Config
 from desk.database import database_url, engine_of, migrate, newest_revision
-from desk.store import Store, StoredFile, Told, open_store
+from desk.people import tables as tables_people
+from desk.sessions.store import Store, StoredFile, Told, open_store
+from desk.sessions.wanted import Wanted
 from desk.tables import Base
-from desk.wanted import Wanted
 from kiosk.errors import ConfigError
 from kiosk.session.record import ArtifactKind, Device
 from kiosk.session.states import State

@@ -17,10 +17,10 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from desk import files as disk
-from desk import tus as desk_tus
-from desk import uploads as desk_uploads
 from desk.config import FileSettings, Http
+from desk.files import store as disk
+from desk.files import tus as desk_tus
+from desk.files import uploads as desk_uploads
 from kiosk.demo.site import free_ports
 from kiosk.errors import StoreTrouble
 from kiosk.mailbox import Queue

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from desk.addresses import networks
 from desk.config import Config, Member, Rank, Webhooks
 from desk.database import database_url
-from desk.store import Store, open_store
+from desk.sessions.store import Store, open_store
 from desk.webhooks import signature
 from desk.webhooks.courier import MOST_TRIES, Courier, again_after_s, pause_s
 from desk.webhooks.events import KINDS, event_of, kind_of, news

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from desk import calls as desk_calls
+from desk.calls import bridge as desk_calls
 from desk.config import CallSettings, IceServer
 from kiosk.session.states import State
 from kiosk.wire.messages import AnswerSdp, Bye, Candidate, Offer, Restart

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from desk.ice import minted
+from desk.calls.ice import minted
 from kiosk.demo.site import free_ports
 from kiosk.wire.messages import Ice
 

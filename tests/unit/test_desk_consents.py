@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from desk.consents import FINE, MAX_LOST, check
+from desk.sessions.consents import FINE, MAX_LOST, check
 from kiosk.session import receipts
 from kiosk.session.record import Consent, Device, Receipt, Session
 from kiosk.session.states import State

@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from desk.lost import as_lost, is_lost, was_lost
-from desk.store import Store, open_store
+from desk.sessions.lost import as_lost, is_lost, was_lost
+from desk.sessions.store import Store, open_store
+from desk.sessions.wanted import Wanted
 from desk.tables import SessionRow
-from desk.wanted import Wanted
 from kiosk.session.record import Artifact, ArtifactKind, Session
 from kiosk.session.states import ENDED, OPEN, State
 from kiosk.wire.messages import Presence

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from desk.calls.ice import IceServers
+from desk.calls.sdp import Section, candidates_of, is_sdp, mux_only, one_way, sections, ufrag_of
 from desk.config import CallSettings, IceServer, load
-from desk.ice import IceServers
-from desk.sdp import Section, candidates_of, is_sdp, mux_only, one_way, sections, ufrag_of
 from kiosk.errors import ConfigError
 from kiosk.session.record import Actor
 from kiosk.session.states import Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from desk.people import origin_of, safe_path
+from desk.people.guard import origin_of, safe_path
 from desk.seals import MAX_TOKEN, BadSeal, Enter, Grant, Guest, Seals
 from kiosk.session.record import ArtifactKind
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pyotp
 import pytest
 
-from desk.passwords import judge
-from desk.problems import Problem
-from desk.second_factor import (
+from desk.people.passwords import judge
+from desk.people.second_factor import (
     LETTERS,
     STEP_S,
     SecondFactor,
@@ -17,7 +16,8 @@ from desk.second_factor import (
     qr_code,
     step_of,
 )
-from desk.tries import counts_of, network_of
+from desk.people.tries import counts_of, network_of
+from desk.problems import Problem
 
 NOW = 1_800_000_000.0
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

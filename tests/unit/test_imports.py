@@ -20,6 +20,12 @@ GROUND = CORE | {
     "kiosk.memory",
     "kiosk.paint",
 }
+DESK_GROUND = (
+    CORE
+    | {"kiosk.settings"}
+    | {f"desk.{name}" for name in ("addresses", "bodies", "boxes", "config", "database", "problems", "seals")}
+    | {"desk.tables", "desk.tables_all", "desk.texts"}
+)
 
 # room -> what of ours it may import besides itself; the longest matching room counts
 ROOMS: dict[str, set[str]] = {
@@ -42,11 +48,14 @@ ROOMS: dict[str, set[str]] = {
     "kiosk.fleet": GROUND,
     "kiosk.hw": GROUND,
     "kiosk": {"kiosk"},  # app, cli, demo: wiring
-    "desk.notifications": CORE
-    | {"kiosk.settings"}
-    | {f"desk.{name}" for name in ("accounts", "addresses", "bodies", "boxes", "config", "database", "people")}
-    | {f"desk.{name}" for name in ("problems", "rights", "store", "store_lost", "texts", "tries")}
-    | {"desk.tables", "desk.tables_notifications", "desk.tables_people"},
+    "desk.sessions": DESK_GROUND
+    | {"kiosk.link.client", "desk.notifications.told", "desk.people.tables", "desk.keeping.tables"},
+    "desk.people": DESK_GROUND | {"desk.sessions", "desk.pages", "desk.notifications.tables"},
+    "desk.calls": DESK_GROUND | {"desk.sessions", "desk.people.guard"},
+    "desk.files": DESK_GROUND | {"kiosk.paint", "desk.sessions"},
+    "desk.keeping": DESK_GROUND | {"desk.sessions", "desk.files", "desk.people.guard", "desk.people.tables"},
+    "desk.notifications": DESK_GROUND | {"desk.sessions", "desk.people"},
+    "desk.webhooks": DESK_GROUND | {"desk.sessions", "desk.people", "desk.pages"},
     "desk": CORE | {"kiosk.settings", "kiosk.link.client", "kiosk.paint"},
 }
 

@@ -26,7 +26,7 @@ STEPS = 40
 
 @dataclass
 class Desk:
-    """Follows as desk/store.py does: a higher revision or a new epoch changes something, a former epoch nothing."""
+    """Follows as desk.sessions.store does: a higher revision or a new epoch changes something, a former one nothing."""
 
     sessions: dict[str, Session] = field(default_factory=dict)
     former: dict[str, set[str]] = field(default_factory=dict)

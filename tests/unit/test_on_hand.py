@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from desk.kiosks import Kiosks
-from desk.live import Hub, Listener
-from desk.on_hand import RENEW_S, STAYS_S, OnHand
+from desk.sessions.kiosks import Kiosks
+from desk.sessions.live import Hub, Listener
+from desk.sessions.on_hand import RENEW_S, STAYS_S, OnHand
 from kiosk.errors import Unreachable
 from kiosk.link.client import Incoming
 from kiosk.link.on_hand import MAX_DESKS

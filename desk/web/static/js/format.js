@@ -86,7 +86,7 @@ export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session
 /** @param {Session} session whether the reader is assigned */
 export const isMine = (session) => session.assigned.some((person) => person.id === boot.me.id);
 
-/** @param {Session} session whether its kiosk knows it no more (desk/lost.py): over, and nothing can be done with it */
+/** @param {Session} session whether its kiosk knows it no more (desk/sessions/lost.py): over, and nothing can be done with it */
 export const isLost = (session) => session.epoch.endsWith(".kiosk_lost");
 
 /** @param {Session} session whether the reader may assign people; the kiosk judges it in the end */

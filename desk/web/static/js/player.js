@@ -22,7 +22,7 @@ const MOST_BYTES = 64_000_000;
 const JUMP_S = 5;
 const FRAME_S = 1 / 30;
 const SPEEDS = [1, 1.5, 2, 0.5];
-/** While a screenshot is open it is so wide, at the right; the live picture is in what is left. As in desk/burn.py. */
+/** While a screenshot is open it is so wide, at the right; the live picture is in what is left. As in desk/files/burn.py. */
 const SNAPSHOT_SHARE = 0.8;
 const LIVE_HEIGHT = 0.3;
 const GROUND = "#101010";

@@ -1,0 +1,1 @@
+"""What kiosks upload, and what is made of it: the store, uploads, films with drawings, serving."""

@@ -1,0 +1,1 @@
+"""How long things are kept, how they are deleted, exported and moved."""

@@ -1,0 +1,1 @@
+"""Who may do what: accounts, signing in, roles, the guard before every route, the audit log."""

@@ -1,0 +1,380 @@
+"""What the desk remembers, behind a few methods in our words. All of it is async; each method is one transaction.
+
+Errors of the database surface as SQLAlchemy's own; the follower retries them, requests end with 500.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from desk.database import Transactions, engine_of, insert_missing, migrate
+from desk.keeping.tables import DeletionRow
+from desk.sessions.consents import FINE, ConsentCheck
+from desk.sessions.intake import Told, people_of, remember, take_sessions
+from desk.sessions.notices import Kind, Notices
+from desk.sessions.store_lost import document, look_at_all, lost_with_files, shown, take_held
+from desk.sessions.wanted import Wanted, WantedKiosks, kiosks_query, place_of, sessions_query
+from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionRow
+from kiosk.session.record import ArtifactKind, Device, Session
+from kiosk.wire.codec import encode
+from kiosk.wire.messages import About, Health, InForce, Presence
+
+EVERY_KIOSK = WantedKiosks(limit=100_000)
+MOST_PROVIDERS = 500
+
+
+class KioskView(msgspec.Struct, frozen=True):
+    """A kiosk as people see it."""
+
+    id: str
+    online: bool
+    device: Device | None = None
+    software: str = ""
+    parts: dict[str, str] = {}
+    """Each part of the kiosk: "ok" or what is wrong with it."""
+    changed_s: float = 0.0
+    provider: str = ""
+
+
+class KioskDetails(msgspec.Struct, frozen=True):
+    """What is known of a kiosk. changed_s: when it came or went; healthy_s: when it last told its health; uptime_s: how
+    long it had run then. in_force: its configuration, where it has said so."""
+
+    kiosk: KioskView
+    about: About | None = None
+    healthy_s: float = 0.0
+    uptime_s: float = 0.0
+    in_force: InForce | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPage:
+    """`after`: what the next page is asked for with; empty: that was all."""
+
+    sessions: list[Session]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    session: str
+    artifact: str
+    sha256: str
+    bytes: int
+    content_type: str
+    path: str
+
+
+_PLAN_FOR_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
+"""Whether a word is rare decides by which index it is looked for, so PostgreSQL must plan for this word."""
+_HEALTH = update(KioskRow).where(KioskRow.__table__.c.id == bindparam("b_id"))
+
+__all__ = ["Told", "people_of"]  # of desk.sessions.intake: the words of what is done here
+
+
+class Store:
+    """Opened by `open_store`."""
+
+    def __init__(self, engine: AsyncEngine, now: Callable[[], float]) -> None:
+        self._engine = engine
+        self._now = now
+        self.transactions = Transactions(engine)
+        self.notices = Notices(engine)
+        """What is changed here is told to all desks by these."""
+        self._begin, self._read = self.transactions.begin, self.transactions.read
+        self.noted: list[Callable[[AsyncSession, Session, Session | None], Awaitable[None]]] = []
+        """Told of each session that is other than before, and what it was before, inside of the transaction: what they
+        write is there if and only if the session is."""
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    # --- kiosks -------------------------------------------------------------------------------------------------------
+
+    async def take_presence(self, kiosk: str, told: Presence) -> bool:
+        """Whether it was news; a late will of a former boot or connection is not."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            if _is_late(row, told):
+                return False
+            if row.boot and told.boot != row.boot:
+                row.old_boots = remember(row.old_boots, row.boot)
+            changed = row.online != told.online or not row.changed_s
+            row.online, row.boot, row.connection = told.online, told.boot, told.connection
+            if changed:
+                row.changed_s = self._now()
+                await self.notices.add(db, "kiosk", [kiosk])
+            return changed
+
+    async def take_held(self, kiosk: str, told: Presence) -> list[str]:
+        """The ids of sessions that are lost by what the kiosk says it holds, or found again (desk.sessions.lost)."""
+        async with self._begin() as db:
+            if told.held is None or _is_late(await _kiosk(db, kiosk), told):
+                return []
+            await db.flush()
+            changed = await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
+            for session in changed:
+                row = await db.get_one(SessionRow, session)
+                await self._note(db, (await shown(db, [row]))[0], document(row))
+            await self.notices.add(db, "session", changed)
+            return changed
+
+    async def lost_with_files(self, kiosk: str) -> list[Session]:
+        """Sessions that this kiosk has lost, of which files may still lie in its spool."""
+        async with self._read() as db:
+            return await lost_with_files(db, kiosk)
+
+    async def take_about(self, kiosk: str, told: About) -> None:
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            if row.about == encode(told):
+                return
+            await self.notices.add(db, "kiosk", [kiosk])
+            row.about = encode(told)
+            row.device_id, row.device_name = told.device.id, told.device.name
+            row.search = f"{kiosk}\n{told.device.id}\n{told.device.name}".casefold()
+
+    async def take_health(self, kiosk: str, told: Health) -> bool:
+        """Whether a part is now better or worse."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            before = _parts(row.health)
+            row.health, row.healthy_s = encode(told), self._now()
+            if before != told.parts:
+                await self.notices.add(db, "kiosk", [kiosk])
+            return before != told.parts
+
+    async def take_healths(self, told: dict[str, Health]) -> None:
+        """Of many kiosks at once."""
+        async with self._begin() as db:
+            known = (await db.execute(select(KioskRow.id, KioskRow.health).where(KioskRow.id.in_(told)))).all()
+            values = [{"b_id": id_, "health": encode(told[id_]), "healthy_s": self._now()} for id_, _ in sorted(known)]
+            if values:
+                await (await db.connection()).execute(_HEALTH, values)
+            changed = [id_ for id_, before in known if _parts(before) != told[id_].parts]
+            await self.notices.add(db, "kiosk", changed)
+        for kiosk in told.keys() - {id_ for id_, _ in known}:
+            await self.take_health(kiosk, told[kiosk])
+
+    async def take_in_force(self, kiosk: str, told: InForce) -> bool:
+        """Whether it is another configuration than before."""
+        async with self._begin() as db:
+            row = await _kiosk(db, kiosk)
+            if row.in_force == encode(told):
+                return False
+            row.in_force, row.provider = encode(told), told.name
+            await self.notices.add(db, "kiosk", [kiosk])
+            return True
+
+    async def kiosk_details(self, kiosk: str) -> KioskDetails | None:
+        async with self._read() as db:
+            row = await db.get(KioskRow, kiosk)
+            return _details(row) if row else None
+
+    async def providers(self) -> list[str]:
+        async with self._read() as db:
+            named = select(KioskRow.provider).where(KioskRow.provider != "").distinct().order_by(KioskRow.provider)
+            return list(await db.scalars(named.limit(MOST_PROVIDERS)))
+
+    async def kiosks(self, wanted: WantedKiosks = EVERY_KIOSK) -> tuple[list[KioskView], str]:
+        """Those that fit, and what the next page is asked for with (`after`); empty: that was all."""
+        async with self._read() as db:
+            rows = list(await db.scalars(kiosks_query(wanted)))
+        page = rows[: wanted.limit]
+        return [_view(row) for row in page], page[-1].id if len(rows) > len(page) else ""
+
+    async def kiosk(self, kiosk: str) -> KioskView | None:
+        async with self._read() as db:
+            row = await db.get(KioskRow, kiosk)
+            return _view(row) if row else None
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    async def take_session(self, told: Session) -> Told:
+        """Projects a document that its own kiosk told."""
+        return (await self.take_sessions([told]))[0]
+
+    async def take_sessions(self, told: list[Session]) -> list[Told]:
+        """Documents of different sessions; what became of each. All of it is there, or nothing."""
+        async with self._begin() as db:
+            taken, news = await take_sessions(db, told, self._now())
+            await self.notices.add(db, "session", [one.session.id for one in news])
+            for one in news:
+                await self._note(db, one.session, one.before)
+            return taken
+
+    async def _note(self, db: AsyncSession, session: Session, before: Session | None) -> None:
+        for noted in self.noted:
+            await noted(db, session, before)
+
+    async def session(self, session_id: str) -> Session | None:
+        async with self._read() as db:
+            row = await db.get(SessionRow, session_id)
+            return (await shown(db, [row]))[0] if row else None
+
+    async def sessions_of(self, ids: list[str]) -> list[Session]:
+        """In this order, without those that are not there."""
+        async with self._read() as db:
+            found = await db.scalars(select(SessionRow).where(SessionRow.id.in_(ids)))
+            here = {session.id: session for session in await shown(db, list(found))}
+        return [here[session] for session in ids if session in here]
+
+    async def tell_session(self, session: str) -> None:
+        """Something that belongs to it changed: pages that show it are told."""
+        await self.tell("session", [session])
+
+    async def tell(self, kind: Kind, ids: list[str]) -> None:
+        """Something changed that is no row of theirs."""
+        async with self._begin() as db:
+            await self.notices.add(db, kind, ids)
+
+    async def consent_check(self, session_id: str) -> ConsentCheck:
+        async with self._read() as db:
+            return _found(await db.get(ConsentRow, session_id))
+
+    async def sessions(self, wanted: Wanted) -> SessionPage:
+        """Newest first.
+
+        Raises:
+            Malformed: `wanted.after` is no place in a list.
+        """
+        query = sessions_query(wanted)
+        async with self._read() as db:
+            if wanted.words and db.get_bind().dialect.name == "postgresql":
+                await db.execute(_PLAN_FOR_WORDS)
+            rows = list(await db.scalars(query))
+            page = rows[: wanted.limit]
+            return SessionPage(await shown(db, page), place_of(page[-1]) if len(rows) > len(page) else "")
+
+    async def earlier(self, session: Session, limit: int) -> list[Session]:
+        """What the same device had before, newest first."""
+        async with self._read() as db:
+            row = await db.get(SessionRow, session.id)
+            if row is None:
+                return []
+            query = (
+                select(SessionRow)
+                .where(SessionRow.device_id == row.device_id, SessionRow.id != row.id)
+                .where(SessionRow.created_s <= row.created_s)
+                .order_by(SessionRow.created_s.desc(), SessionRow.id)
+                .limit(limit)
+            )
+            return await shown(db, list(await db.scalars(query)))
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    async def add_file(self, file: StoredFile, kind: ArtifactKind) -> None:
+        """Idempotent: one that is already there stays."""
+        values = {name: getattr(file, name) for name in file.__slots__}
+        async with self._begin() as db:
+            await insert_missing(db, ArtifactRow, **values, kind=kind.value, verified_s=self._now())
+
+    async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
+        async with self._read() as db:
+            row = await db.get(ArtifactRow, (session, artifact, sha256))
+            return _file(row) if row else None
+
+    async def files(self, session: str) -> dict[tuple[str, str], StoredFile]:
+        """By (artifact, SHA-256)."""
+        async with self._read() as db:
+            rows = await db.scalars(select(ArtifactRow).where(ArtifactRow.session == session))
+            return {(row.artifact, row.sha256): _file(row) for row in rows}
+
+    async def deleted(self, session: str) -> dict[tuple[str, str], float]:
+        """What was here and is deleted, by (artifact, SHA-256): since when."""
+        query = select(DeletionRow).where(DeletionRow.session == session, DeletionRow.kind != "film")
+        async with self._read() as db:
+            return {(row.artifact, row.sha256): row.at_s for row in await db.scalars(query)}
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    async def use_nonce(self, nonce: str, expires_s: int) -> bool:
+        """Whether this was its first use. Those that are over anyway are forgotten by the way."""
+        async with self._begin() as db:
+            await db.execute(delete(NonceRow).where(NonceRow.expires_s < self._now()))
+            return await insert_missing(db, NonceRow, nonce=nonce, expires_s=expires_s)
+
+    async def is_used(self, nonce: str) -> bool:
+        async with self._read() as db:
+            return await db.get(NonceRow, nonce) is not None
+
+    async def audit(self, person: str, what: str, target: str = "", outcome: str = "", address: str = "") -> None:
+        async with self._begin() as db:
+            row = AuditRow(at_s=self._now(), person=person, what=what, target=target, outcome=outcome, address=address)
+            db.add(row)
+
+    async def audited(self) -> list[tuple[str, str, str, str]]:
+        """(person, what, target, outcome), oldest first."""
+        async with self._read() as db:
+            rows = await db.scalars(select(AuditRow).order_by(AuditRow.id))
+            return [(r.person, r.what, r.target, r.outcome) for r in rows]
+
+
+async def open_store(url: str | URL, now: Callable[[], float] = time.time) -> Store:
+    """The store at `url`, at the newest revision; folder and tables are made where they are missing.
+
+    Raises:
+        ConfigError: it cannot be reached, or is of a newer desk.
+    """
+    engine = engine_of(url)
+    try:
+        await migrate(engine)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return Store(engine, now)
+
+
+def _parts(health: bytes | None) -> dict[str, str] | None:
+    return msgspec.json.decode(health, type=Health).parts if health else None
+
+
+async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
+    if row := await db.get(KioskRow, kiosk, with_for_update=True):
+        return row
+    empty: dict[str, Any] = {"boot": "", "old_boots": "", "device_id": "", "device_name": "", "search": kiosk}
+    await insert_missing(db, KioskRow, id=kiosk, online=False, connection=0, changed_s=0.0, **empty)
+    return await db.get_one(KioskRow, kiosk, with_for_update=True)
+
+
+def _is_late(row: KioskRow, told: Presence) -> bool:
+    if told.boot == row.boot:
+        return told.connection < row.connection
+    return told.boot in row.old_boots.split()
+
+
+def _found(row: ConsentRow | None) -> ConsentCheck:
+    return msgspec.json.decode(row.found, type=ConsentCheck) if row else FINE
+
+
+def _file(row: ArtifactRow) -> StoredFile:
+    return StoredFile(row.session, row.artifact, row.sha256, row.bytes, row.content_type, row.path)
+
+
+def _view(row: KioskRow) -> KioskView:
+    about = msgspec.json.decode(row.about, type=About) if row.about else None
+    health = msgspec.json.decode(row.health, type=Health) if row.health else None
+    return KioskView(
+        id=row.id,
+        online=row.online,
+        device=about.device if about else None,
+        software=about.software if about else "",
+        parts=health.parts if health else {},
+        changed_s=row.changed_s,
+        provider=row.provider,
+    )
+
+
+def _details(row: KioskRow) -> KioskDetails:
+    about = msgspec.json.decode(row.about, type=About) if row.about else None
+    health = msgspec.json.decode(row.health, type=Health) if row.health else None
+    in_force = msgspec.json.decode(row.in_force, type=InForce) if row.in_force else None
+    return KioskDetails(_view(row), about, row.healthy_s, health.uptime_s if health else 0.0, in_force)
