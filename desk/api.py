@@ -17,7 +17,7 @@ from desk.config import Member
 from desk.files.serve import file_response
 from desk.files.store import Files
 from desk.files.uploads import ArtifactView, Uploads
-from desk.notifications.told import was_told
+from desk.notifications.told import told_of, was_told
 from desk.people.guard import People
 from desk.problems import Problem, not_found
 from desk.sessions.commands import Commands
@@ -49,10 +49,12 @@ class Me(Struct, frozen=True):
 
 
 class Sessions(Struct, frozen=True):
-    """after: what the next page is asked for with; empty: that was all."""
+    """after: what the next page is asked for with; empty: that was all. told: of which of these requests the reader was
+    told because nobody else had reacted: they wait for him as well."""
 
     sessions: list[Session]
     after: str = ""
+    told: list[str] = []
 
 
 class KioskList(Struct, frozen=True):
@@ -123,8 +125,9 @@ async def list_sessions(
     after: Annotated[str, QueryParameter(max_length=100)] = "",
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> Sessions:
-    """Newest first; staff see what they were asked for or are assigned to, moderators all. `mine`: what one is
-    responsible for. `since`, `until`: created in that time (ISO 8601). `q`: words in reason, names, tickets, device."""
+    """Newest first; staff see what they were asked for, are assigned to or were told of, moderators all. `mine`: what
+    one is responsible for. `since`, `until`: created in that time (ISO 8601). `q`: words in reason, names, tickets,
+    device."""
     wanted = Wanted(
         seen_by=None if me.moderates else me.id,
         assigned=me.id if mine else "",
@@ -139,7 +142,8 @@ async def list_sessions(
         limit=limit,
     )
     page = await store.sessions(wanted)
-    return Sessions(page.sessions, page.after)
+    waiting = [s.id for s in page.sessions if s.state is State.REQUESTED]
+    return Sessions(page.sessions, page.after, await told_of(store.transactions, waiting, me.id))
 
 
 @get("/api/sessions/{session_id:str}")

@@ -90,6 +90,7 @@ class CodeUser:
 
     async def rate(self, session: Session, rated: Rated) -> None:
         await rate(self._store.transactions, session.id, rated, time.time())
+        await self._store.tell_session(session.id)  # pages that show it
 
 
 def shown(session: Session) -> list[Artifact]:

@@ -91,7 +91,8 @@ class LostRow(Base):
 
 
 class SessionPersonRow(Base):
-    """Who may see a session: asked or assigned. Rewritten with each revision."""
+    """Who may see a session: asked, assigned, or told because nobody reacted (desk.notifications.told). Rewritten where
+    a revision has other people."""
 
     __tablename__ = "session_people"
     __table_args__ = (Index("session_people_newest", "person", "created_s"),)

@@ -9,9 +9,11 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.files.uploads import ArtifactView, Uploads
+from desk.notifications.told import told_beside
 from desk.sessions.commands import Commands
 from desk.sessions.live import Hub, Listener
 from desk.sessions.notices import ANEW, Notice
+from desk.sessions.ratings import Rated, ratings_of
 from desk.sessions.store import Store, people_of
 from kiosk.session.record import Device, Session
 
@@ -19,8 +21,13 @@ log = logging.getLogger(__name__)
 
 
 class SessionEvent(Struct, frozen=True):
+    """rating: what the code user said on the page behind the QR code. told: ids of those who see it because nobody else
+    reacted, and it waits for them too."""
+
     session: Session
     artifacts: dict[str, ArtifactView]
+    rating: Rated | None = None
+    told: tuple[str, ...] = ()
 
 
 class PresenceEvent(Struct, frozen=True):
@@ -61,15 +68,26 @@ class Teller:
     async def _tell_sessions(self, ids: list[str]) -> None:
         if not ids or not (len(self._hub) or self._commands.has_readers):
             return
-        for session in await self._store.sessions_of(ids):
-            people = people_of(session)
-
-            def may_see(listener: Listener, people: set[str] = people) -> bool:
-                return listener.all_sessions or listener.person in people
-
+        sessions = await self._store.sessions_of(ids)
+        for session in sessions:
             self._commands.caught_up(session)
-            if self._hub.wanted(may_see):
-                self._hub.tell("session", SessionEvent(session, await self._uploads.views(session)), may_see)
+        if not len(self._hub):
+            return
+        async with self._store.transactions.read() as db:
+            told, rated = await told_beside(db, ids), await ratings_of(db, ids)
+        for session in sessions:
+            others = told.get(session.id, set()) - people_of(session)
+            await self._tell_session(session, rated.get(session.id), others)
+
+    async def _tell_session(self, session: Session, rated: Rated | None, others: set[str]) -> None:
+        people = people_of(session) | others
+
+        def may_see(listener: Listener) -> bool:
+            return listener.all_sessions or listener.person in people
+
+        if self._hub.wanted(may_see):
+            views = await self._uploads.views(session)
+            self._hub.tell("session", SessionEvent(session, views, rated, tuple(sorted(others))), may_see)
 
     async def _tell_kiosk(self, kiosk: str) -> None:
         view = await self._store.kiosk(kiosk)

@@ -23,8 +23,11 @@ from desk.database import Transactions, insert_missing
 from desk.notifications.channels import hours_of, targets_of, wishes_of
 from desk.notifications.quiet import quiet_until
 from desk.notifications.tables import AlertMessageRow, AlertPersonRow, AlertRow, WishRow
+from desk.notifications.told import list_for_told
 from desk.people.accounts import member_of
 from desk.people.tables import AccountRow
+from desk.sessions.intake import people_of
+from desk.sessions.notices import Notices
 from desk.sessions.store_lost import shown
 from desk.tables import SessionRow
 from kiosk.session.record import Session
@@ -62,11 +65,18 @@ class Message:
 
 
 class Alerts:
-    """`push_key`: which subscriptions are good. `now`: wall time, which several desks share well enough."""
+    """`push_key`: which subscriptions are good. `now`: wall time, which several desks share well enough. By `notices`
+    the open pages of those hear of it who see the session only from now on."""
 
     def __init__(
-        self, transactions: Transactions, settings: Notifications, push_key: str, now: Callable[[], float]
+        self,
+        transactions: Transactions,
+        notices: Notices,
+        settings: Notifications,
+        push_key: str,
+        now: Callable[[], float],
     ) -> None:
+        self._notices = notices
         self._begin, self._read = transactions.begin, transactions.read
         self._settings, self._push_key, self._now = settings, push_key, now
         self._wait_s = settings.escalate_minutes * 60
@@ -156,8 +166,11 @@ class Alerts:
             for member in people
             if await insert_missing(db, AlertPersonRow, session=session.id, account=member.id) or alert.key != REQUEST
         ]
-        targets = await targets_of(db, [member.id for member in new], self._push_key)
         ids = [member.id for member in new]
+        if set(ids) - people_of(session):
+            await list_for_told(db, [session.id])
+            await self._notices.add(db, "session", [session.id])
+        targets = await targets_of(db, ids, self._push_key)
         rows = {row.account: row for row in await db.scalars(select(WishRow).where(WishRow.account.in_(ids)))}
         for member in new:
             wishes = wishes_of(rows.get(member.id))

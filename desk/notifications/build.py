@@ -21,7 +21,7 @@ def build(config: Config, url: str, secret: bytes, store: Store) -> Notifier:
     """
     settings, box = config.notifications, PlaceBox(secret)
     return Notifier(
-        Alerts(store.transactions, settings, box.id, time.time),
+        Alerts(store.transactions, store.notices, settings, box.id, time.time),
         Channels(store.transactions, box, time.time),
         PushKeys(store.transactions, box),
         store,

@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from desk.notifications.told import list_for_told
 from desk.sessions.consents import FINE, ConsentCheck, check
 from desk.sessions.lost import as_lost, is_lost
 from desk.sessions.wanted import search_text
@@ -200,6 +201,8 @@ async def _write(db: AsyncSession, changes: _Changes, known: _Known, now_s: floa
     ]
     if people:
         await (await db.connection()).execute(insert(SessionPersonRow), people)
+    if had:
+        await list_for_told(db, had)
     if changes.consents:
         await db.execute(delete(ConsentRow).where(ConsentRow.session.in_(changes.consents)))
     if doubts := [{"session": id_, "found": encode(c)} for id_, c in changes.consents.items() if c != FINE]:
@@ -213,7 +216,7 @@ async def insert_these(db: AsyncSession, table: type[Base], rows: list[dict[str,
 
 
 def people_of(session: Session) -> set[str]:
-    """Who may see it, moderators aside."""
+    """Who may see it, besides moderators and those who were told of it (desk.notifications.told)."""
     return {p.id for p in (*session.asked, *session.assigned)}
 
 

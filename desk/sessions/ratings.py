@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import Transactions
 from desk.sessions.tables import RatingRow
@@ -21,6 +24,12 @@ async def rating_of(transactions: Transactions, session: str) -> Rated | None:
     async with transactions.read() as db:
         row = await db.get(RatingRow, session)
         return Rated(row.stars, row.words) if row else None
+
+
+async def ratings_of(db: AsyncSession, sessions: Sequence[str]) -> dict[str, Rated]:
+    """By session; those without one are left out."""
+    rows = await db.scalars(select(RatingRow).where(RatingRow.session.in_(sessions)))
+    return {row.session: Rated(row.stars, row.words) for row in rows}
 
 
 async def rate(transactions: Transactions, session: str, rated: Rated, at_s: float) -> None:

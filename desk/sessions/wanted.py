@@ -30,9 +30,9 @@ MAX_WORDS = 8
 class Wanted(Struct, frozen=True, kw_only=True):
     """What is left empty does not matter; the rest must all fit.
 
-    seen_by: only what this person was asked for or is assigned to. assigned: only what this person is responsible for.
-    since_s, until_s: created in that time (seconds since 1970; until is not part of it). words: each is found in what
-    `search_text` is made of. after: as the page before said.
+    seen_by: only what this person was asked for, is assigned to, or was told of as nobody reacted. assigned: only what
+    this person is responsible for. since_s, until_s: created in that time (seconds since 1970; until is not part of
+    it). words: each is found in what `search_text` is made of. after: as the page before said.
     """
 
     seen_by: str | None = None

@@ -21,6 +21,7 @@ from desk.notifications.told import was_told
 from desk.people.accounts import Accounts, Profile
 from desk.problems import Problem
 from desk.sessions.store import Store, open_store
+from desk.sessions.wanted import Wanted
 from kiosk.session.record import Person, Ringing, Session
 from kiosk.session.states import State
 from kiosk.wire.messages import Presence
@@ -44,7 +45,7 @@ class OneDesk:
     def __init__(self, store: Store, clock: Clock, settings: Notifications, name: str) -> None:
         self.store, self.name, box = store, name, PlaceBox(SECRET)
         self.channels, self.keys = Channels(store.transactions, box, clock), PushKeys(store.transactions, box)
-        self.alerts = Alerts(store.transactions, settings, box.id, clock)
+        self.alerts = Alerts(store.transactions, store.notices, settings, box.id, clock)
 
     async def hears(self, session: Session) -> Session:
         await self.store.take_session(session)
@@ -171,6 +172,23 @@ async def test_who_is_locked_or_gone_is_not_told(desks: Two, clock: Clock) -> No
     assert await here.sends() == [("told", "ben", 0)]
     assert await here.alerts.member("anna") is None
     assert await here.alerts.member("ben") is not None
+
+
+async def test_who_was_told_as_nobody_reacted_has_it_in_his_list_for_good(desks: Two, clock: Clock) -> None:
+    here, there = desks
+
+    async def lists(person: str) -> list[str]:
+        return [s.id for s in (await there.store.sessions(Wanted(seen_by=person))).sessions]
+
+    first = await here.hears(a_session())
+    assert (await lists("anna"), await lists("clara")) == (["s-1"], [])
+    clock.now += 6 * MINUTE
+    await here.sends()
+    assert await lists("clara") == ["s-1"]
+    changed = await here.hears(next_rev(first, assigned=(ANNA, BEN)))
+    await here.hears(next_rev(changed, assigned=(BEN,), state=State.CONFIRMED))
+    assert [await lists(person) for person in ("anna", "ben", "clara", "flo")] == [["s-1"], ["s-1"], ["s-1"], []]
+    assert (await there.store.sessions(Wanted(assigned="clara"))).sessions == []
 
 
 # --- what becomes of it -----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from desk.code_user import LINK_S
 from desk.config import signing_secret
@@ -17,7 +17,7 @@ from desk.seals import Guest, Seals
 from kiosk.session.record import ArtifactKind, Call, Session
 from kiosk.session.states import State
 from kiosk.wire.messages import PublicLink
-from tests.contract.desk_site import Kiosk, Site, a_session, an_artifact, next_rev, until
+from tests.contract.desk_site import BEN, Kiosk, Site, a_session, an_artifact, next_rev, until
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
 NASTY = "<img src=x onerror=\"document.title='hacked'\"></textarea><script>document.title='hacked'</script>"
@@ -191,6 +191,23 @@ async def test_what_is_no_rating_is_refused_and_changes_nothing(
     assert (await guest.post(f"{path}/rating", json={"stars": 1})).status_code == 415
     async with site.person("anna") as anna:
         assert (await anna.get("/api/sessions/s-1")).json()["rating"] == {"stars": 5, "words": ""}
+
+
+async def test_a_rating_is_read_at_once_by_whoever_has_the_details_open(
+    site: Site, kiosk: Kiosk, guest: httpx.AsyncClient, chromium: Browser
+) -> None:
+    path = await invited(kiosk, over())
+    page = await chromium.new_page(locale="en")
+    await page.goto(site.link("ben"))
+    await kiosk.told(next_rev(over(), asked=(BEN,)))
+    await page.goto(f"{site.url}/sessions/s-1")
+    await expect(page.locator("#session")).to_have_attribute("aria-busy", "false")
+    await expect(page.locator("#facts")).not_to_contain_text("A great help")
+    for stars, words in (("5", "A great help"), ("1", NASTY)):
+        assert (await guest.post(f"{path}/rating", data={"stars": stars, "words": words})).status_code == 303
+        await expect(page.locator("#facts")).to_contain_text(words)
+    await expect(page.locator("#facts")).not_to_contain_text("A great help")
+    assert await page.title() != "hacked"
 
 
 async def test_nobody_rates_what_is_internal_or_over(site: Site, kiosk: Kiosk, guest: httpx.AsyncClient) -> None:

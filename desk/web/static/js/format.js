@@ -14,7 +14,8 @@ import { boot, t } from "./dom.js";
  *   created_at: string, language: string, reason: string, requester: string, note: string, tickets: {id: string, title: string, link: string}[],
  *   asked: Person[], assigned: Person[], seen_by: Person[], visibility: string, recording: Recording,
  *   ringing: {by: "code_user" | "staff", name: string} | null, rang_in_vain?: string, rang_by?: "code_user" | "staff" | "", calls: Call[], artifacts: Artifact[],
- *   rating: {stars: number, text: string} | null, review_s: number, history: Change[], consents?: unknown[]}} Session
+ *   rating: {stars: number, text: string} | null, review_s: number, history: Change[], consents?: unknown[],
+ *   told?: boolean}} Session `told`: not part of the document; the reader was told of it because nobody else had reacted
  */
 
 /** @type {State[]} in the order in which they wait for somebody */
@@ -48,11 +49,14 @@ export function inVain({ state, ringing, rang_in_vain: why, rang_by: by, device 
 /** @param {Session} session somebody waits for an answer */
 const waits = (session) => isCalling(session) || session.state === "REQUESTED";
 
-/** Whoever was asked or is responsible; everybody who sees it where that is nobody. @param {Session} session */
-export function waitsForMe(session) {
-  const concerned = [...session.asked, ...session.assigned];
-  return waits(session) && (!concerned.length || concerned.some((person) => person.id === boot.me.id));
-}
+/** Whether the reader was asked or is responsible, or was told of the request because those were silent. @param {Session} session */
+const concernsMe = (session) => [...session.asked, ...session.assigned].some((person) => person.id === boot.me.id) || isEscalated(session);
+
+/** @param {Session} session nobody has reacted yet, so the reader was told */
+export const isEscalated = (session) => session.told === true && session.state === "REQUESTED";
+
+/** What concerns the reader; everybody who sees it where it concerns nobody. @param {Session} session */
+export const waitsForMe = (session) => waits(session) && (!session.asked.length && !session.assigned.length || concernsMe(session));
 
 /** The lists of the page. @type {[string, (session: Session) => boolean][]} */
 export const GROUPS = [
@@ -78,10 +82,14 @@ export function matches(session, words) {
 }
 
 /** @param {Session} session newer than what we have? Another epoch: the kiosk's store is a new one. @param {Session | undefined} known */
-export const isNewer = (session, known) => !known || known.epoch !== session.epoch || session.rev > known.rev;
+export const isNewer = (session, known) => !known || known.epoch !== session.epoch || session.rev > known.rev || (session.rev === known.rev && !!session.told && !known.told);
 
-/** @param {Session} session */
-export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session.state) && isMine(session) && !session.seen_by.some((person) => person.id === boot.me.id);
+/**
+ * Not looked at by the reader, whom it concerns. What a moderator only may see has no dot: that is everything, and a sign
+ * that is everywhere says nothing. A request that comes to him because others were silent has one.
+ * @param {Session} session
+ */
+export const isUnread = (session) => ["REQUESTED", "CONFIRMED"].includes(session.state) && (isMine(session) || (session.state === "REQUESTED" && waitsForMe(session))) && !session.seen_by.some((person) => person.id === boot.me.id);
 
 /** @param {Session} session whether the reader is assigned */
 export const isMine = (session) => session.assigned.some((person) => person.id === boot.me.id);

@@ -11,6 +11,7 @@ import { anySet, asQuery, fits, moreSet, readFilters, writeFilters } from "./fil
 import { ENDED, GROUPS, STATES, ago, byUrgency, dateTime, inVain, isCalling, isUnread } from "./format.js";
 import { askForNotifications, complain, notificationState, soundWanted, wantSound } from "./notify.js";
 import { beginPage } from "./page.js";
+import { withTold } from "./store.js";
 
 /** @typedef {import("./format.js").Session} Session */
 
@@ -70,7 +71,7 @@ function fillGroup(section, sessions) {
   const rows = /** @type {Element} */ (section.querySelector(".rows"));
   keyed(rows, sessions.map((session) => ({
     key: session.id,
-    sign: [session.epoch, session.rev, ago(session.created_at)],
+    sign: [session.epoch, session.rev, session.told, ago(session.created_at)],
     make: () => row(session),
   })));
 }
@@ -138,7 +139,7 @@ async function load(next = false) {
   const page = await getJson(`/api/sessions?${asQuery(filters, PAGE, next ? after : "")}`);
   if (mine !== asked) return; // other filters are set meanwhile
   if (!next) found = new Map();
-  for (const session of page.sessions) {
+  for (const session of withTold(page)) {
     store.take(session, false, true);
     found.set(session.id, sign(session));
   }

@@ -1,7 +1,7 @@
 // What every page does: follow the desk, announce requests, open the dialog for a new session, ask before something is called off.
 
 import { button, byId, el, initials, t } from "./dom.js";
-import { isCalling } from "./format.js";
+import { isCalling, isEscalated } from "./format.js";
 import { badge, allowSound, chime, complain, dismiss, notifySystem, registerWorker, toast } from "./notify.js";
 import { NewSession, openByButtons } from "./new_session.js";
 import { Store } from "./store.js";
@@ -44,7 +44,8 @@ export function beginPage(here = "") {
 function announce(session, kind, here) {
   const ring = kind === "ring";
   const path = `/sessions/${encodeURIComponent(session.id)}`;
-  const title = ring ? t("{device} is calling", { device: session.device.name }) : t("New request: {device}", { device: session.device.name });
+  const asks = isEscalated(session) ? t("Nobody has reacted yet: {device}", { device: session.device.name }) : t("New request: {device}", { device: session.device.name });
+  const title = ring ? t("{device} is calling", { device: session.device.name }) : asks;
   const text = session.reason || session.requester || t("No reason given");
   const tag = `${ring ? "rings" : "asks"}-${session.id}`;
   chime(kind);

@@ -281,9 +281,10 @@ store.on("sessions", ({ session: one }) => {
   else if (!one) loadSoon(); // the connection was away: what belongs to the session may have changed as well
   else if (one.id === id) take(one);
 });
-store.on("places", ({ session: one, artifacts }) => {
+store.on("places", ({ session: one, artifacts, rating }) => {
   if (one !== id) return;
   places = artifacts;
+  takeRating(rating ?? null);
   paint();
 });
 store.on("kiosks", paint);

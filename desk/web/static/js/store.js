@@ -2,9 +2,10 @@
 //
 // Emits (CustomEvent): "sessions" {session?: Session} after any change; "asks" {session} a new request; "rings" {session} the code
 // user has pressed START; "kiosks" after a change of presence, "presence" {kiosk} of that one; "gone" {session, peer, code, text}; "up" / "down" of the connection;
-// "places" {session: its id, artifacts} where its files are, and how much of them has come.
+// "places" {session: its id, artifacts, rating} where its files are, how much of them has come, and how its code user found it.
 
 import { getJson } from "./api.js";
+import { boot } from "./dom.js";
 import { ENDED, STATES, isCalling, isNewer, waitsForMe } from "./format.js";
 
 /** @typedef {import("./format.js").Session} Session */
@@ -19,6 +20,9 @@ const OPEN = new URLSearchParams([...STATES.filter((state) => !ENDED.includes(st
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 /** Without any event (the desk sends comments, which we cannot see) a dead link is found by asking anew when the page is shown. */
 const STALE_MS = 60_000;
+
+/** The sessions of an answer, with what it says beside them. @param {{sessions: Session[], told?: string[]}} list @returns {Session[]} */
+export const withTold = ({ sessions, told = [] }) => sessions.map((session) => (told.includes(session.id) ? { ...session, told: true } : session));
 
 export class Store extends EventTarget {
   constructor() {
@@ -60,9 +64,9 @@ export class Store extends EventTarget {
       take(JSON.parse(/** @type {MessageEvent} */ (event).data || "{}"));
     });
     on("hello", () => {});
-    on("session", ({ session, artifacts }) => {
-      if (artifacts) this.tell("places", { session: session.id, artifacts });
-      this.take(session, true);
+    on("session", ({ session, artifacts, rating, told }) => {
+      if (artifacts) this.tell("places", { session: session.id, artifacts, rating });
+      this.take({ ...session, told: told?.includes(boot.me.id) }, true);
     });
     on("presence", (data) => this.takePresence(data));
     on("gone", (data) => this.tell("gone", data));
@@ -81,7 +85,7 @@ export class Store extends EventTarget {
     const [list, kiosks] = await Promise.all([getJson(`/api/sessions?${OPEN}`), getJson(`/api/kiosks?limit=${MOST}`)]);
     if (list.after) list.sessions.push(...(await getJson(`/api/sessions?mine=true&${OPEN}`)).sessions); // one's own are not among the others
     const again = this.loaded;
-    for (const session of list.sessions) this.take(session, again, true);
+    for (const session of withTold(list)) this.take(session, again, true);
     this.takeKiosks(kiosks.kiosks);
     this.loaded = true;
     this.retries = 0;
@@ -94,14 +98,16 @@ export class Store extends EventTarget {
   /** @param {Session} session @param {boolean} news announce it, not only take it over @param {boolean} [quiet] one of many */
   take(session, news, quiet = false) {
     const known = this.sessions.get(session.id);
+    if (known?.told) session.told = true; // not every answer says so
     if (!isNewer(session, known)) return;
     this.sessions.set(session.id, session);
     if (news) this.news.add(session.id);
     if (!quiet) this.tell("sessions", { session });
     if (!news) return;
     if (!waitsForMe(session)) return;
-    if (session.state === "REQUESTED" && known?.state !== "REQUESTED") this.tell("asks", { session });
-    if (isCalling(session) && !(known && isCalling(known))) this.tell("rings", { session });
+    const waited = known && waitsForMe(known) ? known : null;
+    if (session.state === "REQUESTED" && waited?.state !== "REQUESTED") this.tell("asks", { session });
+    if (isCalling(session) && !(waited && isCalling(waited))) this.tell("rings", { session });
   }
 
   /** @param {Kiosk[]} kiosks */
