@@ -18,7 +18,7 @@ from desk.notifications.channels import Subscription, Wishes
 from desk.people import administration, door, own_account
 from desk.people.accounts import Changes, Profile
 from desk.sessions.ratings import Rated
-from desk.webhooks.routes import NewWebhook, WebhookChange
+from desk.webhooks.routes import AgainWish, NewWebhook, WebhookChange
 
 FILE = "application/octet-stream image/jpeg image/svg+xml video/mp4 application/json application/x-ndjson"
 
@@ -204,6 +204,7 @@ DESCRIBED: dict[str, Entry] = {
     "POST /api/webhooks/{webhook_id}/secret": Entry("Draw a new secret for a webhook"),
     "POST /api/webhooks/{webhook_id}/test": Entry("Try a webhook out"),
     "GET /api/webhooks/{webhook_id}/deliveries": Entry("A webhook's last deliveries"),
+    "POST /api/webhooks/{webhook_id}/again": Entry("Send again what was given up", body=AgainWish, problems=(409,)),
     "GET /api/audit": Entry("Read the audit log"),
     "GET /api/audit/export": Entry("The audit log as CSV", gives="text/csv"),
     # whoever has the token in the address

@@ -132,6 +132,7 @@ TABLE: dict[str, Rule] = {
     "POST /api/webhooks/{webhook_id}/secret": ADMINISTER,
     "POST /api/webhooks/{webhook_id}/test": ADMINISTER,
     "GET /api/webhooks/{webhook_id}/deliveries": ADMINISTER,
+    "POST /api/webhooks/{webhook_id}/again": ADMINISTER,
     "GET /audit": ADMINISTER,
     "GET /api/audit": ADMINISTER,
     "GET /api/audit/export": ADMINISTER,

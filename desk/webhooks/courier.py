@@ -14,11 +14,13 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.webhooks import signature
-from desk.webhooks.outgoing import Unsent
+from desk.webhooks.outgoing import Answer, Unsent
 from desk.webhooks.rows import Job, WebhookRows
 
 log = logging.getLogger(__name__)
@@ -32,8 +34,10 @@ FIRST_S, MOST_S = 5.0, 12 * 3600.0
 """The pause after the first try, four times as long after each other one: eleven tries take about two days."""
 MOST_PAUSE_S = 300.0
 GONE = 410
+SAYS_WHEN = (429, 503)
+"""With `Retry-After` (RFC 9110, 10.2.3; RFC 6585, 4): the program is there, and asks to be left alone for so long."""
 
-Post = Callable[[str, bytes, dict[str, str]], Awaitable[int]]
+Post = Callable[[str, bytes, dict[str, str]], Awaitable[Answer]]
 
 
 def again_after_s(tries: int, spread: float) -> float | None:
@@ -47,6 +51,21 @@ def again_after_s(tries: int, spread: float) -> float | None:
 def pause_s(failures: int, spread: float) -> float:
     """How long a webhook is left alone that has failed so often in a row before."""
     return min(MOST_PAUSE_S, FIRST_S * 2.0 ** min(failures, 10)) * (0.8 + 0.4 * spread)
+
+
+def asked_s(answer: Answer, now_s: float) -> float:
+    """For how long the program wants to be left alone, in 0..MOST_S; 0 as well where it says so in no way that is
+    understood. `now_s`: wall time."""
+    if answer.status not in SAYS_WHEN:
+        return 0.0
+    said = answer.retry_after.strip()
+    if said.isascii() and said.isdecimal():
+        return min(MOST_S, float(said))
+    try:
+        at = parsedate_to_datetime(said)
+    except ValueError:
+        return 0.0
+    return min(MOST_S, max(0.0, at.replace(tzinfo=at.tzinfo or UTC).timestamp() - now_s))
 
 
 class Courier:
@@ -117,23 +136,26 @@ class Courier:
     async def tell(self, job: Job) -> None:
         """One try."""
         began_s = time.monotonic()
-        status, error = await self._send(job)
+        answer, error = await self._send(job)
+        status = answer.status
         took_ms = round(1000 * (time.monotonic() - began_s))
         if 200 <= status < 300:
             return await self._rows.ended(job, self._desk, status, "", took_ms, None)
         if job.failures == 0:
             log.warning("webhook %s does not take it: %s", job.webhook, status or error)
+        now_s = self._now()
         wait_s = None if status == GONE else again_after_s(job.tries, self._spread())
-        again_s = None if wait_s is None else self._now() + wait_s
+        asked = asked_s(answer, now_s)
+        again_s = None if wait_s is None else now_s + max(wait_s, asked)
         await self._rows.ended(job, self._desk, status, error, took_ms, again_s)
-        await self._rows.pause(job.webhook, self._now() + pause_s(job.failures, self._spread()))
+        await self._rows.pause(job.webhook, now_s + max(pause_s(job.failures, self._spread()), asked))
 
-    async def _send(self, job: Job) -> tuple[int, str]:
-        """(status, error); one of both."""
+    async def _send(self, job: Job) -> tuple[Answer, str]:
+        """An answer, or (status 0) why there was none."""
         if not job.secret:
-            return 0, "secret"
+            return Answer(0), "secret"
         headers = signature.headers(job.secret, job.event, job.kind, job.body, self._now())
         try:
             return await self._post(job.url, job.body, headers), ""
         except Unsent as error:
-            return 0, error.code
+            return Answer(0), error.code

@@ -1,6 +1,6 @@
 """Requests to addresses that somebody has typed in: only to where the desk may connect (desk.addresses), which is
 judged of the IP address that is then connected to. No redirection is followed, and nothing of an answer is read but its
-status.
+status and when to come again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import httpx
@@ -31,6 +32,14 @@ class Unsent(Exception):
     def __init__(self, code: Code) -> None:
         super().__init__(code)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`retry_after`: the header as it came; empty: there was none."""
+
+    status: int
+    retry_after: str = ""
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -74,9 +83,8 @@ class Outgoing:
             raise Unsent("private")
         return host, allowed
 
-    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """The status of the answer.
-
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """
         Raises:
             Unsent: there was none.
         """
@@ -93,21 +101,21 @@ class Outgoing:
 
     async def _post_to_any(
         self, url: httpx.URL, host: str, addresses: Sequence[str], body: bytes, headers: dict[str, str]
-    ) -> int:
+    ) -> Answer:
         """Not every address of a name can be reached from everywhere."""
         for address in addresses[:-1]:
             with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
                 return await self._post(url, host, address, body, headers)
         return await self._post(url, host, addresses[-1], body, headers)
 
-    async def _post(self, url: httpx.URL, host: str, address: str, body: bytes, headers: dict[str, str]) -> int:
+    async def _post(self, url: httpx.URL, host: str, address: str, body: bytes, headers: dict[str, str]) -> Answer:
         """The address is what is connected to; the name is what is asked for, and what its certificate must say."""
         named = {**headers, "Host": url.netloc.decode()}
         place = url.copy_with(host=address)
         extensions = {} if address == host else {"sni_hostname": host}
         sent = self._client.stream("POST", place, content=body, headers=named, extensions=extensions)
         async with sent as answer:
-            return answer.status_code
+            return Answer(answer.status_code, answer.headers.get("Retry-After", ""))
 
 
 def _is_of_tls(error: BaseException | None) -> bool:

@@ -71,6 +71,18 @@ class TestSent(Struct, frozen=True):
     event: str
 
 
+class AgainWish(Struct, frozen=True):
+    """deliveries: their ids; none named: all of this webhook's that were given up."""
+
+    deliveries: Annotated[tuple[Annotated[int, Meta(ge=1, le=2**53)], ...], Meta(max_length=1000)] = ()
+
+
+class SentAgain(Struct, frozen=True):
+    """again: how many are on their way."""
+
+    again: int
+
+
 @get("/webhooks")
 async def webhooks_page(pages: NamedDependency[Pages], me: NamedDependency[Member]) -> Response[str]:
     return pages.show("webhooks.html", me)
@@ -154,6 +166,21 @@ async def webhook_deliveries(webhooks: NamedDependency[WebhookRows], webhook_id:
     return Deliveries(await webhooks.deliveries(webhook_id))
 
 
+@post("/api/webhooks/{webhook_id:str}/again", status_code=202)
+async def send_webhook_again(
+    request: AnyRequest,
+    webhooks: NamedDependency[WebhookRows],
+    store: NamedDependency[Store],
+    me: NamedDependency[Member],
+    webhook_id: FromPath[str],
+) -> SentAgain:
+    """What was given up is told once more, at once and under the same id, with as many tries as what is new."""
+    wish = await json_body(request, AgainWish)
+    n = await webhooks.again(webhook_id, wish.deliveries)
+    await store.audit(me.id, "webhook_again", webhook_id, "done", address_of(request))
+    return SentAgain(n)
+
+
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     webhooks_page,
     list_webhooks,
@@ -163,6 +190,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     renew_webhook_secret,
     test_webhook,
     webhook_deliveries,
+    send_webhook_again,
 )
 
 

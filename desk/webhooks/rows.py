@@ -13,12 +13,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlalchemy import event as sql_event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import Transactions, insert_missing
-from desk.problems import not_found
+from desk.problems import Problem, not_found
 from desk.webhooks.events import Told, event_of, kind_of, news
 from desk.webhooks.signature import Sealed, new_secret
 from desk.webhooks.tables import DeliveryRow, WebhookRow
@@ -44,7 +44,8 @@ class Webhook(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """state: waiting, done or failed (given up). status: of the last answer; 0: there was none, and error says why."""
+    """state: waiting, done or failed (given up). status: of the last answer; 0: there was none, and error says why.
+    again: it was given up, and can be sent again."""
 
     id: int
     event: str
@@ -58,6 +59,7 @@ class Delivery(msgspec.Struct, frozen=True):
     error: str
     took_ms: int
     ended_s: float
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,26 @@ class WebhookRows:
             row.pause_until_s = 0.0
             await self._put(db, webhook, event, None)
 
+    async def again(self, webhook: str, deliveries: Collection[int]) -> int:
+        """These, or where none is named all that were given up, are told once more, with all their tries; how many.
+
+        Raises:
+            Problem: there is no such webhook, it is switched off, or nothing of that was given up.
+        """
+        mine = [DeliveryRow.webhook == webhook, DeliveryRow.state == "failed", DeliveryRow.body != b""]
+        mine += [DeliveryRow.id.in_(deliveries)] if deliveries else []
+        async with self._begin() as db:
+            row = await _found(db, webhook)
+            if not row.active:
+                raise Problem(409, "switched_off", "this webhook is switched off")
+            values = {"state": "waiting", "due_s": self._now(), "tries": 0, "desk": "", "claimed_s": 0.0}
+            done = await db.execute(update(DeliveryRow).where(*mine).values(**values))
+            if not (n := int(getattr(done, "rowcount", 0))):
+                raise Problem(409, "not_given_up", "nothing of that was given up")
+            row.failures, row.pause_until_s = 0, 0.0
+            sql_event.listen(db.sync_session, "after_commit", lambda _: self.due.set(), once=True)
+            return n
+
     async def _put(self, db: AsyncSession, webhook: str, event: Told, session: str | None) -> None:
         """Once, however often it is noted."""
         now_s = self._now()
@@ -199,7 +221,7 @@ class WebhookRows:
         done = again_s is None and 200 <= status < 300
         values = {"status": status, "error": error[:200], "took_ms": took_ms, "desk": "", "ended_s": self._now()}
         if again_s is None:
-            values |= {"state": "done" if done else "failed", "body": b""}
+            values |= {"state": "done", "body": b""} if done else {"state": "failed"}
         else:
             values |= {"due_s": again_s}
         mine = and_(DeliveryRow.id == job.id, DeliveryRow.desk == desk, DeliveryRow.tries == job.tries)
@@ -207,13 +229,14 @@ class WebhookRows:
             held = await db.execute(update(DeliveryRow).where(mine).values(**values))
             if not getattr(held, "rowcount", 0):
                 return  # the lease was over, and another one tells it
-            counted = {"failures": 0, "pause_until_s": 0.0} if done else {"failures": WebhookRow.failures + 1}
+            counted = {"failures": 0 if done else WebhookRow.failures + 1}
             await db.execute(update(WebhookRow).where(WebhookRow.id == job.webhook).values(**counted))
 
     async def pause(self, webhook: str, until_s: float) -> None:
-        """Nothing of it is tried before: it does not answer."""
+        """Nothing of it is tried before: it does not answer, or asks for that. The longest of several pauses holds."""
+        longest = case((WebhookRow.pause_until_s > until_s, WebhookRow.pause_until_s), else_=until_s)
         async with self._begin() as db:
-            await db.execute(update(WebhookRow).where(WebhookRow.id == webhook).values(pause_until_s=until_s))
+            await db.execute(update(WebhookRow).where(WebhookRow.id == webhook).values(pause_until_s=longest))
 
     async def give_back(self, desk: str) -> None:
         """This desk ends: whoever comes next begins at once, and it counts as no try."""
@@ -274,4 +297,5 @@ def _delivery(row: DeliveryRow) -> Delivery:
         error=row.error,
         took_ms=row.took_ms,
         ended_s=row.ended_s,
+        again=row.state == "failed" and bool(row.body),
     )

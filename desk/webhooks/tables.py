@@ -41,7 +41,7 @@ class DeliveryRow(Base):
     session: Mapped[str | None] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     """Goes with it: what is deleted here is told to nobody any more."""
     body: Mapped[bytes] = mapped_column(LargeBinary)
-    """Empty once it is told, or given up."""
+    """Empty once it is told: of what was given up it stays, to be sent again."""
     state: Mapped[str] = mapped_column(String(10))
     made_s: Mapped[float]
     due_s: Mapped[float]

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from sqlalchemy import text
 from desk.addresses import networks
 from desk.config import Config, Member, Rank, Webhooks
 from desk.database import database_url
+from desk.problems import Problem
 from desk.sessions.store import Store, open_store
 from desk.webhooks import signature
-from desk.webhooks.courier import MOST_TRIES, Courier, again_after_s, pause_s
+from desk.webhooks.courier import MOST_S, MOST_TRIES, Courier, again_after_s, asked_s, pause_s
 from desk.webhooks.events import KINDS, event_of, kind_of, news
 from desk.webhooks.events import test_event as a_test_event
-from desk.webhooks.outgoing import Outgoing, Unsent
+from desk.webhooks.outgoing import Answer, Outgoing, Unsent
 from desk.webhooks.rows import KEPT, LEASE_S, Webhook, WebhookRows
 from kiosk.session.record import Actor, Change, Session
 from kiosk.session.states import Event, Role, State
@@ -48,16 +50,17 @@ class Clock:
 
 @dataclass
 class Receiver:
-    """What stands behind the addresses: `answer` is a status, or what is raised."""
+    """What stands behind the addresses: `answer` is a status, or what is raised; `retry_after` goes with it."""
 
     answer: int | Unsent = 200
+    retry_after: str = ""
     got: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
 
-    async def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+    async def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         self.got.append((url, body, headers))
         if isinstance(self.answer, Unsent):
             raise self.answer
-        return self.answer
+        return Answer(self.answer, self.retry_after)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -295,11 +298,118 @@ def test_pauses_grow_and_the_tries_take_about_two_days() -> None:
     assert [pause_s(n, 0.5) for n in (0, 1, 2, 50)] == [5, 10, 20, 300]
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "asked"),
+    [
+        (429, "120", 120),
+        (503, " 120 ", 120),
+        (503, "Wed, 25 Feb 2026 06:14:40 GMT", 1480),
+        (503, "Wednesday, 25-Feb-26 06:14:40 GMT", 1480),
+        (503, "Wed Feb 25 06:14:40 2026", 1480),
+        (503, "Wed, 25 Feb 2026 05:00:00 GMT", 0),
+        (429, "9" * 400, MOST_S),
+        (503, "Fri, 31 Dec 9999 23:59:59 GMT", MOST_S),
+        (500, "120", 0),
+        (200, "120", 0),
+        *(
+            (429, nonsense, 0)
+            for nonsense in ("", "soon", "-5", "1e9", "12.5", "\u0663", "Wed, 99 Feb 2026 06:14:40 GMT")
+        ),
+    ],
+)
+def test_when_to_come_again_is_understood_and_bounded(status: int, said: str, asked: float) -> None:
+    now = datetime(2026, 2, 25, 5, 50, tzinfo=UTC)
+    assert asked_s(Answer(status, said), now.timestamp()) == asked
+
+
+async def test_a_program_that_says_when_to_come_again_is_left_alone_until_then(bench: Bench) -> None:
+    webhook = await added(bench)
+    for n in range(3):
+        await bench.store.take_session(a_session(f"s-{n}"))
+    first, second, third = await bench.rows.take(bench.courier._desk, 100)
+    bench.receiver.answer, bench.receiver.retry_after = 429, "3600"
+    await bench.courier.tell(first)
+    bench.receiver.answer, bench.receiver.retry_after = 500, ""
+    await bench.courier.tell(second)
+    bench.receiver.answer = 200
+    await bench.courier.tell(third)
+    (told,) = await bench.rows.all()
+    assert told.pause_until_s == bench.clock.now_s + 3600, "what else happens meanwhile does not shorten it"
+    bench.clock.now_s += 3599
+    assert await bench.tell_all() == 0
+    bench.clock.now_s += 2
+    assert await bench.tell_all() == 2
+    assert {d.state for d in await bench.rows.deliveries(webhook.id)} == {"done"}
+
+
+async def given_up(bench: Bench, *sessions: str) -> Webhook:
+    webhook = await added(bench)
+    for session in sessions:
+        await bench.store.take_session(a_session(session))
+    bench.receiver.answer = 410
+    await bench.tell_all()
+    bench.receiver.answer = 200
+    bench.receiver.got.clear()
+    return webhook
+
+
+async def test_what_was_given_up_is_sent_again_whole_under_the_same_id_and_at_once(bench: Bench) -> None:
+    webhook = await given_up(bench, "s-1", "s-2")
+    before = await bench.rows.deliveries(webhook.id)
+    assert [(d.state, d.again) for d in before] == [("failed", True)] * 2
+    assert await bench.rows.again(webhook.id, [before[0].id]) == 1
+    assert await bench.tell_all() == 1
+    ((_, body, headers),) = bench.receiver.got
+    assert (headers["Webhook-Id"], json.loads(body)["session"]["id"]) == (before[0].event, "s-2")
+    assert await bench.rows.again(webhook.id, ()) == 1, "all that are left"
+    assert await bench.tell_all() == 1
+    assert [(d.state, d.tries, d.again) for d in await bench.rows.deliveries(webhook.id)] == [("done", 1, False)] * 2
+
+
+async def test_what_fails_again_has_all_its_tries_again(bench: Bench) -> None:
+    webhook = await given_up(bench, "s-1")
+    await bench.rows.again(webhook.id, ())
+    bench.receiver.answer = 500
+    for _ in range(MOST_TRIES):
+        assert await bench.tell_all() == 1
+        bench.clock.now_s += 86_400
+    (delivery,) = await bench.rows.deliveries(webhook.id)
+    assert (delivery.state, delivery.tries, delivery.again) == ("failed", MOST_TRIES, True)
+
+
+async def test_only_what_was_given_up_is_sent_again_and_once(bench: Bench) -> None:
+    webhook = await given_up(bench, "s-1")
+    other = await added(bench, url="https://other.example/x")
+    (delivery,) = await bench.rows.deliveries(webhook.id)
+    for of, which in ((other.id, [delivery.id]), (webhook.id, [delivery.id + 1]), (other.id, [])):
+        with pytest.raises(Problem) as refused:
+            await bench.rows.again(of, which)
+        assert refused.value.problem == "not_given_up"
+    with pytest.raises(Problem) as refused:
+        await bench.rows.again("wh-none", ())
+    assert refused.value.status == 404
+    both = await asyncio.gather(*(bench.rows.again(webhook.id, ()) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in both) == ["Problem", "int"], "two press at once"
+    await bench.rows.change(webhook.id, "x", webhook.url, KINDS, active=False)
+    with pytest.raises(Problem) as refused:
+        await bench.rows.again(webhook.id, ())
+    assert refused.value.problem == "switched_off"
+
+
+async def test_a_deleted_session_is_not_sent_again(bench: Bench) -> None:
+    webhook = await given_up(bench, "s-1")
+    async with bench.store.transactions.begin() as db:
+        await db.execute(text("DELETE FROM sessions WHERE id = 's-1'"))
+    assert await bench.rows.deliveries(webhook.id) == []
+    with pytest.raises(Problem):
+        await bench.rows.again(webhook.id, ())
+
+
 async def test_one_that_does_not_answer_keeps_the_others_from_nothing(bench: Bench) -> None:
     silent = await added(bench, url="https://silent.example/x")
     await added(bench, url="https://fine.example/x")
 
-    async def post(url: str, body: bytes, headers: dict[str, str]) -> int:
+    async def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
         if "silent" in url:
             raise Unsent("timeout")
         return await bench.receiver(url, body, headers)
@@ -440,6 +550,8 @@ async def test_an_opened_network_is_reached_by_its_name_and_no_redirection_is_fo
         seen.append((request.host, request.path))
         if request.path == "/away":
             return web.Response(status=302, headers={"Location": "http://127.0.0.1/secret"})
+        if request.path == "/busy":
+            return web.Response(status=429, headers={"Retry-After": "120"})
         return web.Response(body=b"x" * 10_000_000)
 
     async def lookup(host: str, port: int) -> list[str]:
@@ -447,9 +559,10 @@ async def test_an_opened_network_is_reached_by_its_name_and_no_redirection_is_fo
 
     outgoing = Outgoing(networks(["127.0.0.0/8"]), lookup=lookup)
     async with served(answer) as port:
-        assert await outgoing.post(f"http://tickets.site:{port}/hook", b"{}", {"X": "y"}) == 200
-        assert await outgoing.post(f"http://tickets.site:{port}/away", b"{}", {}) == 302
-        assert seen == [(f"tickets.site:{port}", "/hook"), (f"tickets.site:{port}", "/away")]
+        assert await outgoing.post(f"http://tickets.site:{port}/hook", b"{}", {"X": "y"}) == Answer(200)
+        assert await outgoing.post(f"http://tickets.site:{port}/away", b"{}", {}) == Answer(302)
+        assert await outgoing.post(f"http://tickets.site:{port}/busy", b"{}", {}) == Answer(429, "120")
+        assert seen[:2] == [(f"tickets.site:{port}", "/hook"), (f"tickets.site:{port}", "/away")]
         with pytest.raises(Unsent) as refused:
             await outgoing.post(f"https://tickets.site:{port}/hook", b"{}", {})
         assert refused.value.code == "tls"
@@ -503,6 +616,30 @@ async def test_an_administrator_adds_one_tries_it_and_it_is_told_also_after_the_
             assert (await ada.delete(path)).status_code == 204
             assert (await ada.get(f"{path}/deliveries")).status_code == 404
     assert len({g["id"] for g in got if g["type"] == "session.requested"}) == 1
+
+
+async def test_by_the_api_what_was_given_up_is_sent_again_by_administrators_only(site: Site) -> None:
+    status = 410
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async with served(answer) as port, site.desk(), site.person("ada") as ada, site.person("clara") as clara:
+        made = (await ada.post("/api/webhooks", json=new(f"http://127.0.0.1:{port}/hook"))).json()["webhook"]["id"]
+        path = f"/api/webhooks/{made}"
+        await ada.post(f"{path}/test", json={})
+        async with asyncio.timeout(20):
+            while not (given := [d for d in (await ada.get(f"{path}/deliveries")).json()["deliveries"] if d["again"]]):
+                await asyncio.sleep(0.02)
+        status = 200
+        assert (await clara.post(f"{path}/again", json={})).status_code == 403
+        assert (await ada.post(f"{path}/again", json={"deliveries": ["x"]})).status_code == 400
+        sent = await ada.post(f"{path}/again", json={"deliveries": [given[0]["id"]]})
+        assert (sent.status_code, sent.json()) == (202, {"again": 1})
+        await until_told(ada, f"{path}/deliveries")
+        refused = await ada.post(f"{path}/again", json={})
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_given_up")
+        assert "webhook_again" in [entry["what"] for entry in (await ada.get("/api/audit")).json()["entries"]]
 
 
 async def until_told(http: httpx.AsyncClient, path: str) -> None:

@@ -37,6 +37,8 @@ function textOf(code) {
     case "quiet_hours": return t("Quiet hours that begin when they end have no length.");
     case "time_zone": return t("There is no time zone of this name.");
     case "no_web_address": return t("That is no address of the form https://host/path.");
+    case "not_given_up": return t("That is on its way already.");
+    case "switched_off": return t("Switch it on first.");
     case "private_address": return t("The desk may not connect to this address: it is private, and the settings open no such network.");
     case "offline": return t("The desk cannot be reached. Check your network.");
     default: return null;

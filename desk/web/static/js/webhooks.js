@@ -1,7 +1,7 @@
 // For administrators: who is told of changes, of which, and what came of the last deliveries.
 //
 // For tests: `.webhook[data-id][data-active]`, `[data-do]` in its menu, #add, #webhook-name, #webhook-url, `#webhook-kinds input`, #webhook-go,
-// #webhook-problem, #secret-text, `.delivery[data-state]`.
+// #webhook-problem, #secret-text, `.delivery[data-state]`, `[data-again]` (a delivery's id, or "all").
 
 import { getJson, postJson, send } from "./api.js";
 import { button, byId, el, icon, keyed, t } from "./dom.js";
@@ -11,7 +11,7 @@ import { complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 
 /** @typedef {{id: string, name: string, url: string, kinds: string[], active: boolean, failures: number, pause_until_s: number}} Webhook */
-/** @typedef {{id: number, event: string, kind: string, session: string, state: string, made_s: number, due_s: number, tries: number, status: number, error: string, took_ms: number, ended_s: number}} Delivery */
+/** @typedef {{id: number, event: string, kind: string, session: string, state: string, made_s: number, due_s: number, tries: number, status: number, error: string, took_ms: number, ended_s: number, again: boolean}} Delivery */
 
 const FEW = 5;
 const LOOK_MS = 3000;
@@ -63,12 +63,24 @@ function soon(seconds) {
   return left < 5400 ? t("in {n} min", { n: Math.round(left / 60) }) : t("in {n} h", { n: Math.round(left / 3600) });
 }
 
-/** @param {Delivery} delivery */
-const deliveryRow = (delivery) => el("li", { class: "delivery", "data-state": delivery.state },
+/** @param {Webhook} webhook @param {Delivery} delivery */
+const deliveryRow = (webhook, delivery) => el("li", { class: "delivery", "data-state": delivery.state },
   icon(delivery.state === "done" ? "check" : delivery.state === "failed" ? "alert" : "clock"),
   el("span", {}, kindName(delivery.kind), delivery.session && el("a", { class: "muted small", href: `/sessions/${encodeURIComponent(delivery.session)}` }, delivery.session)),
   el("span", { class: "muted small" }, outcome(delivery)),
-  el("time", { class: "muted small", title: dateTime(iso(delivery.made_s)) }, ago(iso(delivery.made_s))));
+  el("time", { class: "muted small", title: dateTime(iso(delivery.made_s)) }, ago(iso(delivery.made_s))),
+  delivery.again && webhook.active && again(webhook, [delivery], t("Send again"), String(delivery.id)));
+
+/** A button that sends what was given up once more. @param {Webhook} webhook @param {Delivery[]} which @param {string} text @param {string} name */
+function again(webhook, which, text, name) {
+  const made = button(text, async () => {
+    made.disabled = true; // a second press would be told that nothing is left to send
+    await postJson(`${pathOf(webhook)}/again`, { deliveries: which.map(({ id }) => id) }).catch(complain);
+    await look();
+  }, { icon: "reload", id: `again-${webhook.id}-${name}` });
+  made.dataset.again = name;
+  return made;
+}
 
 /** @param {Webhook} webhook */
 function card(webhook) {
@@ -76,12 +88,14 @@ function card(webhook) {
   const shown = all.slice(0, whole.has(webhook.id) ? all.length : FEW);
   const more = all.length > shown.length && button(t("Show all {n}", { n: all.length }), () => { whole.add(webhook.id); paint(); }, { kind: "quiet" });
   const state = !webhook.active ? el("span", { class: "role" }, t("switched off")) : webhook.failures > 0 && el("span", { class: "role", "data-warn": true }, t("does not answer"));
+  const givenUp = webhook.active ? all.filter((delivery) => delivery.again) : [];
   return el("section", { class: "card panel webhook", "data-id": webhook.id, "data-active": String(webhook.active) },
     el("div", { class: "webhook-head" }, el("div", {}, el("h2", {}, webhook.name, state), el("p", { class: "muted small" }, webhook.url)),
       el("div", { class: "actions" }, button(t("Test"), () => test(webhook), { icon: "live", id: `test-${webhook.id}`, disabled: !webhook.active }), menu(webhook))),
     el("p", { class: "roles" }, ...webhook.kinds.map((kind) => el("span", { class: "role" }, kindName(kind)))),
-    el("h3", {}, t("Last deliveries")),
-    shown.length ? el("ul", { class: "deliveries" }, ...shown.map(deliveryRow)) : el("p", { class: "muted" }, t("Nothing has been told yet.")), more);
+    el("div", { class: "webhook-head" }, el("h3", {}, t("Last deliveries")),
+      givenUp.length > 1 && again(webhook, givenUp, t("Send all {n} again that were given up", { n: givenUp.length }), "all")),
+    shown.length ? el("ul", { class: "deliveries" }, ...shown.map((delivery) => deliveryRow(webhook, delivery))) : el("p", { class: "muted" }, t("Nothing has been told yet.")), more);
 }
 
 /** @param {Webhook} webhook */
