@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -11,7 +12,7 @@ from typing import Any, Literal, Self
 import sdl2
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw import drm
+from kiosk.hw import drm, evdev
 from kiosk.hw.composer import Composer, Size, trouble
 from kiosk.hw.ports import Layer, Pixels, Rect
 
@@ -29,8 +30,11 @@ class SdlDisplay:
         title: str = "Kiosk",
         *,
         sysfs: Path = drm.DRM,
+        inputs: Path = evdev.INPUT,
     ) -> None:
         self._kind, self._size, self._title, self._sysfs = kind, size, title, sysfs
+        self._input_sysfs, self._inputs = inputs, frozenset[evdev.InputDevice]()
+        self._present = frozenset[tuple[str, str]]()
         self._window: Any = None
         self._composer: Composer | None = None
         self._screen: drm.Screen | None = None
@@ -54,6 +58,8 @@ class SdlDisplay:
             _set_hint(sdl2.SDL_HINT_VIDEODRIVER, "kmsdrm")
             _set_hint(sdl2.SDL_HINT_KMSDRM_DEVICE_INDEX, str(self._screen.card))
             _set_hint(sdl2.SDL_HINT_RENDER_DRIVER, "opengles2")  # its first choice, desktop GL, draws no texture here
+            self._present, self._inputs = evdev.present(self._input_sysfs), evdev.plugged_in(self._input_sysfs)
+            os.environ["SDL_EVDEV_DEVICES"] = evdev.told(self._inputs)  # read when video begins; no hint
         for hint in (sdl2.SDL_HINT_TOUCH_MOUSE_EVENTS, sdl2.SDL_HINT_MOUSE_TOUCH_EVENTS):
             _set_hint(hint, "0")  # a finger is told once
         _set_hint(sdl2.SDL_HINT_NO_SIGNAL_HANDLERS, "1")  # SIGTERM is the kiosk's
@@ -83,11 +89,22 @@ class SdlDisplay:
 
     async def lost(self) -> None:
         """A screen that is switched off may stay connected: then nothing is lost, and it comes back by itself. One that
-        we let sleep may look like one that was pulled out, and is left alone until we wake it."""
+        we let sleep may look like one that was pulled out, and is left alone until we wake it.
+
+        Another touch screen or keyboard is a reason to open the display anew: SDL has none but those of its beginning.
+        """
+        known = seen = self._present
         while self._window:
             await asyncio.sleep(LOOK_S)
-            if self.bare and self._lit and (now := drm.attached(self._sysfs)) != self._screen:
+            if not self.bare:
+                continue
+            if self._lit and (now := drm.attached(self._sysfs)) != self._screen:
                 raise DeviceTrouble("display: another one is connected" if now else "display: not connected")
+            before, seen = seen, evdev.present(self._input_sysfs)
+            if before == seen != known:  # at the second look: by then udev has said who may read it
+                known = seen
+                if evdev.plugged_in(self._input_sysfs) != self._inputs:
+                    raise DeviceTrouble("display: opened anew for a touch screen or keyboard")
 
     def power(self, on: bool) -> None:
         self._lit = on

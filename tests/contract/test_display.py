@@ -15,7 +15,7 @@ import pytest
 import sdl2
 
 from kiosk.errors import DeviceTrouble
-from kiosk.hw import drm
+from kiosk.hw import drm, evdev
 from kiosk.hw.display_sdl import SdlDisplay
 from kiosk.hw.keyboard import Layout, character
 from kiosk.hw.ports import Display, Layer, Pixels, Rect, Touch
@@ -24,6 +24,7 @@ from kiosk.hw.touch_sdl import SdlTouchscreen
 from kiosk.ui.gallery import flat, picture_of, sample_picture
 from kiosk.ui.gallery_views import sample_views
 from kiosk.ui.paint import Painter
+from tests.unit.test_evdev import plug
 
 SIZE = (320, 200)
 ALL = (Rect(0, 0, *SIZE),)
@@ -315,6 +316,24 @@ async def test_a_bare_display_that_is_pulled_out_or_changed_is_lost(
     assert not lost.done(), "some monitors seem to be gone while they sleep"
     display._lit = True
     with pytest.raises(DeviceTrouble):
+        await lost
+
+
+async def test_a_bare_display_is_opened_anew_for_another_keyboard_but_not_for_a_power_button(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiosk.hw.display_sdl.LOOK_S", 0.01)
+    inputs = tmp_path / "input"
+    plug(inputs, "event0", "input3", keys={28})
+    display = SdlDisplay("kmsdrm", sysfs=sysfs(tmp_path, card1_HDMI_A_1="connected 1920x1080"), inputs=inputs)
+    display._screen, display._window = drm.attached(tmp_path), object()  # as opened; no KMS can be had here
+    display._present, display._inputs = evdev.present(inputs), evdev.plugged_in(inputs)
+    lost = asyncio.create_task(display.lost())
+    plug(inputs, "event1", "input4", keys={116})
+    await asyncio.sleep(0.1)
+    assert not lost.done()
+    plug(inputs, "event2", "input5", keys={28})
+    with pytest.raises(DeviceTrouble, match="anew"):
         await lost
 
 
