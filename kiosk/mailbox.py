@@ -1,13 +1,15 @@
 """The only place where threads meet the event loop.
 
 Frames go through a Slot (newest wins, drops counted), events through a Queue (bounded; a full one drops the oldest
-and counts). Both may be filled from any thread; both are read by one task of the loop they were made for.
+and counts). What must not be lost goes through a Backlog: a full one lets whoever fills it wait. All may be filled from
+any thread (a Backlog not from the loop's); all are read by one task of the loop they were made for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
@@ -97,3 +99,40 @@ class Slot(Queue[T]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(1, loop)
+
+
+class Backlog(Queue[T]):
+    """Loses nothing: where it is full, the thread that fills it waits until something was taken, or it is closed."""
+
+    def __init__(self, size: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(size, loop)
+        self._room = threading.Condition()
+
+    def put(self, item: T) -> None:
+        """From one thread, and never the loop's: that one makes room."""
+        with self._room:
+            self._room.wait_for(lambda: self._closed or len(self._items) < self._size)
+        super().put(item)
+
+    def close(self) -> None:
+        super().close()
+        self._make_room()
+
+    def clear(self) -> int:
+        n = super().clear()
+        self._make_room()
+        return n
+
+    async def get(self) -> T:
+        item = await super().get()
+        self._make_room()
+        return item
+
+    def take(self, most: int) -> list[T]:
+        items = super().take(most)
+        self._make_room()
+        return items
+
+    def _make_room(self) -> None:
+        with self._room:
+            self._room.notify()

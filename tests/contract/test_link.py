@@ -352,3 +352,30 @@ async def test_a_connection_that_leads_nowhere_any_more_is_given_up_and_made_ane
         await client.check(10)
         await client.publish("kiosk/1/kiosk-1/up/answer", b"{}")
     await way.close()
+
+
+async def test_whoever_is_slow_to_read_loses_nothing_however_much_the_broker_sends(mosquitto: Broker) -> None:
+    """QoS 0, which no receive maximum holds back; Mosquitto 2.0.11 sends more of QoS 1 as well than it may."""
+    count, topic = 3000, "kiosk/1/kiosk-1/up/answer"
+    desk = mosquitto.settings("desk", topics.DESK_FILTERS, receive_maximum=10)
+    one = mosquitto.settings("kiosk-1", (topics.kiosk_filter("kiosk-1"),))
+    async with Client(desk) as slow, Client(one) as kiosk:
+        await anext(slow.connections())
+        await anext(kiosk.connections())
+        for n in range(count):
+            await kiosk.publish(topic, b"%d" % n, qos=0)
+        await until(lambda: len(slow._incoming) >= 20)
+        came = [(await anext(slow.messages())).payload for _ in range(count)]
+    assert came == [b"%d" % n for n in range(count)]
+
+
+async def test_a_client_that_nobody_reads_from_is_closed_all_the_same(mosquitto: Broker) -> None:
+    desk = mosquitto.settings("desk", topics.DESK_FILTERS, receive_maximum=10)
+    one = mosquitto.settings("kiosk-1", (topics.kiosk_filter("kiosk-1"),))
+    async with Client(desk) as slow, Client(one) as kiosk:
+        await anext(slow.connections())
+        await anext(kiosk.connections())
+        for n in range(100):
+            await kiosk.publish("kiosk/1/kiosk-1/up/answer", b"%d" % n, qos=0)
+        await until(lambda: len(slow._incoming) >= 20)
+    assert not slow.connected
