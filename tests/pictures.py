@@ -41,7 +41,7 @@ from kiosk.session.record import (
 )
 from kiosk.session.states import Event, Role, State
 from kiosk.wire import topics
-from kiosk.wire.messages import About, Health, PublicLink
+from kiosk.wire.messages import About, ArticleTold, Health, InForce, PublicLink
 from tests.contract.desk_site import KIOSK, Kiosk, Site, an_artifact, open_site, until
 from tests.contract.desk_stub import StubDesk
 from tests.contract.desk_stub_call import scene
@@ -73,6 +73,11 @@ WORDS: dict[str, dict[str, str]] = {
         "who": "Herr Müller",
         "ticket": "Presse 3 verliert Druck",
         "other": "Rüsten auf Werkzeug 48",
+        "provider": "Beispiel GmbH, Instandhaltung",
+        "article": "Öl nachfüllen",
+        "action": "Hilfe rufen",
+        "text": "Die Presse braucht **HLP 46**.\n\n1. Maschine abschalten\n2. Deckel links öffnen\n3. Bis zur "
+        "oberen Marke füllen\n\nMehr im [Handbuch](https://handbuch.example/presse).",
     },
     "en": {
         "device": "Hydraulic press 3 – south hall",
@@ -80,6 +85,11 @@ WORDS: dict[str, dict[str, str]] = {
         "who": "Mr Miller",
         "ticket": "Press 3 loses pressure",
         "other": "Setting up for tool 48",
+        "provider": "Example Ltd, maintenance",
+        "article": "Topping up the oil",
+        "action": "Call for help",
+        "text": "The press takes **HLP 46**.\n\n1. Switch the machine off\n2. Open the lid on the left\n3. Fill it to "
+        "the upper mark\n\nMore in the [manual](https://manual.example/press).",
     },
 }
 
@@ -199,11 +209,27 @@ def over(language: Language, files: tuple[tuple[str, ArtifactKind, str, bytes], 
     return a_session(language, "s-closed", State.CLOSED, 20, calls=(call,), history=history, artifacts=tuple(told))
 
 
+def in_force(language: Language) -> InForce:
+    words = WORDS[language]
+    article = ArticleTold("oil", words["article"], words["text"], words["action"], words["reason"])
+    return InForce(
+        name=words["provider"],
+        language=language,
+        recording_allowed=True,
+        reasons=(words["reason"], words["other"]),
+        staff=(ANNA, JONAS),
+        moderators=(Person("mira", "Mira Sand"),),
+        articles=(article,),
+    )
+
+
 async def tell(kiosk: Kiosk, language: Language, film: bytes) -> str:
     """Sessions in every state, one with its files. Returns the path of the code user's page."""
     device = Device("press-3", WORDS[language]["device"])
     await kiosk.say(topics.ABOUT, About(device, "1.4.0", "Raspberry Pi 5", language), retain=True)
-    await kiosk.say(topics.HEALTH, Health(86_400.0, {"camera": "ok", "display": "ok", "network": "ok"}), retain=True)
+    parts = {"camera": "ok", "display": "ok", "network": "ok", "microphone": "microphone hw:1: No such device"}
+    await kiosk.say(topics.HEALTH, Health(86_400.0, parts), retain=True)
+    await kiosk.say(topics.CONFIG_REPORTED, in_force(language), retain=True)
     await kiosk.online()
     files = (
         ("a-film", ArtifactKind.RECORDING, "video/mp4", film),
@@ -249,6 +275,21 @@ async def new_session(page: Page) -> None:
     await page.locator("[data-new-session]:visible").first.click()
 
 
+async def article(page: Page) -> None:
+    await page.locator("#articles summary").click()
+    await page.locator("#parts").scroll_into_view_if_needed()
+
+
+async def quiet_hours(page: Page) -> None:
+    await page.locator("#quiet").check()
+    await page.locator("#notify-card").evaluate("card => card.scrollIntoView({block: 'start'})")
+
+
+async def rating(page: Page) -> None:
+    await page.locator(".star").nth(3).click()
+    await page.locator("#rating").evaluate("form => form.scrollIntoView({block: 'start'})")
+
+
 def views(guest: str) -> list[View]:
     return [
         View("sign-in", "/sign-in", signed_in=False),
@@ -258,11 +299,13 @@ def views(guest: str) -> list[View]:
         View("session", "/sessions/s-closed", dark=True),
         View("recording", "/sessions/s-closed", prepare=play),
         View("devices", "/devices"),
-        View("device", f"/devices/{KIOSK}"),
+        View("device", f"/devices/{KIOSK}", prepare=article),
         View("account", "/account"),
+        View("notifications", "/account", prepare=quiet_hours),
         View("people", "/people"),
         View("audit", "/audit"),
         View("code-user", guest, signed_in=False, prepare=play),
+        View("rating", guest, signed_in=False, prepare=rating),
     ]
 
 

@@ -381,9 +381,9 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
 
     expect(recording).to_contain_text("comes as soon as the network allows it")
     total = page.locator("#on-their-way")
-    expect(total).to_contain_text("0 of 2 files are here, 2 kB are still to come")
+    expect(total).to_contain_text("Files here: 0 of 2. Still to come: 2 kB")
     received(604, 0)
-    expect(total).to_contain_text("1.4 kB are still to come")
+    expect(total).to_contain_text("Still to come: 1.4 kB")
     expect(total.locator("progress")).to_have_attribute("value", "30")
     expect(recording).to_contain_text("On its way: 60 %")
     expect(recording.locator("progress")).to_have_attribute("value", "60")
@@ -394,7 +394,7 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
     views = {"a-1": {"url": "/files/call-1.mp4", "uploaded": True, "received": 1000}}
     desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
     expect(recording.locator("video")).to_be_visible()
-    expect(total).to_contain_text("1 of 2 files are here")
+    expect(total).to_contain_text("Files here: 1 of 2")
     views["a-2"] = {"url": "/files/session.json", "uploaded": True, "received": 1000}
     desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
     expect(total).to_be_hidden()
@@ -663,7 +663,7 @@ def test_nothing_is_wider_than_a_small_phone(desk: StubDesk, open_page: Callable
 
 
 def test_the_call_fits_a_small_phone_with_all_tools_within_reach(
-    desk: StubDesk, open_page: Callable[..., Page]
+    desk: StubDesk, open_page: Callable[..., Page], language: str
 ) -> None:
     page = in_call(desk, open_page, 360, 740)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
@@ -687,10 +687,25 @@ def test_everything_can_be_reached_and_pressed_by_keyboard(desk: StubDesk, open_
     page.locator("#row-s-1").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#confirm")).to_be_visible()
+TOUCHING = """() => {
+  const labels = [...document.querySelectorAll('#toolbar .tool span')].map((label) => {
+    const range = document.createRange();
+    range.selectNodeContents(label);
+    return { text: label.textContent, box: range.getBoundingClientRect() };
+  });
+  const apart = (a, b) => a.right + 2 <= b.left || b.right + 2 <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  const pairs = labels.flatMap((one, i) => labels.slice(i + 1).map((other) => [one, other]));
+  return pairs.filter(([one, other]) => !apart(one.box, other.box)).map(([one, other]) => one.text + other.text);
+}"""
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
     page.locator("#confirm").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#start")).to_be_visible()
+    desk.language = language
 
+    assert page.evaluate(TOUCHING) == []
 
 def test_every_control_has_a_name(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     desk.put(session(state=State.CONFIRMED))

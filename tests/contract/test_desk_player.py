@@ -282,7 +282,7 @@ def test_a_timeline_that_was_cut_in_the_middle_shows_what_it_has(
     cut = _artifact("timeline", "cut.jsonl")
     desk.put(session(state=State.CLOSED, rev=9, artifacts=(_artifact("recording"), cut)))
     page = opened(desk, open_page)
-    expect(page.locator(".player-note")).to_contain_text("1 entries are left out")
+    expect(page.locator(".player-note")).to_contain_text("Entries left out: 1")
     show(page, 1.4)
     assert has(seen(page), STROKE[0], CYAN)
 

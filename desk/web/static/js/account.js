@@ -67,7 +67,7 @@ function paintFactor({ account, recovery_left: left }) {
   if (place.dataset.busy) return; // somebody is just setting it up, or reads the recovery codes
   if (account.second_factor) {
     const form = codeForm("factor-off", t("Switch off"), "danger", (code) => postJson("/api/account/second-factor/off", { code }).then(load));
-    place.replaceChildren(el("div", { class: "enrol" }, el("p", {}, t("On. Each sign-in asks for a code from your app. {n} recovery codes are left.", { n: left })), form));
+    place.replaceChildren(el("div", { class: "enrol" }, el("p", {}, t("On. Each sign-in asks for a code from your app. Recovery codes left: {n}.", { n: left })), form));
     return;
   }
   const why = bare ? t("Your role asks for a second factor. Set it up, then go on.") : t("Off. With it, your password alone signs nobody in.");

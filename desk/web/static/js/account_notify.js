@@ -33,7 +33,7 @@ async function load() {
   byId("mail-text").textContent = t("By e-mail to {address}", { address: own.mail });
   byId("notify-address-form").hidden = !own.schemas.length;
   const kinds = own.schemas.slice(0, KINDS).map((kind) => `${kind}://`).join(" ") + (own.schemas.length > KINDS ? " …" : "");
-  byId("notify-kinds").textContent = t("As Apprise writes them: {kinds} It is not shown again.", { kinds });
+  byId("notify-kinds").textContent = t("As Apprise writes them: {kinds} The address is not shown again.", { kinds });
   if (byId("notify-card").getAttribute("aria-busy") === "true") { // later they are the reader's, saved or not
     wishes = own.wishes;
     paintWishes();

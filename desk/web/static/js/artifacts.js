@@ -139,6 +139,6 @@ export function onTheirWay(session, places) {
   if (here.length === artifacts.length) return null;
   const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes, 0);
   const come = artifacts.reduce((sum, artifact) => sum + (places[artifact.id]?.uploaded ? artifact.bytes : places[artifact.id]?.received ?? 0), 0);
-  const text = t("{n} of {all} files are here, {size} are still to come", { n: here.length, all: artifacts.length, size: size(Math.max(0, bytes - come)) });
+  const text = t("Files here: {n} of {all}. Still to come: {size}", { n: here.length, all: artifacts.length, size: size(Math.max(0, bytes - come)) });
   return { text, percent: Math.floor((100 * come) / Math.max(1, bytes)) };
 }

@@ -6,14 +6,16 @@ import { getJson } from "./api.js";
 import { boot, byId, el, icon, initials, keyed, t } from "./dom.js";
 import { ENDED, ago, dateTime, minutes } from "./format.js";
 import { iso } from "./forms.js";
+import { markdown } from "./markdown.js";
 import { onlineSign } from "./new_session.js";
 import { complain } from "./notify.js";
 import { beginPage } from "./page.js";
+import { partName, partTrouble } from "./parts.js";
 
 /** @typedef {import("./format.js").Session} Session */
 /**
  * @typedef {{name: string, language: string, requests_allowed: boolean, recording_allowed: boolean, review_s: number, visibility: string, steps: string[],
- *   reasons: string[], staff: {id: string, name: string}[], moderators: {id: string, name: string}[], articles: {id: string, title: string, text: string}[]}} InForce
+ *   reasons: string[], staff: {id: string, name: string}[], moderators: {id: string, name: string}[], articles: {id: string, title: string, text: string, action?: string}[]}} InForce
  * @typedef {{kiosk: import("./store.js").Kiosk, about: {hardware: string, language: string, capabilities: string[]} | null, healthy_s: number, uptime_s: number, in_force: InForce | null}} Details
  */
 
@@ -21,37 +23,13 @@ const FEW = 8;
 const RELOAD_MS = 300;
 const id = byId("device").dataset.id;
 const store = beginPage();
+const DAYS = new Intl.NumberFormat(boot.language, { style: "unit", unit: "day", unitDisplay: "long" });
 const LANGUAGES = new Intl.DisplayNames([boot.language], { type: "language" });
 /** @type {Details | null} */
 let details = null;
 /** Of this kiosk, as the desk said; newer words come with the store. @type {string[]} */
 let listed = [];
 let reloading = 0;
-
-/** What a part of the kiosk is called. @param {string} part */
-function partName(part) {
-  switch (part) {
-    case "camera": return t("Camera");
-    case "microphone": return t("Microphone");
-    case "speaker": return t("Loudspeaker");
-    case "display": return t("Display");
-    case "button": case "buttons": return t("Buttons");
-    case "lamp": return t("Lamp");
-    case "disk": return t("Disk");
-    case "book": return t("Memory of sessions");
-    case "spool": return t("Files waiting for upload");
-    case "network": return t("Network");
-    case "clock": return t("Clock");
-    case "desk": return t("Desk");
-    case "broker": return t("Message broker");
-    case "touch": return t("Touch");
-    case "echo": return t("Echo cancelling");
-    case "relay": return t("Relay");
-    case "update": return t("Software update");
-    case "kiosk": return t("Kiosk");
-    default: return part;
-  }
-}
 
 /** @param {string} step of the creation flow */
 function stepName(step) {
@@ -97,12 +75,17 @@ function paintHealth({ kiosk, healthy_s: at, uptime_s: uptime }) {
   const parts = Object.entries(kiosk.parts ?? {}).sort(([a, one], [b, other]) => Number(one === "ok") - Number(other === "ok") || partName(a).localeCompare(partName(b)));
   const items = parts.map(([part, said]) => ({ key: part, sign: said, make: () => el("li", { "data-part": part, "data-ok": String(said === "ok") },
     icon(said === "ok" ? "check" : "alert"), el("span", {}, partName(part), el("span", { class: "visually-hidden" }, said === "ok" ? t(": fine") : t(": has a problem"))),
-    said !== "ok" && el("small", {}, said)) }));
+    said !== "ok" && el("small", {}, partTrouble(part), partTrouble(part) && " ", el("span", { class: "said", lang: "en" }, said))) }));
   keyed(byId("parts"), items);
   const days = Math.floor(uptime / 86400);
-  const running = days > 0 ? t("running for {n} d", { n: days }) : t("running for {time} h", { time: minutes(uptime / 60) });
+  const running = t("running for {time}", { time: days > 0 ? DAYS.format(days) : `${minutes(uptime / 60)} h` });
   byId("health-when").textContent = at ? `${t("As told {when}", { when: ago(iso(at)) })}, ${running}` : t("The kiosk has not told its health yet.");
 }
+
+/** @param {InForce["articles"][number]} article its text is empty where not all of them fitted into the kiosk's message */
+const articleOf = ({ title, text, action }) => el("details", {}, el("summary", {}, title),
+  el("div", { class: "article" }, ...(text ? markdown(text) : [el("p", { class: "muted" }, t("Its text was too long to be told to the desk."))]),
+    action && el("p", { class: "muted small" }, t("Button under it: {action}", { action }))));
 
 /** @param {InForce | null} told */
 function paintInForce(told) {
@@ -124,7 +107,7 @@ function paintInForce(told) {
     ["steps", t("Asked at the machine"), told.steps.map(stepName).join(", ") || t("nothing: one press is the request")],
     ["reasons", t("Reasons to choose from"), told.reasons.join(" · ")],
   ]);
-  keyed(byId("articles"), told.articles.map((article) => ({ key: article.id, sign: article, make: () => el("details", {}, el("summary", {}, article.title), el("p", {}, article.text)) })));
+  keyed(byId("articles"), told.articles.map((article) => ({ key: article.id, sign: article, make: () => articleOf(article) })));
 }
 
 function paint() {

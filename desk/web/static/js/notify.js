@@ -119,6 +119,6 @@ export function badge(waiting, title) {
   for (const count of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-waiting]"))) {
     count.hidden = !waiting;
     count.textContent = String(waiting);
-    count.title = t("{n} waiting", { n: waiting });
+    count.title = t("Waiting: {n}", { n: waiting });
   }
 }

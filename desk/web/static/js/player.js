@@ -134,7 +134,7 @@ export class Player {
     const { lines, bad } = parse(text);
     this.replay = new Replay(lines);
     this.element.dataset.drawings = this.drawings ? "on" : "off";
-    if (bad) this.tell(lines.length ? t("The list of drawings is damaged: {n} entries are left out.", { n: bad }) : t("The list of drawings is damaged and cannot be read; the recording plays without it."));
+    if (bad) this.tell(lines.length ? t("The list of drawings is damaged. Entries left out: {n}.", { n: bad }) : t("The list of drawings is damaged and cannot be read; the recording plays without it."));
     this.listEvents();
     this.paint();
   }
