@@ -88,10 +88,11 @@ class Show:
             while not self._thread and not await self._open():  # noqa: ASYNC110 - the world is asked, not a part
                 await asyncio.sleep(REOPEN_S)
             error = await self._ended()
+            if isinstance(error, DeviceTrouble):
+                self._say(error.text)  # before it is closed: a driver may hang in that, and the kiosk end by it
             await self._close()
             if not isinstance(error, DeviceTrouble):
                 raise error
-            self._say(error.text)
             await asyncio.sleep(REOPEN_S)
 
     async def _open(self) -> bool:
