@@ -1,6 +1,6 @@
 // A recording with what was drawn over it: strokes, marks, pointers and screenshots in time, from the timeline beside the film.
 //
-// The picture itself is clean; what lies over it is painted for the very frame that is shown, by the same code as in the call.
+// Its controls and keys, and what happened in it as a list; the picture itself is in player_view.js.
 // Keys, while the focus is in the player: see KEYS.
 //
 // For tests: `.player` (data-drawings on | off | none | failed, data-shown: seconds of the frame that was painted last, data-snapshot), `.player video`,
@@ -8,46 +8,26 @@
 
 import { el, icon, t } from "./dom.js";
 import { minutes } from "./format.js";
-import { fitTurned, toView } from "./geometry.js";
-import { paintEdit, paintMark, paintPointer, paintStroke, prepared } from "./overlay.js";
 import { happened } from "./player_events.js";
+import { FilmView } from "./player_view.js";
 import { parse, Replay } from "./timeline.js";
 
-/** @typedef {import("./geometry.js").View} View */
-/** @typedef {import("./geometry.js").Fit} Fit */
-/** @typedef {{title: string, film: string, timeline: string, timelineBytes: number, name: string, snapshots: Record<string, string>}} Source
- *   addresses within the desk; `snapshots`: of the originals, by the id that the timeline calls them; `name`: of the file, for stills */
+/** @typedef {import("./player_view.js").Source} Source */
 
 const MOST_BYTES = 64_000_000;
 const JUMP_S = 5;
 const FRAME_S = 1 / 30;
 const SPEEDS = [1, 1.5, 2, 0.5];
-/** While a screenshot is open it is so wide, at the right; the live picture is in what is left. As in desk/files/burn.py. */
-const SNAPSHOT_SHARE = 0.8;
-const LIVE_HEIGHT = 0.3;
-const GROUND = "#101010";
-/** Labels have a fixed height; in a still they are as large as in a picture of this width. */
-const STILL_PX = 960;
 const SOON_PX = "400px";
 
 /** @type {Record<string, string>} */
 const KEYS = { " ": "play", k: "play", arrowleft: "back", arrowright: "forward", ",": "frame-back", ".": "frame-on", d: "drawings", x: "mirror", t: "turn", s: "still", m: "mute",
   f: "full-screen", n: "next", p: "previous", home: "begin", end: "end" };
 
-export class Player {
+export class Player extends FilmView {
   /** @param {Source} source */
   constructor(source) {
-    this.source = source;
-    this.drawings = true;
-    this.mirrored = false;
-    /** @type {import("./geometry.js").Turn} */
-    this.turn = 0;
-    /** @type {Replay | null} */
-    this.replay = null;
-    /** Of the frame that is shown. */
-    this.shownS = 0;
-    /** @type {Map<string, HTMLImageElement>} */
-    this.images = new Map();
+    super(source);
     this.build();
     this.listen();
   }
@@ -56,10 +36,6 @@ export class Player {
 
   build() {
     const { source } = this;
-    /** @type {HTMLVideoElement} */
-    this.video = el("video", { preload: "metadata", playsinline: true, src: source.film, "aria-label": source.title });
-    /** @type {HTMLCanvasElement} */
-    this.canvas = el("canvas", { "aria-hidden": "true" });
     this.big = this.control("play", "play", t("Play"), { class: "player-big", tabindex: "-1" });
     this.stage = el("div", { class: "player-stage", "data-turn": "0" }, this.video, this.canvas, this.big);
     /** @type {HTMLInputElement} */
@@ -72,8 +48,8 @@ export class Player {
     this.note = el("p", { class: "player-note", role: "status", hidden: true });
     this.list = el("ol");
     this.events = el("details", { class: "player-events", hidden: true }, el("summary", {}, t("What happened")), this.list);
-    this.element = el("div", { class: "player", role: "group", "aria-label": source.title, "data-drawings": source.timeline ? "on" : "none" }, this.stage, this.bar, this.note, this.events);
-    this.element.player = this;
+    this.element.append(this.stage, this.bar, this.note, this.events);
+    Object.assign(this.element, { player: this });
     this.button("drawings").hidden = !source.timeline;
   }
 
@@ -111,16 +87,6 @@ export class Player {
     const soon = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) { soon.disconnect(); this.load(); } }, { rootMargin: SOON_PX });
     soon.observe(this.element);
     this.watch();
-  }
-
-  /** Each frame that the browser shows, with its own time; browsers that cannot tell are painted for by the clock of the film. */
-  watch() {
-    this.watches = "requestVideoFrameCallback" in this.video;
-    if (!this.watches) return;
-    this.video.requestVideoFrameCallback((_, { mediaTime }) => {
-      this.paintAt(mediaTime);
-      this.watch();
-    });
   }
 
   // --- the timeline -------------------------------------------------------------------------------------------------------
@@ -245,81 +211,6 @@ export class Player {
     this.slider.setAttribute("aria-valuetext", t("{at} of {all}", { at: minutes(currentTime), all: minutes(this.duration) }));
   }
 
-  // --- painting -------------------------------------------------------------------------------------------------------------
-
-  /** @param {number} at seconds of the frame that is shown */
-  paintAt(at) {
-    this.shownS = at;
-    this.paint();
-  }
-
-  paint() {
-    const context = prepared(this.canvas);
-    if (!context) return;
-    this.compose(context, this.canvas.clientWidth, this.canvas.clientHeight);
-    this.element.dataset.shown = this.shownS.toFixed(3);
-  }
-
-  /** What lies over the frame that is shown. @param {CanvasRenderingContext2D} context @param {number} width @param {number} height of the place */
-  compose(context, width, height) {
-    if (!this.replay || !this.drawings) return;
-    const snapshot = this.replay.snapshot(this.shownS);
-    const image = snapshot && this.image(snapshot.id);
-    this.element.dataset.snapshot = snapshot && image ? snapshot.id : "";
-    if (snapshot && image) this.composeSnapshot(context, image, snapshot.edits, width, height);
-    else this.composeLive(context, this.viewIn({ x: 0, y: 0, width, height }, this.video.videoWidth, this.video.videoHeight));
-  }
-
-  /** @param {CanvasRenderingContext2D} context @param {View} view */
-  composeLive(context, view) {
-    const { strokes, marks, pointers } = /** @type {Replay} */ (this.replay).overlay(this.shownS);
-    for (const mark of marks) paintMark(context, { ...mark, name: mark.label || t("Mark {n}", { n: mark.number }) }, view);
-    for (const stroke of strokes) paintStroke(context, stroke, view, 1000 * this.shownS);
-    for (const pointer of pointers) paintPointer(context, pointer, view);
-  }
-
-  /** As everybody saw it then: the screenshot with what was drawn on it, and the live picture beside it. @param {CanvasRenderingContext2D} context @param {HTMLImageElement} image @param {import("./overlay.js").Edit[]} edits @param {number} width @param {number} height */
-  composeSnapshot(context, image, edits, width, height) {
-    const wide = SNAPSHOT_SHARE * width;
-    context.fillStyle = GROUND;
-    context.fillRect(0, 0, width, height);
-    const view = this.viewIn({ x: width - wide, y: 0, width: wide, height }, image.naturalWidth, image.naturalHeight);
-    this.drawPicture(context, image, view);
-    for (const edit of edits) paintEdit(context, edit, view);
-    this.drawPicture(context, this.video, this.viewIn({ x: 0, y: 0, width: width - wide, height: LIVE_HEIGHT * height }, this.video.videoWidth, this.video.videoHeight));
-  }
-
-  /** How a picture of this size is seen in a part of the canvas. @param {Fit} part @param {number} width @param {number} height @returns {View} */
-  viewIn(part, width, height) {
-    const fit = fitTurned(part.width, part.height, width, height, this.turn);
-    return { fit: { ...fit, x: part.x + fit.x, y: part.y + fit.y }, mirrored: this.mirrored, turn: this.turn };
-  }
-
-  /** @param {CanvasRenderingContext2D} context @param {CanvasImageSource} picture @param {View} view */
-  drawPicture(context, picture, { fit, mirrored, turn = 0 }) {
-    const [width, height] = turn % 180 ? [fit.height, fit.width] : [fit.width, fit.height];
-    context.save();
-    context.translate(...toView([0.5, 0.5], fit, false));
-    context.scale(mirrored ? -1 : 1, 1);
-    context.rotate((turn * Math.PI) / 180);
-    context.drawImage(picture, -width / 2, -height / 2, width, height);
-    context.restore();
-  }
-
-  /** A screenshot's original as soon as it is there; null until then, and where the desk does not have it. @param {string} id @returns {HTMLImageElement | null} */
-  image(id) {
-    const address = this.source.snapshots[id];
-    if (!address) return null;
-    let image = this.images.get(id);
-    if (!image) {
-      image = new Image();
-      image.onload = () => this.paint();
-      image.src = address;
-      this.images.set(id, image);
-    }
-    return image.complete && image.naturalWidth ? image : null;
-  }
-
   // --- a still --------------------------------------------------------------------------------------------------------------
 
   /** The very frame that is shown, as it is seen, in the film's full size. */
@@ -330,21 +221,5 @@ export class Player {
     const at = `${Math.floor(this.shownS / 60)}m${(this.shownS % 60).toFixed(2).padStart(5, "0")}s`;
     el("a", { href: address, download: `${this.source.name.replace(/\.[^.]*$/, "")}-${at}.png` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
-  }
-
-  /** @returns {Promise<Blob | null>} PNG; null while nothing is shown */
-  async picture() {
-    const { video } = this;
-    const [width, height] = this.turn % 180 ? [video.videoHeight, video.videoWidth] : [video.videoWidth, video.videoHeight];
-    const paper = /** @type {HTMLCanvasElement} */ (el("canvas", { width, height }));
-    const context = paper.getContext("2d");
-    if (!context || !width || video.readyState < 2) return null;
-    if (!video.paused && this.watches) await new Promise((shown) => { video.requestVideoFrameCallback((_, { mediaTime }) => { this.shownS = mediaTime; shown(null); }); });
-    this.drawPicture(context, video, this.viewIn({ x: 0, y: 0, width, height }, video.videoWidth, video.videoHeight));
-    const scale = Math.max(1, width / STILL_PX);
-    [context.lineJoin, context.lineCap] = ["round", "round"];
-    context.scale(scale, scale);
-    this.compose(context, width / scale, height / scale);
-    return new Promise((made) => { paper.toBlob(made, "image/png"); });
   }
 }
