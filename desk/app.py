@@ -35,7 +35,7 @@ from desk.files.films_store import FilmRows
 from desk.files.store import Files
 from desk.files.uploads import Uploads
 from desk.follow import Follower
-from desk.keeping import deletion_routes, export
+from desk.keeping import clock_routes, deletion_routes, export
 from desk.keeping.deletions import Deletions
 from desk.keeping.export import Exports
 from desk.keeping.retention import Keeper
@@ -268,6 +268,7 @@ def handlers() -> list[ControllerRouterHandler]:
         *films.ROUTES,
         *notification_routes.ROUTES,
         *deletion_routes.ROUTES,
+        *clock_routes.ROUTES,
         *export.ROUTES,
         *pages.routes(),
     ]

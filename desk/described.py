@@ -12,6 +12,7 @@ from typing import Any
 from desk import api
 from desk.calls.offers import FRAGMENT, SDP
 from desk.files.tus import CHECKSUM_MISMATCH, PATCH_TYPE
+from desk.keeping.clock_routes import ClockRight
 from desk.keeping.deletion_routes import DeletionWish
 from desk.notifications import routes as notification_routes
 from desk.notifications.channels import Subscription, Wishes
@@ -82,6 +83,7 @@ _TAG_OF = (
     ("/api/sessions/{session_id}/deletions", "Files"),
     ("/api/sessions/{session_id}/export", "Files"),
     ("/api/sessions", "Sessions"),
+    ("/api/retention", "Files"),
     ("/api/ice-servers", "Calls"),
     ("/whep", "Calls"),
     ("/whip", "Calls"),
@@ -196,6 +198,8 @@ DESCRIBED: dict[str, Entry] = {
     "POST /api/accounts/{account_id}/link": Entry("A link to set a password with", problems=(409,)),
     "DELETE /api/accounts/{account_id}/second-factor": Entry("Take somebody's second factor off"),
     "DELETE /api/accounts/{account_id}/sign-ins": Entry("Sign somebody out everywhere"),
+    "GET /api/retention/clock": Entry("Whether files may be deleted by the clock"),
+    "POST /api/retention/clock": Entry("Say that the clock is right", body=ClockRight, problems=(409,)),
     # webhooks
     "GET /api/webhooks": Entry("List webhooks"),
     "POST /api/webhooks": Entry("Add a webhook", body=NewWebhook, problems=(409,)),

@@ -1,8 +1,9 @@
 """Files that were kept for as long as the settings say are deleted, each desk looking once an hour.
 
 The time counts from when the desk had the whole file: its own clock, which several desks share, and not a kiosk's,
-which may be wrong. Rules are one provider's, or everybody's else. What was decided is carried out by
-desk.keeping.deletions, also what was decided before the desk was started.
+which may be wrong. Where its own has jumped, nothing is decided (desk.keeping.clock). Rules are one provider's, or
+everybody's else. What was decided is carried out by desk.keeping.deletions, also what was decided before the desk was
+started.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.config import Retention
+from desk.keeping.clock import DAY_S, Clock
 from desk.keeping.deletions import FILM, OVER, Cause, Deletions
 from desk.sessions.store import Store
 from desk.tables import ArtifactRow, FilmRow, KioskRow, SessionRow
@@ -28,7 +30,6 @@ LOOK_S = 3600.0
 AGAIN_S = 300.0
 """After trouble."""
 BATCH = 100
-DAY_S = 86400.0
 
 KINDS: dict[str, tuple[ArtifactKind, ...]] = {
     "recordings": (ArtifactKind.RECORDING, ArtifactKind.TIMELINE),
@@ -73,7 +74,8 @@ class Keeper:
     def __init__(
         self, store: Store, deletions: Deletions, settings: Sequence[Retention], now: Callable[[], float]
     ) -> None:
-        self._begin, self._deletions, self._now = store.transactions.begin, deletions, now
+        self._begin, self._deletions = store.transactions.begin, deletions
+        self.clock = Clock(store, now)
         self._rules = tuple(rules(settings))
         self._asked = asyncio.Event()
 
@@ -101,17 +103,19 @@ class Keeper:
             SQLAlchemyError, StoreTrouble: the rest waits for the next time.
         """
         self._asked.clear()
-        for rule in self._rules:
-            while await self._decide(rule):
-                pass
+        now_s = await self.clock.look() if self._rules else None
+        if now_s is not None:
+            for rule in self._rules:
+                while await self._decide(rule, now_s):
+                    pass
         gone = await self._deletions.carry_out()
         if gone:
             log.info("%d files were deleted", gone)
         return gone
 
-    async def _decide(self, rule: Rule) -> bool:
+    async def _decide(self, rule: Rule, now_s: float) -> bool:
         """Whether there may be more."""
-        before_s = self._now() - DAY_S * rule.days
+        before_s = now_s - DAY_S * rule.days
         if rule.what == f"{FILM}s":
             return await self._decide_films(rule, before_s)
         query = (

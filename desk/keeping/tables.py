@@ -1,4 +1,4 @@
-"""The table of deletions: what is to be deleted, and what was."""
+"""The tables of deletions: what is to be deleted, and what was; and the time that is believed."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ class DeletionRow(Base):
     """When it was gone; none: a desk is at it, or will be."""
     claimed_s: Mapped[float]
     """When a desk last began with it: one that does not come back leaves it to another."""
+
+
+class ClockRow(Base):
+    """What desks believed of the time when they last looked (desk.keeping.clock); one row."""
+
+    __tablename__ = "clock"
+
+    id: Mapped[str] = mapped_column(IdText, primary_key=True)
+    good_s: Mapped[float]
+    """The newest time that was believed."""
+    since_s: Mapped[float | None]
+    """First and newest time of a clock that is in doubt; none: it is not."""
+    seen_s: Mapped[float]

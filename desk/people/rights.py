@@ -133,6 +133,8 @@ TABLE: dict[str, Rule] = {
     "POST /api/webhooks/{webhook_id}/test": ADMINISTER,
     "GET /api/webhooks/{webhook_id}/deliveries": ADMINISTER,
     "POST /api/webhooks/{webhook_id}/again": ADMINISTER,
+    "GET /api/retention/clock": ADMINISTER,
+    "POST /api/retention/clock": ADMINISTER,
     "GET /audit": ADMINISTER,
     "GET /api/audit": ADMINISTER,
     "GET /api/audit/export": ADMINISTER,

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from desk.database import Transactions, engine_of, insert_missing, migrate
-from desk.keeping.tables import DeletionRow
+from desk.keeping.tables import ClockRow, DeletionRow
 from desk.sessions.consents import FINE, ConsentCheck
 from desk.sessions.intake import Told, people_of, remember, take_sessions
 from desk.sessions.notices import Kind, Notices
@@ -272,10 +272,12 @@ class Store:
     # --- files --------------------------------------------------------------------------------------------------------
 
     async def add_file(self, file: StoredFile, kind: ArtifactKind) -> None:
-        """Idempotent: one that is already there stays."""
+        """Idempotent: one that is already there stays. It is never from before the time that was believed last: a clock
+        that has gone back would make it old (desk.keeping.clock)."""
         values = {name: getattr(file, name) for name in file.__slots__}
         async with self._begin() as db:
-            await insert_missing(db, ArtifactRow, **values, kind=kind.value, verified_s=self._now())
+            at_s = max(self._now(), await db.scalar(select(ClockRow.good_s)) or 0.0)
+            await insert_missing(db, ArtifactRow, **values, kind=kind.value, verified_s=at_s)
 
     async def file(self, session: str, artifact: str, sha256: str) -> StoredFile | None:
         async with self._read() as db:

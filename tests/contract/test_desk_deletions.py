@@ -10,13 +10,16 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import delete
 
 from desk.config import Config, FileSettings, Retention, load
 from desk.database import database_url
 from desk.files.films_store import FilmRows
 from desk.files.store import Files
+from desk.keeping.clock import THE_ONE
 from desk.keeping.deletions import STALE_S, Cause, Deletions
 from desk.keeping.retention import Keeper
+from desk.keeping.tables import ClockRow
 from desk.sessions.store import Store, StoredFile, open_store
 from desk.tables import KioskRow
 from kiosk.errors import ConfigError, StoreTrouble
@@ -60,6 +63,13 @@ class Place:
 
     def keeper(self, *rules: Retention) -> Keeper:
         return Keeper(self.store, self.deletions(), rules, lambda: self.now_s)
+
+    async def later(self, days: float) -> None:
+        """After so many days, all of which a desk has seen."""
+        self.now_s += days * DAY_S
+        async with self.store.transactions.begin() as db:
+            await db.execute(delete(ClockRow))
+            db.add(ClockRow(id=THE_ONE, good_s=self.now_s, since_s=None, seen_s=0.0))
 
     async def put(self, session_id: str = "s-1", state: State = State.CLOSED, **kinds: ArtifactKind) -> Session:
         """A session with a file of each kind, here since `now_s`."""
@@ -110,14 +120,14 @@ EACH_KIND: dict[str, Any] = {
 async def test_each_kind_is_kept_for_its_own_days(place: Place) -> None:
     await place.put(**EACH_KIND)
     keeper = place.keeper(Retention(recordings_days=30, snapshots_days=90))
-    place.now_s += 29 * DAY_S
+    await place.later(29)
     assert await keeper.look() == 0
-    place.now_s += 2 * DAY_S
+    await place.later(2)
     assert await keeper.look() == 2
     assert await place.left() == {"snap", "layers", "data"}
-    place.now_s += 60 * DAY_S
+    await place.later(60)
     assert await keeper.look() == 2
-    place.now_s += 10_000 * DAY_S
+    await place.later(10_000)
     assert await keeper.look() == 0
     assert await place.left() == {"data"}, "what no rule names is kept for ever"
 
@@ -129,13 +139,12 @@ async def test_a_provider_has_rules_of_its_own_and_the_others_those_without_a_na
     await place.put("s-2", rec2=ArtifactKind.RECORDING)
     ours = Retention(provider="Pump Works", recordings_days=10)
     others = Retention(recordings_days=5)
-    place.now_s += 6 * DAY_S
+    await place.later(6)
     assert await place.keeper(others, replace(ours, provider="Somebody")).look() == 2
-    place.now_s = NOW_S
     await place.put("s-3", rec3=ArtifactKind.RECORDING)
-    place.now_s += 6 * DAY_S
+    await place.later(6)
     assert await place.keeper(others, ours).look() == 0
-    place.now_s += 5 * DAY_S
+    await place.later(5)
     assert await place.keeper(others, ours).look() == 1
     (receipt,) = await place.deletions().receipts("s-3")
     assert receipt.reason == "recordings are kept for 10 days (Pump Works)"
@@ -144,14 +153,14 @@ async def test_a_provider_has_rules_of_its_own_and_the_others_those_without_a_na
 @pytest.mark.parametrize("state", [State.RUNNING, State.COMPLETED, State.CONFIRMED])
 async def test_nothing_of_a_session_that_is_not_over_is_deleted(place: Place, state: State) -> None:
     await place.put(state=state, rec=ArtifactKind.RECORDING)
-    place.now_s += 100 * DAY_S
+    await place.later(100)
     assert await place.keeper(Retention(recordings_days=1)).look() == 0
     assert await place.left() == {"rec"}
 
 
 async def test_a_receipt_says_what_when_and_by_which_rule_and_the_audit_log_too(place: Place) -> None:
     session = await place.put(rec=ArtifactKind.RECORDING)
-    place.now_s += 31 * DAY_S
+    await place.later(31)
     await place.keeper(Retention(recordings_days=30)).look()
     (receipt,) = await place.deletions().receipts("s-1")
     assert (receipt.artifact, receipt.kind, receipt.sha256) == ("rec", "recording", session.artifacts[0].sha256)
@@ -165,7 +174,7 @@ async def test_a_receipt_says_what_when_and_by_which_rule_and_the_audit_log_too(
 async def test_desks_that_look_at_once_delete_each_file_once(place: Place) -> None:
     for n in range(12):
         await place.put(f"s-{n}", rec=ArtifactKind.RECORDING)
-    place.now_s += 31 * DAY_S
+    await place.later(31)
     desks = [place.keeper(Retention(recordings_days=30)) for _ in range(3)]
     assert sum(await asyncio.gather(*(desk.look() for desk in desks))) == 12
     assert len(await place.store.audited()) == 12
@@ -174,7 +183,7 @@ async def test_desks_that_look_at_once_delete_each_file_once(place: Place) -> No
 
 async def test_what_a_desk_left_half_done_another_one_finishes(place: Place) -> None:
     await place.put(rec=ArtifactKind.RECORDING, line=ArtifactKind.TIMELINE)
-    place.now_s += 31 * DAY_S
+    await place.later(31)
     place.files.hangs = True
     dying = asyncio.create_task(place.keeper(Retention(recordings_days=30)).look())
     while not any(r.done_s == 0 for r in await place.deletions().receipts("s-1")):
@@ -194,7 +203,7 @@ async def test_what_a_desk_left_half_done_another_one_finishes(place: Place) -> 
 
 async def test_a_store_that_is_away_is_tried_again(place: Place) -> None:
     await place.put(rec=ArtifactKind.RECORDING)
-    place.now_s += 31 * DAY_S
+    await place.later(31)
     place.files.fails = 2
     keeper, waits = place.keeper(Retention(recordings_days=30)), list[float]()
 
@@ -224,7 +233,7 @@ async def test_a_film_goes_with_its_recording_or_by_its_own_rule(place: Place) -
         assert await rows.done(film, "desk-1", path, sha, len(content))
 
     await make(b"film")
-    place.now_s += 3 * DAY_S
+    await place.later(3)
     assert await place.keeper(Retention(films_days=2)).look() == 1
     assert await rows.find("s-1", "rec") is None
     assert await place.left() == {"rec", "line"}
@@ -251,7 +260,7 @@ async def test_files_are_deleted_from_s3_as_well(s3: str, place: Place, tmp_path
     place.files = ShakyFiles(tmp_path, s3_settings(s3, tmp_path))
     await place.put(rec=ArtifactKind.RECORDING)
     (file,) = (await place.store.files("s-1")).values()
-    place.now_s += 31 * DAY_S
+    await place.later(31)
     assert await place.keeper(Retention(recordings_days=30)).look() == 1
     with pytest.raises(StoreTrouble):
         [piece async for piece in place.files.read(file.path, 0, file.bytes)]

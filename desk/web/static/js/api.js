@@ -38,6 +38,7 @@ function textOf(code) {
     case "time_zone": return t("There is no time zone of this name.");
     case "no_web_address": return t("That is no address of the form https://host/path.");
     case "not_given_up": return t("That is on its way already.");
+    case "other_time": return t("The clock says something else by now. Please load the page anew.");
     case "switched_off": return t("Switch it on first.");
     case "private_address": return t("The desk may not connect to this address: it is private, and the settings open no such network.");
     case "offline": return t("The desk cannot be reached. Check your network.");

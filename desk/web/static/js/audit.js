@@ -13,7 +13,7 @@ import { beginPage } from "./page.js";
 
 const KINDS = ["enter", "sign_in", "set_password", "second_factor_on", "second_factor_off", "second_factor_reset", "invite", "change_account", "lock", "unlock",
   "remove", "make_link", "sign_out", "make_token", "end_token", "webhook_add", "webhook_change", "webhook_secret",
-  "webhook_remove", "webhook_again", "call", "view", "Create", "Confirm", "Cancel", "Close", "Reopen", "Assign", "Unassign"];
+  "webhook_remove", "webhook_again", "clock_doubted", "clock_believed", "call", "view", "Create", "Confirm", "Cancel", "Close", "Reopen", "Assign", "Unassign"];
 let before = 0;
 
 beginPage();
@@ -41,6 +41,8 @@ function wordsFor(what) {
     case "webhook_secret": return t("Drew a new secret for a webhook");
     case "webhook_remove": return t("Removed a webhook");
     case "webhook_again": return t("Had a webhook's deliveries sent again");
+    case "clock_doubted": return t("Noticed that the clock has jumped");
+    case "clock_believed": return t("Believed the clock again");
     case "delete_file": return t("Deleted a file for good");
     case "delete_files": return t("Asked for files to be deleted");
     case "export": return t("Exported a session");

@@ -51,6 +51,7 @@ function errorText(error) {
 function outcome({ state, status, error, tries, due_s: due }) {
   const answer = status ? t("Answer {status}", { status }) : error ? errorText(error) : "";
   if (state === "done") return answer;
+  if (state === "failed" && tries < 2) return t("Given up: {why}", { why: answer });
   if (state === "failed") return t("Given up after {n} tries: {why}", { n: tries, why: answer });
   if (!tries) return t("On its way");
   return t("Try {n}: {why} Again {when}.", { n: tries, why: answer.endsWith(".") ? answer : `${answer}.`, when: soon(due) });
