@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # ships no types
 from alembic import command
 from alembic.config import Config as Alembic
 from alembic.runtime.migration import MigrationContext
@@ -67,7 +68,9 @@ def engine_of(url: str | URL) -> AsyncEngine:
     """
     place = make_url(url)
     if place.get_backend_name() != "sqlite":
-        return create_async_engine(place, pool_pre_ping=True)
+        engine = create_async_engine(place, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "do_connect", _connect)
+        return engine
     if place.database:
         _make_file(Path(place.database))
     engine = create_async_engine(place)
@@ -143,6 +146,15 @@ async def insert_missing(db: AsyncSession, table: type[Base], **values: Any) -> 
     else:
         done = await db.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
     return bool(getattr(done, "rowcount", 0))
+
+
+def _connect(dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+    """A server that is away or just starting is trouble of the database like any other: asyncpg's own errors of that
+    moment are none of SQLAlchemy's, and would end tasks that wait for those."""
+    try:
+        return dialect.connect(*arguments, **named)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise dialect.loaded_dbapi.OperationalError(str(error)) from error
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

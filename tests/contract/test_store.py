@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from desk import database as db
@@ -24,6 +25,7 @@ from desk.people import tables as tables_people
 from desk.sessions.store import Store, StoredFile, Told, open_store
 from desk.sessions.wanted import Wanted
 from desk.tables import Base
+from kiosk.demo.site import free_ports
 from kiosk.errors import ConfigError
 from kiosk.session.record import ArtifactKind, Device
 from kiosk.session.states import State
@@ -199,6 +201,14 @@ async def test_what_is_large_and_what_is_long_and_all_letters_are_kept(store: St
 
 def replace_bytes(file: StoredFile) -> StoredFile:
     return StoredFile(file.session, file.artifact, file.sha256, 1, file.content_type, file.path)
+
+
+async def test_a_postgresql_that_is_away_is_trouble_of_the_database_like_any_other() -> None:
+    (port,) = free_ports(1)
+    engine = engine_of(f"postgresql+asyncpg://desk@127.0.0.1:{port}/desk")
+    with pytest.raises(OperationalError):
+        await engine.connect()
+    await engine.dispose()
 
 
 async def test_a_late_will_and_a_known_presence_are_no_news(store: Store) -> None:
