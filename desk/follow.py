@@ -107,13 +107,15 @@ class Follower:
         Raises:
             StoreTrouble: as `take`.
         """
-        sessions, healths, rest = Rounds[Session](), Rounds[Health](), list[Incoming]()
+        presences, sessions, healths, rest = Rounds[Presence](), Rounds[Session](), Rounds[Health](), list[Incoming]()
         for incoming in batch:
             name, payload = incoming.topic, incoming.payload
             try:
                 topic = topics.parse(name)
                 if topic.kind == topics.SESSION and payload:
                     sessions.add(topic.session, incoming, _session_of(topic, payload))
+                elif topic.kind == topics.PRESENCE and payload:
+                    presences.add(topic.kiosk, incoming, decode(payload, Presence))
                 elif topic.kind == topics.HEALTH and payload:
                     healths.add(topic.kiosk, incoming, decode(payload, Health))
                 elif topic.kind in URGENT:
@@ -123,6 +125,9 @@ class Follower:
             except Malformed as error:
                 self._refuse(name, error)
                 incoming.done()
+        for took, came in presences:
+            await self._insist("presences", lambda came=came: self._take_presences(came))  # type: ignore[misc]
+            done(took)
         for incoming in rest:
             await self._take_one(incoming)
         for took, parts in healths:
@@ -174,22 +179,21 @@ class Follower:
     # --- what kiosks tell ---------------------------------------------------------------------------------------------
 
     async def _presence(self, topic: Topic, payload: bytes) -> None:
-        presence = decode(payload, Presence)
-        await self._store.take_presence(topic.kiosk, presence)
-        if presence.online:
-            self._calls.kiosk_back(topic.kiosk)
-        if presence.held is not None:
-            await self._held(topic.kiosk, presence)
+        await self._take_presences({topic.kiosk: decode(payload, Presence)})
 
-    async def _held(self, kiosk: str, presence: Presence) -> None:
-        """Sessions may be lost by it, or found again; files of lost ones are asked for where their spool still is."""
-        for session_id in await self._store.take_held(kiosk, presence):
-            session = await self._store.session(session_id)
-            if session and was_lost(session):
-                log.warning("session %s: kiosk %s has lost it", session_id, kiosk)
-                await self._calls.sessions_ended([session_id])
-        for session in await self._store.lost_with_files(kiosk):
-            await self._uploads.ask_for(session)
+    async def _take_presences(self, told: dict[str, Presence]) -> None:
+        """Sessions may be lost by them, or found again; files of lost ones are asked for where their spool still is."""
+        came = await self._store.take_presences(told)
+        for kiosk, presence in told.items():
+            if presence.online:
+                self._calls.kiosk_back(kiosk)
+        if lost := [session for session in came.sessions if was_lost(session)]:
+            for session in lost:
+                log.warning("session %s: kiosk %s has lost it", session.id, session.kiosk)
+            await self._calls.sessions_ended([session.id for session in lost])
+        if holders := [kiosk for kiosk, presence in told.items() if presence.held is not None]:
+            for session in await self._store.lost_with_files(*holders):
+                await self._uploads.ask_for(session)
 
     async def _about(self, topic: Topic, payload: bytes) -> None:
         about = decode(payload, About)
@@ -232,7 +236,7 @@ class Follower:
             log.warning("session %s: %s", told.id, (await self._store.consent_check(told.id)).text)
         outdated = Outdated(session=told.id, epoch=told.epoch)
         here = Stored(session=told.id, epoch=told.epoch, rev=told.rev)
-        await tell_if_possible(self._kiosks.receipt(told.kiosk, outdated if outcome is Told.OLD else here))
+        await tell_if_possible(self._kiosks.took(told.kiosk, outdated if outcome is Told.OLD else here))
 
 
 class Rounds(Generic[T]):

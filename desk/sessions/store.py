@@ -6,9 +6,8 @@ Errors of the database surface as SQLAlchemy's own; the follower retries them, r
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, delete, select, text, update
@@ -18,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from desk.database import Transactions, engine_of, insert_missing, migrate
 from desk.keeping.tables import ClockRow, DeletionRow
 from desk.sessions.consents import FINE, ConsentCheck
-from desk.sessions.intake import Told, people_of, remember, take_sessions
+from desk.sessions.intake import Told, people_of, take_sessions
 from desk.sessions.notices import Kind, Notices
-from desk.sessions.store_lost import document, look_at_all, lost_with_files, shown, take_held
+from desk.sessions.presences import EMPTY, take_presences
+from desk.sessions.store_lost import document, lost_with_files, shown
 from desk.sessions.wanted import Wanted, WantedKiosks, kiosks_query, place_of, sessions_query
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionRow
 from kiosk.session.record import ArtifactKind, Device, Session
@@ -64,6 +64,15 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """What presences changed. kiosks: those that came or went. sessions: those that are lost by what their kiosk says
+    it holds, or found again, as they are shown now (desk.sessions.lost)."""
+
+    kiosks: list[str]
+    sessions: list[Session]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     session: str
     artifact: str
@@ -100,37 +109,28 @@ class Store:
     # --- kiosks -------------------------------------------------------------------------------------------------------
 
     async def take_presence(self, kiosk: str, told: Presence) -> bool:
-        """Whether it was news; a late will of a former boot or connection is not."""
-        async with self._begin() as db:
-            row = await _kiosk(db, kiosk)
-            if _is_late(row, told):
-                return False
-            if row.boot and told.boot != row.boot:
-                row.old_boots = remember(row.old_boots, row.boot)
-            changed = row.online != told.online or not row.changed_s
-            row.online, row.boot, row.connection = told.online, told.boot, told.connection
-            if changed:
-                row.changed_s = self._now()
-                await self.notices.add(db, "kiosk", [kiosk])
-            return changed
+        """Whether it was news; a late will of a former boot or connection is not. What it holds is left alone."""
+        return bool((await self.take_presences({kiosk: msgspec.structs.replace(told, held=None)})).kiosks)
 
     async def take_held(self, kiosk: str, told: Presence) -> list[str]:
         """The ids of sessions that are lost by what the kiosk says it holds, or found again (desk.sessions.lost)."""
-        async with self._begin() as db:
-            if told.held is None or _is_late(await _kiosk(db, kiosk), told):
-                return []
-            await db.flush()
-            changed = await look_at_all(db, kiosk, self._now()) if await take_held(db, kiosk, told) else []
-            for session in changed:
-                row = await db.get_one(SessionRow, session)
-                await self._note(db, (await shown(db, [row]))[0], document(row))
-            await self.notices.add(db, "session", changed)
-            return changed
+        return [session.id for session in (await self.take_presences({kiosk: told})).sessions]
 
-    async def lost_with_files(self, kiosk: str) -> list[Session]:
-        """Sessions that this kiosk has lost, of which files may still lie in its spool."""
+    async def take_presences(self, told: Mapping[str, Presence]) -> Came:
+        """By kiosk. All of it is there, or nothing."""
+        async with self._begin() as db:
+            kiosks, rows = await take_presences(db, told, self._now())
+            await self.notices.add(db, "kiosk", kiosks)
+            sessions = await shown(db, rows)
+            for session, row in zip(sessions, rows, strict=True):
+                await self._note(db, session, document(row))
+            await self.notices.add(db, "session", [row.id for row in rows])
+            return Came(kiosks, sessions)
+
+    async def lost_with_files(self, *kiosks: str) -> list[Session]:
+        """Sessions that these kiosks have lost, of which files may still lie in their spools."""
         async with self._read() as db:
-            return await lost_with_files(db, kiosk)
+            return await lost_with_files(db, kiosks)
 
     async def take_about(self, kiosk: str, told: About) -> None:
         async with self._begin() as db:
@@ -342,15 +342,8 @@ def _parts(health: bytes | None) -> dict[str, str] | None:
 async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
     if row := await db.get(KioskRow, kiosk, with_for_update=True):
         return row
-    empty: dict[str, Any] = {"boot": "", "old_boots": "", "device_id": "", "device_name": "", "search": kiosk}
-    await insert_missing(db, KioskRow, id=kiosk, online=False, connection=0, changed_s=0.0, **empty)
+    await insert_missing(db, KioskRow, **EMPTY, id=kiosk, search=kiosk)
     return await db.get_one(KioskRow, kiosk, with_for_update=True)
-
-
-def _is_late(row: KioskRow, told: Presence) -> bool:
-    if told.boot == row.boot:
-        return told.connection < row.connection
-    return told.boot in row.old_boots.split()
 
 
 def _found(row: ConsentRow | None) -> ConsentCheck:

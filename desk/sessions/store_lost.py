@@ -1,9 +1,11 @@
-"""The tables behind desk.sessions.lost: what kiosks hold, and which sessions are lost by it.
+"""The table behind desk.sessions.lost: which sessions are lost by what their kiosks hold.
 
-Used by desk.sessions.store, inside of its transactions.
+Used by desk.sessions.store and desk.sessions.presences, inside of their transactions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 
 import msgspec
 from sqlalchemy import delete, not_, or_, select
@@ -11,10 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import insert_missing
 from desk.sessions.lost import as_lost, is_lost
-from desk.tables import HeldRow, LostRow, SessionRow
+from desk.tables import LostRow, SessionRow
 from kiosk.session.record import Session
 from kiosk.session.states import ENDED
-from kiosk.wire.messages import Presence
 
 ENDED_LOOKED_AT = 200
 """Of so many sessions of a kiosk that are over, the newest, is asked whether files of theirs were still to come."""
@@ -34,34 +35,20 @@ async def shown(db: AsyncSession, rows: list[SessionRow]) -> list[Session]:
     return [as_lost(document(row), lost[row.id]) if row.id in lost else document(row) for row in rows]
 
 
-async def take_held(db: AsyncSession, kiosk: str, told: Presence) -> bool:
-    """Whether these are newer words than those before."""
-    row = await db.get(HeldRow, kiosk, with_for_update=True)
-    if told.held is None or (row is not None and row.boot == told.boot and told.n <= row.n):
-        return False
-    if row is None:
-        row = HeldRow(kiosk=kiosk)
-        db.add(row)
-    row.boot, row.n, row.ids = told.boot, told.n, " ".join(told.held)
-    return True
-
-
-async def held_by(db: AsyncSession, kiosk: str) -> set[str] | None:
-    row = await db.get(HeldRow, kiosk)
-    return set(row.ids.split()) if row else None
-
-
-async def look_at_all(db: AsyncSession, kiosk: str, now_s: float) -> list[str]:
-    """The ids of this kiosk's sessions that are lost now and were not, or the other way round."""
-    held = await held_by(db, kiosk)
+async def look_at(
+    db: AsyncSession, held: Mapping[str, Collection[str]], over: Collection[str], now_s: float
+) -> list[SessionRow]:
+    """Of these kiosks' sessions those that are lost now and were not, or the other way round. `held`: by kiosk, what it
+    holds; `over`: of which kiosks the sessions that are over are looked at as well."""
     known = select(LostRow.session)
     doubtful = or_(SessionRow.state.not_in(_OVER), SessionRow.id.in_(known))
-    ours = select(SessionRow).where(SessionRow.kiosk == kiosk)
-    over = ours.where(not_(doubtful)).order_by(SessionRow.updated_s.desc()).limit(ENDED_LOOKED_AT)
-    rows = [*await db.scalars(ours.where(doubtful)), *await db.scalars(over)]
-    lost = set(await db.scalars(known.where(LostRow.session.in_([row.id for row in rows]))))
+    rows = list(await db.scalars(select(SessionRow).where(SessionRow.kiosk.in_(held), doubtful)))
+    for kiosk in over:
+        ours = select(SessionRow).where(SessionRow.kiosk == kiosk, not_(doubtful))
+        rows += await db.scalars(ours.order_by(SessionRow.updated_s.desc()).limit(ENDED_LOOKED_AT))
+    lost = set(await db.scalars(known.where(LostRow.session.in_([row.id for row in rows])))) if rows else set()
     told = ((row, document(row)) for row in rows)
-    return [r.id for r, d in told if await _note(db, r, d, is_lost(d, held), r.id in lost, now_s)]
+    return [r for r, d in told if await _note(db, r, d, is_lost(d, held[r.kiosk]), r.id in lost, now_s)]
 
 
 async def _note(db: AsyncSession, row: SessionRow, told: Session, lost: bool, known: bool, now_s: float) -> bool:
@@ -74,9 +61,9 @@ async def _note(db: AsyncSession, row: SessionRow, told: Session, lost: bool, kn
     return lost != known
 
 
-async def lost_with_files(db: AsyncSession, kiosk: str) -> list[Session]:
-    """Of this kiosk's lost sessions those whose files may still lie there, as they are shown."""
+async def lost_with_files(db: AsyncSession, kiosks: Collection[str]) -> list[Session]:
+    """Of these kiosks' lost sessions those whose files may still lie there, as they are shown."""
     rows = await db.scalars(
-        select(SessionRow).join(LostRow, LostRow.session == SessionRow.id).where(SessionRow.kiosk == kiosk)
+        select(SessionRow).join(LostRow, LostRow.session == SessionRow.id).where(SessionRow.kiosk.in_(kiosks))
     )
     return [s for s in await shown(db, list(rows)) if any(a.waits for a in s.artifacts)]
