@@ -64,7 +64,7 @@ function paintStatus(kiosk, open) {
   byId("kiosk-online").replaceWith(Object.assign(onlineSign(kiosk.online), { id: "kiosk-online" }));
   const since = kiosk.changed_s ? ago(iso(kiosk.changed_s)) : "";
   byId("status-title").textContent = open ? t("A session is in progress") : kiosk.online ? t("Ready") : t("Has no network at the moment");
-  byId("status-text").textContent = !since ? "" : kiosk.online ? t("Connected since: {when}", { when: since }) : t("Not heard of since: {when}", { when: since });
+  byId("status-text").textContent = !since ? "" : kiosk.online ? t("Connected: {when}", { when: since }) : t("Last there: {when}", { when: since });
   const go = open ? el("a", { class: "button primary big", href: `/sessions/${encodeURIComponent(open.id)}` }, t("To the session"), icon("chevron"))
     : boot.me.helps !== false && el("button", { class: "button primary big", type: "button", "data-new-session": kiosk.id, id: "call-device", disabled: !kiosk.online }, icon("camera-plus"), t("VIDEO SESSION"));
   keyed(byId("actions"), go ? [{ key: go.id || "open", sign: [kiosk.online, open?.id], make: () => go }] : []);
