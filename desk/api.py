@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -30,13 +30,15 @@ from desk.sessions.visible import known_session, visible_session
 from desk.sessions.wanted import Wanted, WantedKiosks, seconds, words_of
 from kiosk.errors import Malformed, NotAssigned
 from kiosk.session import inputs
-from kiosk.session.record import Id, LongText, Person, Session, Ticket
+from kiosk.session.record import LongText, Person, Session, Ticket
 from kiosk.session.states import State
 from kiosk.wire.codec import MAX_COMMAND, decode
 from kiosk.wire.messages import Answer, Guard, SeenBy
 
 T = TypeVar("T")
 EARLIER = 10
+MaybeId = Annotated[str, Meta(pattern=r"^([a-z0-9-]{3,40})?$")]
+"""Or none: msgspec holds everything in `Id | Literal[""]` against the pattern."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -88,8 +90,8 @@ class Details(Struct, frozen=True):
 class NewSession(Struct, frozen=True):
     """At the kiosk, or at the one that is attached to the device."""
 
-    kiosk: Id | Literal[""] = ""
-    device: Id | Literal[""] = ""
+    kiosk: MaybeId = ""
+    device: MaybeId = ""
     reason: LongText = ""
     tickets: Annotated[tuple[Ticket, ...], Meta(max_length=20)] = ()
 

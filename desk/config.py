@@ -62,6 +62,8 @@ class Broker(_Section, frozen=True, kw_only=True):
 
 
 Email = Annotated[str, Meta(pattern=r"^[^@\s<>\",;]{1,64}@[^@\s<>\",;]{1,180}$")]
+MaybeEmail = Annotated[str, Meta(pattern=r"^([^@\s<>\",;]{1,64}@[^@\s<>\",;]{1,180})?$")]
+"""Or none: msgspec holds everything in `Email | Literal[""]` against the pattern."""
 
 
 class Member(_Section, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ class Member(_Section, frozen=True, kw_only=True):
     name: Text
     role: Rank = Rank.STAFF
     language: Language | None = None
-    email: Email | Literal[""] = ""
+    email: MaybeEmail = ""
     roles: tuple[Rank, ...] = ()
     """All of them, where there are several; left out: `role`."""
 
@@ -214,7 +216,7 @@ class Notifications(_Section, frozen=True, kw_only=True):
     """Private networks that people's addresses may lead to; left out: public ones only."""
     mail_file: str = ""
     """Holds Apprise's address of the mail server that the desk writes to people by, without a recipient."""
-    contact: Email | Literal[""] = ""
+    contact: MaybeEmail = ""
     """Whom push services may write to about this desk; left out: its public address is told."""
     channels: Annotated[tuple[Channel, ...], Meta(max_length=20)] = ()
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from desk.config import Email, Language, Member, Rank
+from desk.config import Language, MaybeEmail, Member, Rank
 from desk.database import Transactions, insert_missing
 from desk.notifications.tables import AddressRow, PushRow, WishRow
 from desk.people.tables import AccountRow, IdentityRow, LinkRow, RecoveryRow, SignInRow, TokenRow
@@ -48,7 +48,7 @@ class Profile(Struct, frozen=True):
 
     id: Id
     name: Text
-    email: Email | Literal[""] = ""
+    email: MaybeEmail = ""
     roles: tuple[Rank, ...] = (Rank.STAFF,)
     language: Language | Literal[""] = ""
 
@@ -57,7 +57,7 @@ class Changes(Struct, frozen=True):
     """What is left out stays."""
 
     name: Text | UnsetType = UNSET
-    email: Email | Literal[""] | UnsetType = UNSET
+    email: MaybeEmail | UnsetType = UNSET
     roles: tuple[Rank, ...] | UnsetType = UNSET
     language: Language | Literal[""] | UnsetType = UNSET
 

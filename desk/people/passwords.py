@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import unicodedata
 
 from argon2 import PasswordHasher
@@ -14,6 +15,8 @@ LEAST, MOST = 12, 256
 DIFFERENT = 5
 AT_ONCE = 2
 """Each takes 64 MiB (argon2-cffi's defaults, RFC 9106 4.2)."""
+
+_REPEATED = re.compile(r"(.{1,12})\1+", re.DOTALL)
 
 
 class Passwords:
@@ -55,10 +58,15 @@ def judge(password: str, *names: str) -> None:
     bare = plain.casefold()
     for name in sorted(known, key=len, reverse=True):  # or a part of a longer one would leave the rest of it
         bare = bare.replace(name.casefold(), "")
-    if len(set(plain)) < DIFFERENT or len(bare) < LEAST // 2:
+    if len(_unforeseen(plain)) < DIFFERENT or len(bare) < LEAST // 2 or _REPEATED.fullmatch(plain):
         raise Problem(
             400, "weak_password", "this is too easily guessed: take several words that do not belong together"
         )
+
+
+def _unforeseen(plain: str) -> set[str]:
+    """Its different letters without those that follow from the one before: "aaaa", "abcd" and "4321" have one."""
+    return {letter for before, letter in zip(" " + plain, plain, strict=False) if abs(ord(letter) - ord(before)) > 1}
 
 
 def _plain(password: str) -> str:

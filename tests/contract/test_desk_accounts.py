@@ -471,6 +471,14 @@ async def test_an_address_of_the_settings_file_that_is_somebodys_ends_the_start_
                 pass
 
 
+async def test_somebody_may_have_no_e_mail_address(site: Site, ada: httpx.AsyncClient) -> None:
+    """As the form sends it, and taken away again."""
+    await invited(ada, email="")
+    await invited(ada, "max-other", email="")
+    assert (await ada.post("/api/accounts/max-h", json={"email": "max@site.example"})).json()["email"]
+    assert (await ada.post("/api/accounts/max-h", json={"email": ""})).json()["email"] == ""
+
+
 async def test_bad_input_of_administrators_is_refused(site: Site, ada: httpx.AsyncClient) -> None:
     good = {"id": "max-h", "name": "Max Huber", "email": "max@site.example", "roles": ["staff"]}
     wrong: tuple[dict[str, Any], ...] = (

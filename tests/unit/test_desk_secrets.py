@@ -80,7 +80,10 @@ def test_an_app_reads_the_secret_from_the_picture() -> None:
 
 @pytest.mark.parametrize(
     "weak",
-    ["", "eleven-lett", "x" * 20, "ababababababab", "anna.berg@site", "Anna Berg Anna", "x" * 257, "annaberg2024"],
+    [
+        *("", "eleven-lett", "x" * 20, "ababababababab", "anna.berg@site", "Anna Berg Anna", "x" * 257, "annaberg2024"),
+        *("passwordpassword", "123456789012", "abcdefghijklmn", "aaaabbbbccccdddd"),
+    ],
 )
 def test_what_is_easily_guessed_is_no_password(weak: str) -> None:
     with pytest.raises(Problem) as refused:
