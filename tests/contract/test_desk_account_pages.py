@@ -85,7 +85,14 @@ async def test_an_invitation_a_password_a_second_factor_and_the_next_sign_in(sit
 
     await page.goto(f"{site.url}/account")
     await page.click("#factor-begin")
+    await page.locator("#factor img").wait_for()
+    await page.click("#factor-cancel")
+    await page.click("#factor-begin")
     secret = await page.locator("#factor .secret").inner_text()
+    await page.fill("#token-name", "meanwhile")
+    await page.click("#make-token")
+    await expect(page.locator("#tokens li")).to_have_count(1)
+    assert await page.locator("#factor .secret").inner_text() == secret, "what was scanned is what counts"
     await page.fill("#factor-code", "000000")
     await page.click("#factor-on")
     await expect(page.locator("#factor-problem")).to_be_visible()
@@ -113,6 +120,15 @@ async def test_an_invitation_a_password_a_second_factor_and_the_next_sign_in(sit
     await expect(page.locator("main")).to_contain_text("Your roles do not include this")
     for one in (ada, max_h):
         one.fine()
+
+
+async def test_the_first_administrators_short_name_is_made_of_the_name(tmp_path: Path, chromium: Browser) -> None:
+    async with open_site(tmp_path) as site, site.desk():
+        page = (await somebody(chromium, 360)).page
+        await page.goto((tmp_path / "data" / "first-administrator.link").read_text().strip())
+        await page.fill("#full-name", "Jörg Weiß-Müller")
+        await page.locator("#full-name").blur()
+        await expect(page.locator("#id")).to_have_value("jorg-weiss-muller")
 
 
 async def test_names_from_outside_stay_text_and_the_administrators_pages_fit_a_phone(

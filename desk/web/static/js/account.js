@@ -74,24 +74,31 @@ function paintFactor({ account, recovery_left: left }) {
   place.replaceChildren(el("div", { class: "factor-state" }, el("p", {}, why), button(t("Set up"), () => enrol().catch(complain), { id: "factor-begin", kind: "primary" })));
 }
 
+/** Nobody sets it up any more: it shows how it stands. */
+function endFactor() {
+  delete byId("factor").dataset.busy;
+  load().catch(complain);
+}
+
 async function enrol() {
   const begun = await postJson("/api/account/second-factor/begin");
   const form = codeForm("factor-on", t("Switch on"), "primary", async (code) => {
     const { codes } = await postJson("/api/account/second-factor", { seal: begun.seal, code });
     showCodes(codes);
   });
+  byId("factor").dataset.busy = "true";
   byId("factor").replaceChildren(el("div", { class: "enrol" },
     el("p", {}, t("Scan this with an app for one-time codes, then type the code that it shows.")),
     el("img", { src: begun.qr, alt: t("QR code for your app"), width: "208", height: "208" }),
-    el("p", { class: "small" }, `${t("Or type this into the app:")} `, el("span", { class: "secret" }, begun.secret)), form));
+    el("p", { class: "small" }, `${t("Or type this into the app:")} `, el("span", { class: "secret" }, begun.secret)), form,
+    button(t("Cancel"), endFactor, { id: "factor-cancel", kind: "quiet" })));
   byId("factor-code").focus();
 }
 
 /** @param {string[]} codes */
 function showCodes(codes) {
   const place = byId("factor");
-  place.dataset.busy = "true";
-  const done = () => { delete place.dataset.busy; if (bare) location.href = "/"; else load().catch(complain); };
+  const done = () => { if (bare) location.href = "/"; else endFactor(); };
   place.replaceChildren(el("div", { class: "enrol" }, el("p", {}, t("It is on. Keep these recovery codes where your phone is not: each signs you in once. They are not shown again.")),
     el("ul", { class: "codes secret" }, ...codes.map((code) => el("li", {}, code))), button(t("I have kept them"), done, { id: "factor-done", kind: "primary" })));
 }

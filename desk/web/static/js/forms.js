@@ -50,3 +50,6 @@ export function browserName(agent) {
 
 /** @param {number} seconds of the wall clock @returns {string} for format.js */
 export const iso = (seconds) => new Date(seconds * 1000).toISOString();
+
+/** Proposed for a name: "Jörg Müller" signs in as "jorg-muller". @param {string} name */
+export const shortName = (name) => name.normalize("NFD").toLowerCase().replace(/\p{M}/gu, "").replace(/ß/g, "ss").replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-|-$/g, "");

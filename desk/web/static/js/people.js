@@ -6,7 +6,7 @@
 import { getJson, postJson, send } from "./api.js";
 import { button, byId, el, icon, initials, keyed, t } from "./dom.js";
 import { ago } from "./format.js";
-import { iso, onSubmit, roleName } from "./forms.js";
+import { iso, onSubmit, roleName, shortName } from "./forms.js";
 import { complain } from "./notify.js";
 import { ask, beginPage } from "./page.js";
 
@@ -114,7 +114,7 @@ function show({ account, link: address }) {
 
 byId("person-name").addEventListener("change", () => {
   const id = byId("person-id");
-  if (!id.value) id.value = byId("person-name").value.normalize("NFD").toLowerCase().replace(/[\u0300-\u036f]/g, "").replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40);
+  if (!id.value) id.value = shortName(byId("person-name").value);
 });
 byId("copy-link").addEventListener("click", () => navigator.clipboard.writeText(byId("link-address").textContent).catch(complain));
 byId("invite").addEventListener("click", () => open(null));

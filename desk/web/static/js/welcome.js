@@ -4,7 +4,7 @@
 
 import { postJson } from "./api.js";
 import { byId, t } from "./dom.js";
-import { onSubmit } from "./forms.js";
+import { onSubmit, shortName } from "./forms.js";
 
 const value = (/** @type {string} */ id) => document.getElementById(id) ? byId(id).value.trim() : undefined;
 
@@ -18,6 +18,5 @@ onSubmit("welcome", "problem", async () => {
 
 const name = document.getElementById("full-name");
 name?.addEventListener("change", () => {
-  const words = byId("full-name").value.normalize("NFD").toLowerCase().replace(/[^a-z0-9]+/g, " ").trim().split(" ");
-  if (!byId("id").value) byId("id").value = words.join("-").slice(0, 40);
+  if (!byId("id").value) byId("id").value = shortName(byId("full-name").value);
 });
