@@ -166,7 +166,11 @@ def error_handlers(pages: Pages) -> ExceptionHandlersMap:
         if said.code == "second_factor_needed":
             return Redirect("/account", status_code=303, headers={"Cache-Control": "no-store"})
         me = request.state.get("me")
-        return pages.show("error.html", me, said.status, code=said.code, text=said.detail)
+        guest = request.url.path.startswith("/s/")  # whoever came by the code on a kiosk's display
+        language = "" if me else language_of(request)
+        return pages.show(
+            "error.html", me, said.status, language=language, code=said.code, text=said.detail, guest=guest
+        )
 
     def sign_in(request: AnyRequest) -> Response[str]:
         query = request.url.query

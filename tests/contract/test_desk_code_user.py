@@ -237,6 +237,16 @@ async def test_the_page_speaks_the_browser_s_language_and_else_the_machine_s(
     assert words in (await guest.get(path, headers={"Accept-Language": accepted})).text
 
 
+@pytest.mark.parametrize(("accepted", "words"), [("en", "not there any more"), ("de", "gibt es nicht mehr")])
+async def test_whoever_comes_too_late_is_told_so_and_is_not_sent_to_sessions_of_staff(
+    guest: httpx.AsyncClient, accepted: str, words: str
+) -> None:
+    page = await guest.get("/s/an-old-one", headers={"Accept": "text/html", "Accept-Language": accepted})
+    assert page.status_code == 404
+    assert words in page.text
+    assert 'href="/"' not in page.text
+
+
 async def test_a_date_that_is_none_and_search_engines_do_no_harm(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
     path = await invited(kiosk, over(created_at="<soon>"))
     page = await guest.get(path)

@@ -576,6 +576,31 @@ def test_one_of_two_staff_leaves_and_the_call_goes_on(desk: StubDesk, open_page:
     assert desk.sessions["s-1"].state is State.RUNNING
 
 
+def test_who_is_in_the_call_in_two_windows_leaves_with_one_of_them(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = in_call(desk, open_page)
+    desk.do("s-1", inputs.Joined(ME), Actor(Role.SYSTEM))
+    desk.say({"kind": "people", "people": [[ME.name, "#ffd23f"], [ME.name, "#ffd23f"]]})
+    expect(page.locator("#call-people li")).to_have_count(2)
+    page.locator("#hang-up").click()
+    expect(page.locator("#ask-title")).to_contain_text("elsewhere")
+    page.locator("#answer-me").click()
+    until(page, lambda: not desk.peers)
+    assert desk.sessions["s-1"].state is State.RUNNING
+
+
+def test_staff_see_that_the_recording_was_declined_and_not_that_it_is_still_asked_for(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = in_call(desk, open_page)
+    page.locator("#toggle-recording").click()
+    expect(page.locator("#recording-sign")).to_contain_text("asked for")
+    no = Consent(given=False, at="2026-03-01T10:00:00Z", wording="May it be recorded?", language="en", way="call")
+    desk.do("s-1", inputs.GiveConsent(no), CODE_USER)
+    expect(page.locator("#recording-sign")).to_contain_text("declined")
+
+
 def test_what_is_muted_and_that_people_speak_in_turns_is_seen(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     page = in_call(desk, open_page, 360, 740)
     expect(page.locator("#kiosk-muted, #speak-in-turns")).to_have_count(2)

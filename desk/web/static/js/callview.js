@@ -315,7 +315,8 @@ export class CallView {
     const sign = byId("recording-sign");
     sign.hidden = state === "off";
     sign.dataset.state = state;
-    sign.textContent = { off: "", asked: t("Recording asked for"), on: t("Recording is on") }[state];
+    const refused = this.page.session()?.recording.consent?.given === false;
+    sign.textContent = { off: "", asked: refused ? t("Recording declined at the machine") : t("Recording asked for"), on: t("Recording is on") }[state];
     byId("toggle-recording").setAttribute("aria-pressed", String(state !== "off"));
   }
 

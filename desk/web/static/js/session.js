@@ -112,8 +112,11 @@ async function cancel() {
 }
 
 async function hangUp() {
-  const others = (session?.calls.at(-1)?.participants ?? []).filter((person) => person.id !== boot.me.id && view.people.some(([name]) => name === person.name));
-  const all = !others.length ? "all" : await ask(t("Others are still in the call"), others.map((person) => person.name).join(", "),
+  const inCall = (/** @type {string} */ name) => view.people.filter(([other]) => other === name).length;
+  const others = (session?.calls.at(-1)?.participants ?? []).filter((person) => person.id !== boot.me.id && inCall(person.name)).map((person) => person.name);
+  const twice = inCall(boot.me.name) > 1; // in another window, or on another device
+  const title = others.length || !twice ? t("Others are still in the call") : t("You are in this call elsewhere as well");
+  const all = !others.length && !twice ? "all" : await ask(title, others.join(", "),
     [{ text: t("Stay"), value: "" }, { text: t("Only I leave"), value: "me" }, { text: t("End it for all"), value: "all", kind: "danger solid" }]);
   if (!all) return;
   if (all === "all") await act("end");

@@ -210,6 +210,7 @@ export class SnapshotView {
     this.open = opened;
     for (const [key, message] of kept) this.ask(key, message);
     this.picture.width = 0;
+    delete this.view.dataset.shown; // until then a sign says that the picture is on its way
     this.view.dataset.id = opened.id;
     byId("snapshot-by").textContent = opened.by ? t("Screenshot by {name}", { name: opened.by }) : t("Screenshot");
     this.view.hidden = false;
