@@ -171,6 +171,7 @@ def _flow(base: View, front: Front) -> Iterator[Sample]:
 def _sessions(base: View, front: Front, language: str) -> Iterator[Sample]:
     requested = session(language, State.REQUESTED)
     yield "waiting", replace(base, session=requested, sent=True), front
+    yield "request-sending", replace(base, session=requested), front
     yield "waiting-for-network", replace(base, session=requested, online=False), front
     seen = session(language, State.REQUESTED, seen_by=(ANNA,))
     yield "seen", replace(base, session=seen, sent=True), front

@@ -28,6 +28,13 @@ def after_the_call(view: View, session: Session, say: Say) -> Screen:
 def _requested(view: View, session: Session, say: Say) -> Screen:
     cancel = Choice("cancel", say("Cancel the request"), icon="cross")
     about = (say("Reason: {reason}", reason=session.reason),) if session.reason else ()
+    if session.seen_by:  # so it was sent, whatever of it has changed since
+        names = ", ".join(p.name for p in session.seen_by)
+        lines = (say("Seen by {names}. Please wait for the confirmation.", names=names), *about)
+        return Screen("seen", "", say("Your request was seen"), lines, (cancel,), icon="person", tone="good")
+    if not view.sent and view.online:
+        lines = (say("It is stored here, and sent again until the service has it."), *about)
+        return Screen("request-sending", "", say("Sending the request"), lines, (cancel,), icon="clock")
     if not view.sent:
         lines = (say("The request is stored and is sent as soon as the network is back."), *about)
         return Screen(
@@ -39,10 +46,6 @@ def _requested(view: View, session: Session, say: Say) -> Screen:
             icon="network-off",
             tone="alert",
         )
-    if session.seen_by:
-        names = ", ".join(p.name for p in session.seen_by)
-        lines = (say("Seen by {names}. Please wait for the confirmation.", names=names), *about)
-        return Screen("seen", "", say("Your request was seen"), lines, (cancel,), icon="person", tone="good")
     lines = (say("Sent. Please wait for the confirmation."), *about)
     return Screen("waiting", "", say("Request sent"), lines, (cancel,), icon="clock")
 
@@ -61,7 +64,9 @@ def _confirmed(session: Session, say: Say) -> Screen:
         else say("The service is ready for the video call."),
         say("Press START as soon as you are at the machine."),
     )
-    return Screen("confirmed", "", say("Request confirmed"), lines, choices, icon="check", tone="good")
+    asked = session.origin == "code_user"  # whoever did not ask is not told that the request was confirmed
+    title = say("Request confirmed") if asked else say("A video call is ready")
+    return Screen("confirmed", "", title, lines, choices, icon="check", tone="good")
 
 
 def _rang_in_vain(session: Session, say: Say) -> tuple[str, ...]:

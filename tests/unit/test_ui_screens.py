@@ -114,16 +114,23 @@ def test_a_discarded_flow_is_said() -> None:
 
 def test_waiting_says_honestly_whether_it_was_sent() -> None:
     assert shown(State.REQUESTED, sent=True).name == "waiting"
-    assert shown(State.REQUESTED, sent=False).name == "waiting-for-network"
+    assert shown(State.REQUESTED, sent=False, online=True).name == "request-sending"
+    assert shown(State.REQUESTED, sent=False, online=False).name == "waiting-for-network"
 
 
 def test_waiting_says_who_has_seen_it() -> None:
     seen = shown(State.REQUESTED, sent=True, seen_by=(ANNA,))
     assert any("Anna Schmidt" in line for line in seen.lines)
+    assert shown(State.REQUESTED, sent=False, seen_by=(ANNA,)).name == "seen", "that she has is not told back yet"
 
 
 def test_confirmed_offers_start_first() -> None:
     assert ids(shown(State.CONFIRMED)) == ["start", "cancel"]
+
+
+def test_whoever_did_not_ask_is_not_told_that_a_request_was_confirmed() -> None:
+    assert shown(State.CONFIRMED).title == "Request confirmed"
+    assert shown(State.CONFIRMED, origin="staff").title == "A video call is ready"
 
 
 def test_ringing_can_be_answered_or_given_up() -> None:
