@@ -26,7 +26,7 @@ check: $(VENV)/.ready
 
 # make bench NAME=main_job
 bench: $(VENV)/.ready mosquitto chromium $(if $(filter desk,$(NAME)),postgresql) $(if $(filter call call_screen fanout,$(NAME)),rivals) $(if $(filter call_screen,$(NAME)),xvfb)
-	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; grep -l 'benchmarks.report import .*tell\|"benchmark":' benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|'; exit 2; }
+	@test -n "$(NAME)" || { echo "which one?  make bench NAME=<name>:"; grep -l 'benchmarks.report import .*tell\|"benchmark":' benchmarks/*.py | sed 's|.*/\(.*\)\.py|  \1|; s|_tell$$||'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(NAME) $(ARGS)
 
 # The environment: exactly what requirements.lock says, and this project in place.

@@ -105,7 +105,8 @@ def sign_in_link(
         typer.echo(make(settings, seals, person, minutes))
     except KeyError:
         known = ", ".join(p.id for p in settings.people) or "nobody"
-        raise _fail(f"{config}: people: there is no {person!r} (there is: {known})") from None
+        invited = "whoever was invited gets a link from an administrator, on the page People"
+        raise _fail(f"{config}: people: there is no {person!r} (there is: {known}); {invited}") from None
     except ConfigError as error:
         raise _fail(error.text) from error
 
