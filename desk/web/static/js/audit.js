@@ -13,7 +13,8 @@ import { beginPage } from "./page.js";
 
 const KINDS = ["enter", "sign_in", "set_password", "second_factor_on", "second_factor_off", "second_factor_reset", "invite", "change_account", "lock", "unlock",
   "remove", "make_link", "sign_out", "make_token", "end_token", "webhook_add", "webhook_change", "webhook_secret",
-  "webhook_remove", "webhook_again", "clock_doubted", "clock_believed", "call", "view", "Create", "Confirm", "Cancel", "Close", "Reopen", "Assign", "Unassign"];
+  "webhook_remove", "webhook_again", "clock_doubted", "clock_believed", "call", "view", "Create", "Confirm", "Cancel", "Start", "GiveUp", "End", "Close", "Reopen",
+  "Assign", "Unassign", "LinkTicket", "UnlinkTicket", "SetVisibility", "AskRecording", "StopRecording"];
 let before = 0;
 
 beginPage();
@@ -48,6 +49,21 @@ function wordsFor(what) {
     case "export": return t("Exported a session");
     case "call": return t("Joined a call");
     case "view": return t("Watched a call");
+    case "Assign": return t("Assigned somebody");
+    case "Unassign": return t("Took somebody off a session");
+    case "LinkTicket": return t("Linked a ticket");
+    case "UnlinkTicket": return t("Took a ticket off a session");
+    case "SetVisibility": return t("Changed who sees a session");
+    case "AskRecording": return t("Asked for a recording");
+    case "StopRecording": return t("Stopped the recording");
+    case "GiveUp": return t("Gave up or declined a call");
+    case "Create": return t("Created a session");
+    case "Confirm": return t("Confirmed a session");
+    case "Cancel": return t("Called a session off");
+    case "Start": return t("Pressed START");
+    case "End": return t("Ended a call");
+    case "Close": return t("Closed a session");
+    case "Reopen": return t("Reopened a session");
     default: return what;
   }
 }
