@@ -67,7 +67,7 @@ def test_what_does_not_work_is_named_in_the_installers_language(tmp_path: Path) 
     said = run("kiosk", "doctor", "--config", str(site))
     assert said.returncode == 1
     rows = said.stdout.splitlines()
-    for part, state in (("Kamera", "GEHT NICHT"), ("Leitstelle", "GEHT NICHT"), ("Lautsprecher", "geht")):
+    for part, state in (("Kamera", "GEHT NICHT"), ("Leitstand", "GEHT NICHT"), ("Lautsprecher", "geht")):
         assert state in next(row for row in rows if row.startswith(part)), said.stdout
     assert "video-nowhere" in said.stdout
     english = run("kiosk", "doctor", "--language", "en", "--only", "camera", "--config", str(site))
