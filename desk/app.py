@@ -57,6 +57,7 @@ from desk.sessions.commands import Commands
 from desk.sessions.kiosks import Kiosks
 from desk.sessions.live import Hub
 from desk.sessions.on_hand import OnHand
+from desk.sessions.open_pages import OpenPages
 from desk.sessions.store import Store, open_store
 from desk.teller import Teller
 from desk.webhooks import routes as webhook_routes
@@ -135,6 +136,8 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
             on_hand = OnHand(desk.hub, desk.kiosks)
             desk.follower.introduced.append(on_hand.about)
             telling = tasks.create_task(on_hand.run(), name="staff on hand")
+            open_pages = OpenPages(store.transactions, desk.hub, time.time)
+            noting = tasks.create_task(open_pages.run(), name="open pages")
             try:
                 yield desk
             finally:
@@ -149,6 +152,7 @@ async def open_desk(config: Config, url: str) -> AsyncIterator[Desk]:
                 listening.cancel()
                 telling_pages.cancel()
                 telling.cancel()
+                noting.cancel()
                 telling_others.cancel()
     finally:
         await store.close()

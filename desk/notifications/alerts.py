@@ -28,6 +28,7 @@ from desk.people.accounts import member_of
 from desk.people.tables import AccountRow
 from desk.sessions.intake import people_of
 from desk.sessions.notices import Notices
+from desk.sessions.open_pages import looking
 from desk.sessions.store_lost import shown
 from desk.tables import SessionRow
 from kiosk.session.record import Session
@@ -44,6 +45,9 @@ MOST_LOOKS = 200
 """So many sessions at a time, so that what is written down already is sent in between."""
 LOOK_AGAIN_S = 60.0
 """Whether it still rings."""
+PAGE_FIRST_S = 15.0
+"""Who has a page open, at whichever desk, hears of it there at once: their other ways wait for so long, and are left
+out where they look at the request meanwhile. A page may be open where nobody sits, so it is not for longer."""
 BACKOFF_S = (10.0, 60.0, 300.0)
 KEPT_S = 2 * 86400.0
 """So long after its alert is settled is a message kept."""
@@ -127,6 +131,8 @@ class Alerts:
             alert.due_s = self._next_s(0, now_s if reached else now_s - self._wait_s)
         elif alert.settled_s is not None:  # the kiosk had lost it, and has it after all
             alert.settled_s, alert.due_s = None, self._next_s(alert.level, now_s)
+        if session.seen_by:
+            await self._spare(db, alert, {person.id for person in session.seen_by})
         if session.seen_by and not alert.seen:  # somebody looks at it: as long again to do something about it
             alert.seen = True
             alert.due_s = alert.due_s and max(alert.due_s, now_s + self._wait_s)
@@ -143,6 +149,12 @@ class Alerts:
         await self._wake(db, alert)
         reached = await self._tell(db, session, alert, await _group(db, groups[0]))
         alert.due_s = self._next_s(alert.level, now_s if reached else now_s - self._wait_s)
+
+    async def _spare(self, db: AsyncSession, alert: AlertRow, people: set[str]) -> None:
+        """They have looked: what still waits for them would say what they know."""
+        mine = and_(AlertMessageRow.session == alert.session, AlertMessageRow.key == alert.key)
+        waits = and_(mine, AlertMessageRow.state == "waiting", AlertMessageRow.what == "told")
+        await db.execute(delete(AlertMessageRow).where(waits, AlertMessageRow.account.in_(people)))
 
     async def _wake(self, db: AsyncSession, alert: AlertRow) -> None:
         """Who has quiet hours, but wants to be told when nobody else reacts."""
@@ -172,10 +184,13 @@ class Alerts:
             await self._notices.add(db, "session", [session.id])
         targets = await targets_of(db, ids, self._push_key)
         rows = {row.account: row for row in await db.scalars(select(WishRow).where(WishRow.account.in_(ids)))}
+        at_page = await looking(db, ids, self._now())
         for member in new:
             wishes = wishes_of(rows.get(member.id))
             hours = hours_of(wishes) if alert.level == 0 or not wishes.even_then else None
             due_s = quiet_until(hours, self._now()) if hours else self._now()
+            if member.id in at_page:
+                due_s = max(due_s, self._now() + PAGE_FIRST_S)
             mail = [("mail", member.id)] if wishes.mail and member.email and self._settings.mail_file else []
             for kind, target in targets[member.id] + mail:
                 await self._write(db, alert, "told", kind, target, member.id, due_s)

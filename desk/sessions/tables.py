@@ -1,11 +1,11 @@
-"""The table behind desk.sessions.ratings."""
+"""The tables behind desk.sessions.ratings and desk.sessions.open_pages."""
 
 from __future__ import annotations
 
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from desk.tables import Base
+from desk.tables import Base, IdText
 
 
 class RatingRow(Base):
@@ -18,3 +18,13 @@ class RatingRow(Base):
     stars: Mapped[int]
     words: Mapped[str] = mapped_column(Text)
     at_s: Mapped[float]
+
+
+class OpenPageRow(Base):
+    """Somebody has a page of this desk open; good until then."""
+
+    __tablename__ = "open_pages"
+
+    person: Mapped[str] = mapped_column(IdText, primary_key=True)
+    desk: Mapped[str] = mapped_column(IdText, primary_key=True)
+    until_s: Mapped[float]

@@ -99,6 +99,7 @@ class Kiosk:
     commands: list[Command] = field(default_factory=list)
     signals: list[tuple[str, Any]] = field(default_factory=list)
     staff: list[int] = field(default_factory=list)
+    staff_told: list[StaffTold] = field(default_factory=list)
     answers: Callable[[Command], Answer | None] = lambda _: None
     signals_back: Callable[[Any], SignalUp | None] = lambda _: None
 
@@ -112,7 +113,8 @@ class Kiosk:
         if topic.kind == topics.RECEIPT:
             self.receipts.append(decode(incoming.payload, Receipt))
         elif topic.kind == topics.STAFF:
-            self.staff.append(decode(incoming.payload, StaffTold).present)
+            self.staff_told.append(decode(incoming.payload, StaffTold))
+            self.staff.append(self.staff_told[-1].present)
         elif topic.kind == topics.COMMAND:
             command = decode(incoming.payload, Command)
             self.commands.append(command)
