@@ -9,7 +9,7 @@ from kiosk.errors import Unreachable
 from kiosk.link.client import Incoming
 from kiosk.wire import topics
 from kiosk.wire.codec import encode
-from kiosk.wire.messages import STAFF_GOOD_S, Command, Receipt, SignalDown, StaffTold
+from kiosk.wire.messages import STAFF_GOOD_S, Command, Outdated, Receipt, SignalDown, StaffTold, Stored
 from kiosk.wire.topics import Topic
 
 SIGNAL_EXPIRY_S = 30
@@ -47,6 +47,11 @@ class Kiosks:
 
     async def receipt(self, kiosk: str, receipt: Receipt) -> None:
         await self._link.publish(str(Topic(kiosk, topics.RECEIPT)), encode(receipt))
+
+    async def took(self, kiosk: str, receipt: Stored | Outdated) -> None:
+        """A session document was; by QoS 0. A kiosk that does not hear it tells the document again, and a fleet that
+        tells everything at once would wait for this side's thousands of receipts to be acknowledged."""
+        await self._link.publish(str(Topic(kiosk, topics.RECEIPT)), encode(receipt), qos=0)
 
     async def command(self, kiosk: str, command: Command, expiry_s: int) -> None:
         await self._link.publish(

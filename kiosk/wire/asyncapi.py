@@ -100,7 +100,14 @@ MQTT: tuple[Said, ...] = (
         expiry_s=30,
         reply="signalUp",
     ),
-    Said(topics.RECEIPT, "receipt", "desk", "What the desk has stored, and wants.", get_args(messages.Receipt)),
+    Said(
+        topics.RECEIPT,
+        "receipt",
+        "desk",
+        "What the desk has stored, and wants. That a session document was stored is told by QoS 0: "
+        "where it is not heard, the document is told again.",
+        get_args(messages.Receipt),
+    ),
     Said(
         topics.STAFF,
         "staff",
