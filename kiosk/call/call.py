@@ -7,6 +7,7 @@ session is RUNNING. What it has to tell the book comes out of `news`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -18,6 +19,7 @@ import av
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kiosk import memory
 from kiosk.call import channels
 from kiosk.call.aiortc_hooks_dtls import CallCertificate
 from kiosk.call.attendance import Attendance
@@ -58,6 +60,8 @@ from kiosk.wire.timeline import PictureStep
 log = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 1.5
+TRIM_EVERY_S = 30
+"""What a moment of load took of C's heap (some frames more at once: up to 16 MB) is not kept for the whole call."""
 
 
 class Call:
@@ -416,9 +420,11 @@ class Call:
         self._recordings.sound(mixed.recording, self._now() - SAMPLES_PER_BLOCK / SAMPLE_RATE_HZ)
 
     async def _count_seconds(self) -> None:
-        while True:
+        for second in itertools.count(1):
             await asyncio.sleep(1)
             self.tick()
+            if second % TRIM_EVERY_S == 0:
+                await asyncio.to_thread(memory.trim)
 
     def tick(self) -> None:
         """Once a second: everything that time alone brings about."""
