@@ -27,7 +27,7 @@ from desk.sessions.kiosks import Kiosks, tell_if_possible
 from desk.sessions.ratings import MOST_WORDS, Rated, rate, rating_of
 from desk.sessions.store import Store
 from kiosk.session.record import Artifact, ArtifactKind, Session
-from kiosk.session.states import OPEN
+from kiosk.session.states import ENDED, OPEN
 from kiosk.wire.messages import PublicLink
 
 LINK_S = 7 * 24 * 3600
@@ -105,7 +105,7 @@ async def code_user_page(
     session = await code_user.session(token)
     items = await code_user.items(token, session)
     here = sum(bool(item.url) for item in items)
-    waiting = here < len(items) or not items
+    waiting = here < len(items) or (not items and session.state not in ENDED)  # what is over gets nothing new
     language = language_of(request) or (session.language if session.language in get_args(Language) else "en")
     values: dict[str, Any] = {
         "session": session,

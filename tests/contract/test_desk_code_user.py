@@ -237,6 +237,17 @@ async def test_the_page_speaks_the_browser_s_language_and_else_the_machine_s(
     assert words in (await guest.get(path, headers={"Accept-Language": accepted})).text
 
 
+async def test_nobody_waits_for_pictures_that_never_were(kiosk: Kiosk, guest: httpx.AsyncClient) -> None:
+    running = a_session(state=State.COMPLETED, calls=(CALL,))
+    path = await invited(kiosk, running)
+    english = {"Accept-Language": "en"}
+    assert "Nothing has arrived yet" in (await guest.get(path, headers=english)).text
+    await kiosk.told(next_rev(running, state=State.CLOSED))
+    over_page = (await guest.get(path, headers=english)).text
+    assert "There are no pictures" in over_page
+    assert "data-waiting" not in over_page
+
+
 @pytest.mark.parametrize(("accepted", "words"), [("en", "not there any more"), ("de", "gibt es nicht mehr")])
 async def test_whoever_comes_too_late_is_told_so_and_is_not_sent_to_sessions_of_staff(
     guest: httpx.AsyncClient, accepted: str, words: str

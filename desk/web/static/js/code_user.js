@@ -12,6 +12,7 @@ async function bringNews() {
   takeOver("#state", page, (now, then) => now.textContent !== then.textContent);
   const [now, then] = [figures(document), figures(page)];
   if (now.length !== then.length) takeOver("#items", page, () => true);
+  else if (!then.length) takeOver("#items", page, (one, other) => one.textContent !== other.textContent); // it says so now, or that nothing will come
   else then.forEach((figure, i) => { if (figure.dataset.sign !== now[i].dataset.sign) now[i].replaceWith(figure); });
 }
 
