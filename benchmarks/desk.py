@@ -1,5 +1,6 @@
-"""The desk in numbers: a request to be seen in an open list, 500 open pages, a million past sessions, and what it takes
-in. `DESK_PAST_SESSIONS=20000 make bench NAME=desk` for a quick look; the bars are meant for the million.
+"""The desk in numbers: a request to be seen in an open list, 500 open pages, a million past sessions, the first page, a
+reload in a call, and what it takes in. `DESK_PAST_SESSIONS=20000 make bench NAME=desk` for a quick look; the bars are
+meant for the million.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import desk_ingest, desk_look, desk_pages, desk_past
+from benchmarks import desk_feel, desk_ingest, desk_look, desk_pages, desk_past
 from benchmarks.desk_site import bench_site
 from benchmarks.report import median, percentile, tell
 from tests.contract.postgres_site import Postgres, running_postgres
@@ -18,6 +19,7 @@ DURABLE = ("shared_buffers=512MB", "max_connections=100", "max_wal_size=4GB")
 """Else as PostgreSQL comes: with fsync, and a commit is on disk."""
 KEPT = Path("build") / "bench-desk"
 SEEN_MS, ALL_PAGES_MS, MEMORY_MB, LOOK_MS, INGEST = 100.0, 500.0, 300.0, 100.0, 5000.0
+FIRST_MS, FIRST_BYTES, RELOAD_MS = 300.0, 100_000, 2000.0
 
 Row = tuple[str, str, str]
 
@@ -30,8 +32,10 @@ async def measure(postgres: Postgres, folder: Path) -> int:
     async with bench_site(folder / "past", postgres.url(desk_past.DATABASE)) as site:
         await site.start()
         missed += _tell_looks(await desk_look.measure(site), rows, figures)
+        missed += _tell_first(await desk_feel.first_page(site), rows, figures)
         missed += _tell_seen(await desk_pages.seen_in_list(site), rows, figures)
         missed += _tell_pages(await desk_pages.at_all_pages(site), rows, figures)
+    missed += _tell_reloads(await desk_feel.reloads_in_call(folder / "call"), rows, figures)
     figures["missed"] = missed
     tell("The desk", rows, figures)
     return 1 if missed else 0
@@ -65,6 +69,25 @@ def _tell_seen(times_ms: list[float], rows: list[Row], figures: dict[str, object
     )
     figures["seen_ms"] = {"median": round(median(times_ms), 1), "p95": round(p95, 1)}
     return ["seen"] if median(times_ms) > SEEN_MS else []
+
+
+def _tell_first(first: desk_feel.First, rows: list[Row], figures: dict[str, object]) -> list[str]:
+    how = f"median / worst of {len(first.ready_ms)}, empty cache"
+    for what, times in (("first page answers", first.ready_ms), ("first page, list filled", first.filled_ms)):
+        rows.append((what, f"{median(times):.0f} / {max(times):.0f} ms", how))
+    rows.append(("first page, over the line", f"{first.bytes / 1000:.0f} kB", "scripts and styles, without data"))
+    figures["first_page_ms"] = {"ready": round(median(first.ready_ms), 1), "filled": round(median(first.filled_ms), 1)}
+    figures["first_page_bytes"] = first.bytes
+    slow = ["first page"] if median(first.ready_ms) > FIRST_MS else []
+    return slow + (["first page's bytes"] if first.bytes > FIRST_BYTES else [])
+
+
+def _tell_reloads(reloads: desk_feel.Reloads, rows: list[Row], figures: dict[str, object]) -> list[str]:
+    worst = max(reloads.seen_ms)
+    for what, times in (("reload in a call, connected", reloads.on_ms), ("reload in a call, seen", reloads.seen_ms)):
+        rows.append((what, f"{median(times):.0f} / {max(times):.0f} ms", f"median / worst of {len(times)}, same peer"))
+    figures["reload_ms"] = {"median": round(median(reloads.seen_ms), 1), "worst": round(worst, 1)}
+    return ["reload"] if worst > RELOAD_MS else []
 
 
 def _tell_pages(spread: desk_pages.Spread, rows: list[Row], figures: dict[str, object]) -> list[str]:

@@ -26,6 +26,7 @@ from litestar.types import ControllerRouterHandler, ExceptionHandlersMap
 from desk.calls.ice import IceServers
 from desk.config import Language, Member
 from desk.people.guard import People, safe_path
+from desk.preloads import Preloads
 from desk.problems import PROBLEM_TYPE, Problem, ProblemBody, problem_body, status_of
 from desk.sessions.kiosks import Kiosks
 from desk.sessions.store import Store
@@ -54,6 +55,7 @@ class Pages:
             language: texts(language, folder / "locale") for language in get_args(Language)
         }
         modules = "".join(module.read_text() for module in sorted((folder / "static" / "js").glob("*.js")))
+        self._preloads = Preloads(folder / "static" / "js")
         self._for_modules = {language: _plain(known, modules) for language, known in self._texts.items()}
 
     def show(
@@ -78,6 +80,8 @@ class Pages:
         }
         page = self._templates.get_template(template).render(context)
         headers = {"Cache-Control": "no-store"}  # the page holds who is signed in
+        if links := self._preloads.header(page):
+            headers["Link"] = links
         return Response(page, status_code=status, media_type=HTML, headers=headers)
 
     def sign_in(self, to: str, language: str, status: int = 200) -> Response[str]:

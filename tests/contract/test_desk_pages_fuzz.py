@@ -120,6 +120,13 @@ def test_odd_values_behind_the_question_mark_are_answered_and_not_echoed(
         judged(who.get(f"{here.url}{path}?{query}", allow_redirects=False))
 
 
+def test_a_page_names_its_modules_and_one_without_any_names_none(here: FuzzSite) -> None:
+    assert (
+        "</static/js/sign_in.js>; rel=modulepreload" in requests.get(f"{here.url}/sign-in", timeout=10).headers["link"]
+    )
+    assert "link" not in requests.get(f"{here.url}/static/js/dom.js", timeout=10).headers
+
+
 @pytest.mark.parametrize("raw", RAW, ids=ascii)
 def test_an_address_that_is_none_is_answered(here: FuzzSite, raw: bytes) -> None:
     place = urlsplit(here.url)
