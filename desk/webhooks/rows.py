@@ -176,6 +176,7 @@ class WebhookRows:
             if not row.active:
                 raise Problem(409, "switched_off", "this webhook is switched off")
             values = {"state": "waiting", "due_s": self._now(), "tries": 0, "desk": "", "claimed_s": 0.0}
+            values |= {"status": 0, "error": ""}
             done = await db.execute(update(DeliveryRow).where(*mine).values(**values))
             if not (n := int(getattr(done, "rowcount", 0))):
                 raise Problem(409, "not_given_up", "nothing of that was given up")

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
+from playwright.async_api import Browser, expect
 from sqlalchemy import text
 
 from desk.addresses import networks
@@ -34,6 +35,7 @@ from kiosk.session.record import Actor, Change, Session
 from kiosk.session.states import Event, Role, State
 from kiosk.wire.messages import Presence
 from tests.contract.desk_site import AT, KIOSK, PEOPLE, Site, a_session, next_rev, open_site, until
+from tests.contract.test_desk_lists import signed_in
 
 DESK = "https://desk.example"
 STAFF = Actor(Role.STAFF, "anna", "Anna Berg")
@@ -358,6 +360,8 @@ async def test_what_was_given_up_is_sent_again_whole_under_the_same_id_and_at_on
     before = await bench.rows.deliveries(webhook.id)
     assert [(d.state, d.again) for d in before] == [("failed", True)] * 2
     assert await bench.rows.again(webhook.id, [before[0].id]) == 1
+    waiting = (await bench.rows.deliveries(webhook.id))[0]
+    assert (waiting.state, waiting.tries, waiting.status) == ("waiting", 0, 0), "as one that is new"
     assert await bench.tell_all() == 1
     ((_, body, headers),) = bench.receiver.got
     assert (headers["Webhook-Id"], json.loads(body)["session"]["id"]) == (before[0].event, "s-2")
@@ -640,6 +644,32 @@ async def test_by_the_api_what_was_given_up_is_sent_again_by_administrators_only
         refused = await ada.post(f"{path}/again", json={})
         assert (refused.status_code, refused.json()["code"]) == (409, "not_given_up")
         assert "webhook_again" in [entry["what"] for entry in (await ada.get("/api/audit")).json()["entries"]]
+
+
+async def test_on_the_page_one_or_all_that_were_given_up_are_sent_again(site: Site, chromium: Browser) -> None:
+    status = 410
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async with served(answer) as port, site.desk(), site.person("ada") as http:
+        made = (await http.post("/api/webhooks", json=new(f"http://127.0.0.1:{port}/hook"))).json()["webhook"]["id"]
+        for _ in range(3):
+            await http.post(f"/api/webhooks/{made}/test", json={})
+        ada = await signed_in(site, chromium, "ada", 360)
+        page = ada.page
+        await page.goto(f"{site.url}/webhooks")
+        failed, done = page.locator(".delivery[data-state=failed]"), page.locator(".delivery[data-state=done]")
+        await expect(failed).to_have_count(3, timeout=20_000)
+        await expect(page.locator("[data-again=all]")).to_contain_text("Send all 3 again")
+        await ada.fits(360)
+        status = 200
+        await failed.first.locator("[data-again]").click()
+        await expect(done).to_have_count(1, timeout=20_000)
+        await page.click("[data-again=all]")
+        await expect(done).to_have_count(3, timeout=20_000)
+        await expect(page.locator("[data-again]")).to_have_count(0)
+        ada.fine()
 
 
 async def until_told(http: httpx.AsyncClient, path: str) -> None:

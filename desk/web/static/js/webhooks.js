@@ -53,7 +53,7 @@ function outcome({ state, status, error, tries, due_s: due }) {
   if (state === "done") return answer;
   if (state === "failed" && tries < 2) return t("Given up: {why}", { why: answer });
   if (state === "failed") return t("Given up after {n} tries: {why}", { n: tries, why: answer });
-  if (!tries) return t("On its way");
+  if (!tries || !answer) return t("On its way");
   return t("Try {n}: {why} Again {when}.", { n: tries, why: answer.endsWith(".") ? answer : `${answer}.`, when: soon(due) });
 }
 
