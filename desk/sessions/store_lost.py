@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import msgspec
-from sqlalchemy import delete, not_, or_, select
+from sqlalchemy import delete, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import insert_missing
@@ -43,9 +43,11 @@ async def look_at(
     known = select(LostRow.session)
     doubtful = or_(SessionRow.state.not_in(_OVER), SessionRow.id.in_(known))
     rows = list(await db.scalars(select(SessionRow).where(SessionRow.kiosk.in_(held), doubtful)))
-    for kiosk in over:
-        ours = select(SessionRow).where(SessionRow.kiosk == kiosk, not_(doubtful))
-        rows += await db.scalars(ours.order_by(SessionRow.updated_s.desc()).limit(ENDED_LOOKED_AT))
+    if over:
+        place = func.row_number().over(partition_by=SessionRow.kiosk, order_by=SessionRow.updated_s.desc())
+        ours = select(SessionRow.id, place.label("n")).where(SessionRow.kiosk.in_(over), not_(doubtful)).subquery()
+        newest = select(SessionRow).join(ours, ours.c.id == SessionRow.id).where(ours.c.n <= ENDED_LOOKED_AT)
+        rows += await db.scalars(newest)
     lost = set(await db.scalars(known.where(LostRow.session.in_([row.id for row in rows])))) if rows else set()
     told = ((row, document(row)) for row in rows)
     return [r for r, d in told if await _note(db, r, d, is_lost(d, held[r.kiosk]), r.id in lost, now_s)]
