@@ -194,5 +194,8 @@ async def test_a_fleet_manager_sees_devices_and_no_button_that_would_be_refused(
             await one.page.goto(site.link("flo") + "?to=/devices")
             await expect(one.page.locator(".device[data-id=kiosk-1]")).to_be_visible()
             await expect(one.page.locator("[data-new-session]")).to_have_count(0)
+            await one.page.goto(site.url)
+            await expect(one.page.locator(".empty")).to_contain_text("under Devices")
+            await expect(one.page.locator("main")).not_to_contain_text("VIDEO SESSION")
             await one.fits(360)
             one.fine()

@@ -81,6 +81,7 @@ const empty = (title, text, iconName) => el("div", { class: "card empty" }, icon
 
 function nothing() {
   if (anySet(filters)) return empty(t("Nothing fits"), t("No session fits your search. Try other words, or show all states."), "search");
+  if (boot.me.helps === false) return empty(t("No sessions for you"), t("Your role looks after devices: you find them under Devices."), "device");
   return empty(t("No sessions yet"),
     t("When somebody at a machine presses the camera button, the request appears here at once, with a sound. You can also call a machine yourself: press VIDEO SESSION."), "camera-plus");
 }
