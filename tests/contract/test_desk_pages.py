@@ -576,6 +576,19 @@ def test_one_of_two_staff_leaves_and_the_call_goes_on(desk: StubDesk, open_page:
     assert desk.sessions["s-1"].state is State.RUNNING
 
 
+@pytest.mark.parametrize("state", [State.REQUESTED, State.CONFIRMED, State.RUNNING, State.COMPLETED])
+def test_staff_call_a_session_off_at_any_time_before_it_is_closed(
+    desk: StubDesk, open_page: Callable[..., Page], state: State
+) -> None:
+    called = state in (State.RUNNING, State.COMPLETED)
+    desk.put(session(state=state, calls=(Call("c-1", "2026-11-23T08:05:00Z"),) if called else ()))
+    page = open_page("/sessions/s-1")
+    page.locator("#cancel").click()
+    page.locator("#answer-yes").click()
+    expect(page.locator("#state")).to_have_attribute("data-state", "CANCELLED")
+    expect(page.locator("#cancel")).to_have_count(0)
+
+
 def test_who_is_in_the_call_in_two_windows_leaves_with_one_of_them(
     desk: StubDesk, open_page: Callable[..., Page]
 ) -> None:

@@ -139,7 +139,7 @@ function situation(s) {
       return confirmed(s, who, off);
     case "RUNNING":
       return { title: t("The call is on"), text: s.calls.at(-1)?.participants?.map((person) => person.name).join(", ") ?? "",
-        buttons: [button(t("End the call"), () => hangUp().catch(complain), { id: "end", kind: "danger", icon: "hang-up" }), gear(),
+        buttons: [off, button(t("End the call"), () => hangUp().catch(complain), { id: "end", kind: "danger", icon: "hang-up" }), gear(),
           button(t("JOIN"), join, { id: "join", kind: "go big", icon: "phone" })] };
     case "COMPLETED":
       return { title: t("The call is over"), text: closesText(s),
