@@ -379,10 +379,9 @@ async def call_pictures(studio: Studio, desk: StubDesk, page: Page, language: La
     await page.wait_for_timeout(2500)  # the connection's figures have come
     await page.evaluate(TIDY)
     await studio.take(page, "call", language, size)
-    if size == LARGE:
-        await page.keyboard.press("?")
-        await studio.take(page, "keys", language, size)
-        await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    await studio.take(page, "keys", language, size)
+    await page.keyboard.press("Escape")
     await page.keyboard.press("s")
     await page.locator('#snapshot-view[data-shown="shot-1"]').wait_for()
     await page.keyboard.press("5")
