@@ -81,6 +81,8 @@ class StubCall:
         self._marks: dict[str, tuple[float, float, float, float]] = {}
         self._edits: list[str] = []
         self._snapshots = 0
+        self._early: list[str] = []
+        """By whom snapshots were taken before there was a channel: a page is in the call sooner than that."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def answer(self, sdp: str) -> str:
@@ -117,6 +119,8 @@ class StubCall:
         self.say(self._hello)
         self.say({"kind": "people", "people": [[self._name, COLOUR], ["Halle 3", OTHER]]})
         self._tasks.append(asyncio.ensure_future(self._live()))
+        for by in self._early:
+            self.snapshot(by)
 
     async def _live(self) -> None:
         """Heartbeats, quality and poses."""
@@ -181,6 +185,9 @@ class StubCall:
         self.say({"kind": "mark-gone", "id": told["id"]})
 
     def snapshot(self, by: str) -> None:
+        if "events" not in self._channels:
+            self._early.append(by)
+            return
         body = io.BytesIO()
         scene(20).resize((1280, 720)).save(body, "JPEG", quality=88)
         data = body.getvalue()
