@@ -29,6 +29,7 @@ async def measure(postgres: Postgres, folder: Path) -> int:
     rows: list[Row] = []
     ingest = await desk_ingest.measure(folder / "ingest", postgres)
     missed = _tell_ingest(ingest, rows, figures)
+    postgres.sql(desk_pages.FORGET, desk_past.DATABASE)
     async with bench_site(folder / "past", postgres.url(desk_past.DATABASE)) as site:
         await site.start()
         missed += _tell_looks(await desk_look.measure(site), rows, figures)

@@ -28,6 +28,8 @@ PAGES = 500
 UPDATES = 20
 REQUESTS = 30
 PAUSE_S = 0.3
+FORGET = "DELETE FROM sessions WHERE id >= 's-5000000'"
+"""What is told here, of an earlier run: the database is kept, and what it knows already is no news to any page."""
 
 
 @dataclass(frozen=True, slots=True)
