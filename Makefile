@@ -10,15 +10,7 @@ demo: $(VENV)/.ready mosquitto
 	@$(BIN)/kiosk demo $(ARGS)
 
 test: $(VENV)/.ready mosquitto postgresql chromium firefox turnserver haproxy clients oidc pipewire appliance-tools check
-ifeq ($(ARGS)$(shell uname -s)$(shell id -u),Linux0)
-# The emulated machine keeps one core busy for a quarter of an hour: beside everything else, and shown after it. It goes
-# first, since the kiosk in it has its five seconds to stop by the clock of a slow machine.
-	@mkdir -p build; nice -n -15 $(BIN)/pytest $(patsubst %,--ignore tests/%,unit contract whole) >build/appliance.log 2>&1 & beside=$$!; \
-	trap 'kill $$beside' INT TERM; $(BIN)/pytest --ignore tests/appliance; rest=$$?; \
-	wait $$beside; appliance=$$?; cat build/appliance.log; exit $$((rest | appliance))
-else
 	@$(BIN)/pytest $(ARGS)
-endif
 
 check: $(VENV)/.ready
 	@$(BIN)/ruff check .
