@@ -68,7 +68,7 @@ async def test_a_moderators_request_waits_for_him_as_soon_as_it_is_his_turn_and_
 ) -> None:
     clara = await somebody(chromium)
     await clara.page.goto(site.link("clara"))
-    await clara.page.wait_for_function("document.querySelector('.empty')")
+    await expect(clara.page.locator(".empty")).to_be_visible()
     await kiosk.told(a_session("s-annas"))
     row = clara.page.locator('.session-row[data-id="s-annas"]')
     await expect(row).to_be_visible()
