@@ -1,7 +1,8 @@
 """What a call costs, and how many it carries: CPU of the sender's process alone, picture (720p30) and sound.
 
 1. One participant: the kiosk, GStreamer's webrtcbin with the same x264 settings, and aiortc as it comes (H.264), each
-   filming the same film, the sound of a quiet room encoded as well; in turned order, median of REPEATS (3).
+   filming the same film at the same bitrate, the sound of a quiet room encoded as well; in turned order, median of
+   REPEATS (3).
 2. Each further participant, from 1 to 8.
 3. 24 participants on this machine: frames a second of each.
 4. Recording on top: on and off in turns within one call.
