@@ -77,6 +77,52 @@ def test_keys_choose_tools_but_not_while_something_is_typed_or_asked(desk: StubD
     assert received(desk, channel.Mute) == []
 
 
+# --- what must not hide what ----------------------------------------------------------------------------------------
+
+
+def box_of(page: Page, place: str) -> dict[str, float]:
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    return dict(box)
+
+
+def test_the_own_camera_leaves_the_connection_in_numbers_free_on_a_phone(desk: StubDesk, open_page: OpenPage) -> None:
+    page = in_call(desk, open_page, 360, 740)
+    page.keyboard.press("v")
+    expect(page.locator("#own-camera")).to_be_visible()
+    page.keyboard.press("i")
+    expect(page.locator("#quality-figures [data-name=freezes]")).to_be_visible()
+    panel, own, picture = (box_of(page, place) for place in ("#quality-panel", "#own-camera", "#picture"))
+    assert panel["y"] + panel["height"] <= own["y"]
+    assert own["y"] + own["height"] <= picture["y"] + picture["height"]
+    page.keyboard.press("i")
+    assert box_of(page, "#own-camera")["y"] == picture["y"] + 10
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (768, 900), (360, 740)])
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_the_tools_stay_where_they_are_while_the_page_says_that_the_desk_is_away(
+    desk: StubDesk, open_page: OpenPage, width: int, height: int, language: str
+) -> None:
+    desk.put(session(state=State.CONFIRMED))
+    page = open_page(f"/sessions/s-1?language={language}", width, height)
+    page.locator("#start").click()
+    expect(page.locator('#call[data-state="on"]')).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+
+    def lower_edge() -> float:
+        box = box_of(page, "#hang-up")
+        return round(box["y"] + box["height"])
+
+    before = lower_edge()
+    page.route("**/api/events", lambda route: route.abort())
+    desk.break_streams()
+    expect(page.locator("#connection")).to_be_in_viewport(ratio=1)
+    until(page, lambda: lower_edge() == before)
+    assert before <= height
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # --- microphone and camera ----------------------------------------------------------------------------------------
 
 

@@ -132,6 +132,8 @@ export class CallView {
     document.addEventListener("visibilitychange", () => { if (!document.hidden && this.call?.state === "on") this.stayAwake(); });
     document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) this.fullScreen(false); });
     setInterval(() => this.showTime(), 1000);
+    const top = /** @type {HTMLElement} */ (document.querySelector(".top"));
+    new ResizeObserver(() => this.stage.style.setProperty("--top", `${top.offsetHeight}px`)).observe(top);
   }
 
   /** @param {KeyboardEvent} event */
