@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -110,9 +110,20 @@ class Backlog(Queue[T]):
 
     def put(self, item: T) -> None:
         """From one thread, and never the loop's: that one makes room."""
-        with self._room:
-            self._room.wait_for(lambda: self._closed or len(self._items) < self._size)
-        super().put(item)
+        self.put_all([item])
+
+    def put_all(self, items: Sequence[T]) -> None:
+        """The same; as much at once as there is room for."""
+        start = 0
+        while start < len(items):
+            with self._room:
+                self._room.wait_for(lambda: self._closed or len(self._items) < self._size)
+            if self._closed:
+                return
+            piece = items[start : start + self._size - len(self._items)]
+            self._items.extend(piece)
+            start += len(piece)
+            self._wake()
 
     def close(self) -> None:
         super().close()

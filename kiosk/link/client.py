@@ -15,17 +15,20 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from msgspec import Struct
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from kiosk.errors import ConfigError, Unreachable
+from kiosk.link.packets import Published, puback, publish_0
+from kiosk.link.paho_hooks import LeanClient
 from kiosk.mailbox import Backlog, Slot
 from kiosk.wire.codec import MAX_MESSAGE
 
@@ -76,8 +79,7 @@ class Settings:
     will_delay_s: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     topic: str
     payload: bytes
     retained: bool
@@ -86,7 +88,7 @@ class Incoming:
     _acknowledge: Callable[[], None]
 
     def done(self) -> None:
-        """Acknowledges; call it after what the message means is on disk. Unacknowledged ones come again."""
+        """Acknowledges; call it from the loop, after what the message means is on disk. The others come again."""
         self._acknowledge()
 
 
@@ -176,6 +178,8 @@ class Client:
         """
         if self._connection is None:
             raise Unreachable("no connection to the broker")
+        if not (qos or expiry_s or response_topic or correlation):
+            return self._connection.tell(topic, payload, retain)
         properties = _properties(
             PacketTypes.PUBLISH,
             MessageExpiryInterval=expiry_s,
@@ -271,16 +275,13 @@ class _Connection:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[str] = self._loop.create_future()
         self._asked: asyncio.Future[None] = self._loop.create_future()
+        self._gathered: list[bytes] = []
         self._paho = self._make()
 
-    def _make(self) -> paho.Client:
+    def _make(self) -> LeanClient:
         s = self._settings
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=s.client_id,
-            protocol=paho.MQTTv5,
-            manual_ack=True,
-            reconnect_on_failure=False,
+        client = LeanClient(
+            self._on_plain_messages, MAX_PACKET, client_id=s.client_id, manual_ack=True, reconnect_on_failure=False
         )
         if s.username:
             client.username_pw_set(s.username, s.password)
@@ -334,7 +335,27 @@ class _Connection:
         self._paho.loop_stop()
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties) -> None:
+        self._send()
         self._paho.publish(topic, payload, qos, retain, properties)
+
+    def tell(self, topic: str, payload: bytes, retain: bool) -> None:
+        """By QoS 0."""
+        self._gather(publish_0(topic, payload, retain))
+
+    def acknowledge(self, packet_id: int) -> None:
+        if packet_id:
+            self._gather(puback(packet_id))
+
+    def _gather(self, packet: bytes) -> None:
+        """What is said within one turn of the loop goes out as one: writing costs more than saying."""
+        if not self._gathered:
+            self._loop.call_soon(self._send)
+        self._gathered.append(packet)
+
+    def _send(self) -> None:
+        if self._gathered and not self.closed.done():
+            self._paho.send(b"".join(self._gathered))
+        self._gathered.clear()
 
     # --- paho's thread ------------------------------------------------------------------------------------------------
 
@@ -348,11 +369,13 @@ class _Connection:
         self._call(self._opened, None)
         self._call(self._asked, None)
 
-    def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        def acknowledge() -> None:
-            if message.qos and not self.closed.done():
-                client.ack(message.mid, message.qos)
+    def _on_plain_messages(self, came: list[Published]) -> None:
+        self._incoming.put_all(
+            [Incoming(m.topic, m.payload, m.retained, "", b"", partial(self.acknowledge, m.packet_id)) for m in came]
+        )
 
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        """One with properties."""
         properties = message.properties
         self._incoming.put(
             Incoming(
@@ -361,7 +384,7 @@ class _Connection:
                 bool(message.retain),
                 getattr(properties, "ResponseTopic", ""),
                 getattr(properties, "CorrelationData", b""),
-                acknowledge,
+                partial(self.acknowledge, message.mid if message.qos else 0),
             )
         )
 
