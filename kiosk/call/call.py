@@ -60,6 +60,7 @@ from kiosk.wire.timeline import PictureStep
 log = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 1.5
+HUNG_UP = "hung up"
 TRIM_EVERY_S = 30
 """What a moment of load took of C's heap (some frames more at once: up to 16 MB) is not kept for the whole call."""
 
@@ -107,6 +108,8 @@ class Call:
         self.tell = self.participants.tell
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone_since_s: float | None = None
+        self._hung_up = False
+        self._missing: set[str] = set()
         self._lost: set[DeviceName] = set()
         self._size = (0, 0)
 
@@ -230,11 +233,17 @@ class Call:
         self._staff_camera.gone(participant)
         if replaced:
             return
+        self._note_parting(participant.peer, participant.why_gone)
         if not self.participants.ended and participant.why_gone != "left":
             self._on_gone(participant.peer, participant.why_gone)
         if participant.is_connected:
             self.tools.leave(participant.author)
             self._tell_people()
+
+    def _note_parting(self, peer: str, why: str) -> None:
+        """Who has not taken leave may be trying to come back."""
+        self._hung_up = why == HUNG_UP
+        (self._missing.discard if why in (HUNG_UP, "left") else self._missing.add)(peer)
 
     # --- what participants tell us (participant.Host) ---------------------------------------------------------------
 
@@ -242,6 +251,7 @@ class Call:
         log.info("participant %s: connected", participant.peer)
         self._summary.joins += 1
         self._alone_since_s = None
+        self._missing.discard(participant.peer)
         self.tools.join(participant.author)
         self._news.put(inputs.Joined(participant.person))
         self._tell_people()
@@ -286,6 +296,8 @@ class Call:
                 self.tell(self._sound_event())
             case channel.CameraOn(on=on):
                 self._staff_camera.switched(participant, on)
+            case channel.HangUp():
+                participant.drop(HUNG_UP)
             case channel.Seen():
                 self._links.seen(participant, event)
             case _:
@@ -439,9 +451,10 @@ class Call:
             return
         if self._alone_since_s is None:
             self._alone_since_s = self._now()
-        elif self._now() - self._alone_since_s >= self._settings.lost_s:
+        over = self._hung_up and not self._missing
+        if self._now() - self._alone_since_s >= (0.0 if over else self._settings.lost_s):
             self._alone_since_s = float("inf")  # told once
-            self._news.put(inputs.End("link_lost"))
+            self._news.put(inputs.End("hung_up" if over else "link_lost"))
 
     def _tell_recording(self, news: inputs.Input | channel.RecordingTold | channel.Trouble) -> None:
         if isinstance(news, channel.Trouble):

@@ -151,6 +151,12 @@ class Mute(_Event, tag="mute", frozen=True, kw_only=True):
     on: bool
 
 
+class HangUp(_Event, tag="hang-up", frozen=True, kw_only=True):
+    """The participant goes for good, and says so where the desk cannot: it is not waited for, and where nobody else is
+    in the call or awaited back, the call ends. Whose connection is closed without it (a page loaded anew) may return.
+    """
+
+
 class CameraOn(_Event, tag="camera", frozen=True, kw_only=True):
     """The staff camera is switched on or off; off at first."""
 
@@ -294,6 +300,7 @@ FromParticipant = (
     | EditDelete
     | SnapshotTake
     | Mute
+    | HangUp
     | CameraOn
     | Seen
 )

@@ -153,6 +153,7 @@ FROM_PARTICIPANT: tuple[channel.FromParticipant, ...] = (
     channel.MarkRemove(id="m-1"),
     channel.SnapshotTake(t=SECOND),
     channel.Mute(on=True),
+    channel.HangUp(),
     channel.CameraOn(on=True),
     channel.Seen(frames=((SECOND, 12_033.4),), freezes=1, frozen_s=0.3),
 )

@@ -325,6 +325,45 @@ async def test_a_call_everybody_has_left_ends_after_a_while_and_says_so_once(tmp
         assert stage.told(inputs.End) == [inputs.End("link_lost")]
 
 
+async def test_a_call_whose_last_participant_hangs_up_ends_at_once(tmp_path: Path) -> None:
+    """Whatever the desk is doing: it is told over the participant's own channel."""
+    async with a_call(tmp_path, now=Clock()) as stage, Peer("ann") as ann, Peer("ben") as ben:
+        for one in (ann, ben):
+            await one.join(stage.call)
+        await until(lambda: ann.told(channel.Hello) and ben.told(channel.Hello))
+        ann.say(channel.HangUp())
+        await until(lambda: len(stage.call.people) == 1)
+        await until(lambda: ann.connection.connectionState in ("closed", "failed"))
+        stage.call.tick()
+        await asyncio.sleep(0)
+        assert stage.told(inputs.End) == [], "somebody is in it"
+        ben.say(channel.HangUp())
+        await until(lambda: stage.call.people == ())
+        stage.call.tick()
+        stage.call.tick()
+        await until(lambda: stage.told(inputs.End))
+        assert stage.told(inputs.End) == [inputs.End("hung_up")]
+
+
+async def test_who_hangs_up_does_not_end_a_call_that_somebody_is_coming_back_to(tmp_path: Path) -> None:
+    clock = Clock()
+    async with a_call(tmp_path, now=clock) as stage, Peer("ann") as ann:
+        async with Peer("ben") as ben:
+            for one in (ann, ben):
+                await one.join(stage.call)
+            await until(lambda: ann.told(channel.Hello) and ben.told(channel.Hello))
+        await until(lambda: len(stage.call.people) == 1)  # his page is loaded anew
+        ann.say(channel.HangUp())
+        await until(lambda: stage.call.people == ())
+        stage.call.tick()
+        await asyncio.sleep(0)
+        assert stage.told(inputs.End) == []
+        clock.ahead_s += SETTINGS.lost_s + 1
+        stage.call.tick()
+        await until(lambda: stage.told(inputs.End))
+        assert stage.told(inputs.End) == [inputs.End("link_lost")]
+
+
 async def test_a_camera_that_is_unplugged_is_told_of_and_comes_back(tmp_path: Path) -> None:
     async with a_call(tmp_path) as stage, Peer("ann") as ann:
         await ann.join(stage.call)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from kiosk.session.states import State
 from kiosk.wire import channel
@@ -80,10 +80,10 @@ def test_keys_choose_tools_but_not_while_something_is_typed_or_asked(desk: StubD
 # --- what must not hide what ----------------------------------------------------------------------------------------
 
 
-def box_of(page: Page, place: str) -> dict[str, float]:
+def box_of(page: Page, place: str) -> FloatRect:
     box = page.locator(place).bounding_box()
     assert box is not None
-    return dict(box)
+    return box
 
 
 def test_the_own_camera_leaves_the_connection_in_numbers_free_on_a_phone(desk: StubDesk, open_page: OpenPage) -> None:
@@ -288,3 +288,17 @@ def test_the_way_back_into_the_call_waits_for_nothing_but_the_desk_and_the_kiosk
     assert len([line for line in before if "/api/" in line]) <= 6, before
     limits = {8000, 5000}  # of the connection and of an answer: they end nothing that goes well
     assert max(ms for ms in page.evaluate("window.waits") if ms not in limits) <= 1500
+
+
+# --- hanging up -----------------------------------------------------------------------------------------------------
+
+
+def test_who_hangs_up_while_the_desk_is_dead_tells_the_kiosk_and_is_out(desk: StubDesk, open_page: OpenPage) -> None:
+    page = in_call(desk, open_page)
+    page.route("**/api/**", lambda route: route.abort())
+    desk.break_streams()
+    page.locator("#hang-up").click()
+    expect(page.locator("#call")).to_be_hidden()
+    until(page, lambda: received(desk, channel.HangUp))
+    assert page.evaluate("Boolean(window.desk)") is False
+    expect(page.locator('.toast[data-tone="error"]')).to_contain_text("The desk cannot be reached")

@@ -76,6 +76,21 @@ async def test_the_desk_and_the_broker_may_die_and_the_call_goes_on(stage: Rig) 
     assert len(completed.calls) == 1
 
 
+async def test_a_call_that_is_hung_up_while_the_desk_is_dead_is_over_at_once(stage: Rig) -> None:
+    session_id = await in_a_call(stage)
+    await stage.system.kill("desk")
+    await stage.desk.locator("#hang-up").click()
+
+    async def dark() -> bool:
+        return not (await stage.panel_state())["lamp"]
+
+    await until(dark, "the camera's light out", 30)  # of 90 s in which somebody who was lost may return
+    await stage.system.start("desk")
+    await stage.system.ready()
+    completed = await stage.until_state(session_id, "COMPLETED")
+    assert completed.history[-1].cause == "hung_up"
+
+
 async def test_a_kiosk_that_loses_power_comes_back_with_the_call_over_and_its_recording_kept(stage: Rig) -> None:
     session_id = await in_a_call(stage)
     await moving(stage)

@@ -360,8 +360,10 @@ export class Call extends EventTarget {
   /** Leaves. @param {boolean} tell the call goes on for the others; else the kiosk has ended it, and our connection with it */
   async leave(tell) {
     if (this.over) return;
-    const location = this.location;
+    const { location, connection, channels } = this;
+    this.connection = this.channels = null; // they are needed a moment longer
     this.end(null);
+    channels?.hangUp().then(() => connection?.close());
     if (tell && location) await send("DELETE", location, { keepalive: true }).catch(() => {}); // it dies there by its heartbeat
   }
 

@@ -5,6 +5,7 @@
 /** @typedef {{kind: string, [key: string]: any}} Message */
 
 export const HEARTBEAT_MS = 1000;
+const GOODBYE_MS = 1000;
 /** The kiosk refuses longer messages. */
 const MAX_MESSAGE = 16 * 1024;
 const MAX_SNAPSHOT = 32 * 1024 * 1024;
@@ -109,6 +110,15 @@ export class Channels extends EventTarget {
     this.poses.push(/** @type {Poses} */ (poses));
     if (this.poses.length > KEPT_POSES) this.poses.shift();
     this.tell("poses", poses);
+  }
+
+  /** Takes leave of the kiosk, however the desk is: resolves once the kiosk has closed the connection, or does not answer. */
+  hangUp() {
+    if (!this.send({ kind: "hang-up" })) return Promise.resolve();
+    return /** @type {Promise<void>} */ (new Promise((resolve) => {
+      this.events.addEventListener("close", () => resolve());
+      setTimeout(resolve, GOODBYE_MS);
+    }));
   }
 
   /** @param {string} kind @param {unknown} detail */

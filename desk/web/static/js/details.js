@@ -19,7 +19,7 @@ const EVENTS = /** @type {Record<string, string>} */ ({
 function causeText(cause) {
   const known = /** @type {Record<string, string>} */ ({
     review_over: t("The time for review is over"), link_lost: t("The connection was lost for good"), kiosk_lost: t("The kiosk has lost this session"), restart: t("The kiosk was restarted"),
-    kiosk_stopped: t("The kiosk was switched off"), code_user: t("at the machine"),
+    hung_up: t("Everybody had hung up"), kiosk_stopped: t("The kiosk was switched off"), code_user: t("at the machine"),
   });
   return known[cause] ?? cause;
 }

@@ -19,6 +19,8 @@ import { paintKeeping } from "./keeping.js";
 
 const RING_MS = 4000;
 const RELOAD_MS = 300;
+/** So long the desk is waited for when somebody hangs up: the kiosk is told without it as well. */
+const END_MS = 1500;
 const EDIT_TRIES = 3;
 const id = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const wish = `desk.call.${id}`; // survives a reload: whoever was in the call is in it again
@@ -119,7 +121,7 @@ async function hangUp() {
   const all = !others.length && !twice ? "all" : await ask(title, others.join(", "),
     [{ text: t("Stay"), value: "" }, { text: t("Only I leave"), value: "me" }, { text: t("End it for all"), value: "all", kind: "danger solid" }]);
   if (!all) return;
-  if (all === "all") await act("end");
+  if (all === "all") await Promise.race([act("end"), new Promise((resolve) => { setTimeout(resolve, END_MS); })]);
   sessionStorage.removeItem(wish);
   await view.leave(all === "me");
 }
