@@ -22,10 +22,9 @@ TALK_S = 1.5
 
 WATCH_FIRST = """() => {
   const look = () => {
-    if (document.querySelector('#session-list[aria-busy=false]')) window.filledMs ??= performance.now();
+    if (document.querySelector('.session-row, .empty')) window.filledMs ??= performance.now();
   };
-  const what = { subtree: true, childList: true, attributes: true, attributeFilter: ['aria-busy'] };
-  new MutationObserver(look).observe(document, what);
+  new MutationObserver(look).observe(document, { subtree: true, childList: true });
 }"""
 FIRST = """() => {
   const [page] = performance.getEntriesByType('navigation');

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from desk.config import Member, Rank
 from kiosk.session import inputs
@@ -17,7 +17,19 @@ from kiosk.session.record import CODE_USER, Change, Device, Person, Session, Tic
 from kiosk.session.states import Event, State
 from kiosk.wire import topics
 from kiosk.wire.messages import About, Answer, ArticleTold, Command, Health, InForce, Presence, SessionTold
-from tests.contract.desk_site import ANNA, BEN, DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, next_rev, open_site
+from tests.contract.desk_site import (
+    ANNA,
+    BEN,
+    DEVICE,
+    KIOSK,
+    PEOPLE,
+    Kiosk,
+    Site,
+    a_session,
+    next_rev,
+    open_site,
+    until,
+)
 from tests.contract.test_desk_account_pages import Somebody, somebody
 
 NASTY = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>\"'&amp;"
@@ -99,6 +111,34 @@ async def test_filters_and_search_are_kept_in_the_address_and_on_the_way_back(
     assert page.url.endswith("/?state=CLOSED&since=2026-03-01&until=2026-03-01&mine=1")
     await page.fill("#until", "2026-02-01")
     await expect(page.locator(".empty")).to_contain_text("Nothing fits")
+    anna.fine()
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("/", '[data-id="s-001"] .pill'), (f"/devices/{KIOSK}", "#sessions .pill"), ("/sessions/s-001", "#state")],
+)
+async def test_rows_are_there_before_the_stream_is_and_what_changes_in_between_is_not_missed(
+    site: Site, kiosk: Kiosk, chromium: Browser, path: str, place: str
+) -> None:
+    """The change is one that nothing else asks for: what has ended is not among what every page knows."""
+    completed = made(1, state=State.COMPLETED)
+    await kiosk.told(completed)
+    anna = await signed_in(site, chromium, "anna")
+    page = anna.page
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/events", hold)
+    await page.goto(site.url + path)
+    await expect(page.locator(place)).to_have_text("COMPLETED")
+    await kiosk.told(next_rev(completed, state=State.CLOSED))
+    await until(lambda: held)
+    await held[0].continue_()
+    await expect(page.locator(place)).to_have_text("CLOSED")
+    await expect(page.locator("[aria-busy=true]")).to_have_count(0)
     anna.fine()
 
 

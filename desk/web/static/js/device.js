@@ -30,6 +30,7 @@ let details = null;
 /** Of this kiosk, as the desk said; newer words come with the store. @type {string[]} */
 let listed = [];
 let reloading = 0;
+let asked = 0;
 
 /** @param {string} step of the creation flow */
 function stepName(step) {
@@ -128,12 +129,14 @@ function paint() {
     ["hardware", t("Hardware"), details.about?.hardware ?? ""],
   ]);
   paintInForce(details.in_force);
-  byId("device").setAttribute("aria-busy", "false");
+  byId("device").setAttribute("aria-busy", String(!store.loaded));
 }
 
 async function load() {
+  const mine = ++asked;
   const path = `/api/kiosks/${encodeURIComponent(id)}`;
   const [told, page] = await Promise.all([getJson(path), getJson(`/api/sessions?${new URLSearchParams({ kiosk: id, limit: String(FEW) })}`)]);
+  if (mine !== asked) return; // it was asked for anew meanwhile
   details = told;
   store.takeKiosks([told.kiosk]);
   for (const session of page.sessions) store.take(session, false, true);
@@ -152,3 +155,4 @@ store.on("presence", ({ kiosk }) => { // what else it has told may be new as wel
   reloading = window.setTimeout(() => load().catch(complain), RELOAD_MS);
 });
 setInterval(paint, 30_000);
+load().catch(() => {}); // at once; again when the stream is open, and then it is said what is wrong

@@ -21,6 +21,7 @@ let online = ["true", "false"].includes(address.get("online") ?? "") ? address.g
 let found = new Set();
 let after = "";
 let asked = 0;
+let answered = false;
 let typing = 0;
 
 /** @param {Kiosk} kiosk */
@@ -59,7 +60,7 @@ function paint() {
     const session = openSession(kiosk);
     return { key: kiosk.id, sign: [kiosk.online, nameOf(kiosk), kiosk.provider, troubles(kiosk), session?.id, session?.state], make: () => card(kiosk) };
   });
-  if (!items.length && store.loaded) items.push({ key: isFiltered() ? "no-match" : "empty", sign: [], make: nothing });
+  if (!items.length && answered) items.push({ key: isFiltered() ? "no-match" : "empty", sign: [], make: nothing });
   keyed(byId("device-list"), items);
   byId("more").hidden = !after;
   byId("list-status").textContent = isFiltered() ? t("{n} found", { n: shown().length }) : "";
@@ -82,8 +83,9 @@ async function load(next = false) {
   store.takeKiosks(page.kiosks);
   for (const kiosk of page.kiosks) found.add(kiosk.id);
   after = page.after ?? "";
+  answered = true;
   paint();
-  byId("device-list").setAttribute("aria-busy", "false");
+  byId("device-list").setAttribute("aria-busy", String(!store.loaded));
 }
 
 /** @param {{q?: string, presence?: string}} values */
@@ -105,3 +107,4 @@ store.on("sessions", ({ session }) => {
   paint();
   if (!session) load().catch(complain);
 });
+load().catch(() => {}); // cards at once; again when the stream is open, and then it is said what is wrong

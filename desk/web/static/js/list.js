@@ -116,7 +116,7 @@ function paint() {
 
 function paintFilters() {
   const open = [...store.sessions.values()].filter((session) => fits(session, { ...filters, state: "" }, store.kiosks.get(session.kiosk)?.provider ?? ""));
-  const count = (/** @type {string} */ state) => (ENDED.includes(state) || !state ? "" : String(open.filter((session) => session.state === state).length));
+  const count = (/** @type {string} */ state) => (ENDED.includes(state) || !state || !store.loaded ? "" : String(open.filter((session) => session.state === state).length));
   const all = /** @type {[string, string][]} */ ([["", t("All")], ...STATES.map((state) => [state, t(state)])]);
   keyed(byId("state-filter"), all.map(([state, text]) => ({
     key: state || "all",
@@ -146,7 +146,7 @@ async function load(next = false) {
   }
   after = page.after ?? "";
   paint();
-  byId("session-list").setAttribute("aria-busy", "false");
+  byId("session-list").setAttribute("aria-busy", String(!store.loaded)); // there are rows, but nothing is heard of changes yet
 }
 
 /** @param {Partial<import("./filters.js").Filters>} values */
@@ -244,8 +244,9 @@ byId("more").addEventListener("click", () => load(true).catch(failed));
 byId("notifications-on").addEventListener("click", () => askForNotifications().then(paintBanner));
 store.on("sessions", ({ session }) => {
   paint();
-  if (!session) load().catch(failed); // the page is new, or the connection was away
+  if (!session) load().catch(failed); // the page was asked for before anything was heard, or the connection was away
 });
 store.on("kiosks", () => { if (document.activeElement !== byId("device")) byId("device").value = deviceName(filters.device); });
 setInterval(() => store.loaded && paint(), AGE_MS);
 paintBanner();
+load().catch(() => {}); // rows at once; again when the stream is open, and then it is said what is wrong

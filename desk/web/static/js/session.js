@@ -280,10 +280,8 @@ function seen() {
 }
 
 /** @type {HTMLAnchorElement} */ (document.querySelector(".session-head .back")).href = listAddress();
-let firstList = true;
 store.on("sessions", ({ session: one }) => {
-  if (!one && firstList) firstList = false;
-  else if (!one) loadSoon(); // the connection was away: what belongs to the session may have changed as well
+  if (!one) loadSoon(); // nothing was heard before: what belongs to the session may have changed as well
   else if (one.id === id) take(one);
 });
 store.on("places", ({ session: one, artifacts, rating }) => {

@@ -55,7 +55,8 @@ export class Store extends EventTarget {
     this.source?.close();
     const source = new EventSource("/api/events");
     this.source = source;
-    // Load after the stream is open: whatever changes in between comes as an event, so nothing is missed.
+    // Load after the stream is open: whatever changes in between comes as an event, so nothing is missed. Pages ask for
+    // what they show before that, and once more after it ("sessions" without one).
     source.addEventListener("open", () => this.load().catch(() => this.lost()));
     source.addEventListener("error", () => this.lost());
     /** @type {(kind: string, take: (data: any) => void) => void} */
