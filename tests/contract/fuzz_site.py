@@ -25,6 +25,7 @@ OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\
 SDP = "v=0\r\no=- 2 2 IN IP4 0.0.0.0\r\ns=-\r\n"
 FRAGMENT = "a=ice-ufrag:abcd\r\na=ice-pwd:x\r\nm=video 9 RTP/AVP 0\r\na=mid:0\r\na=end-of-candidates\r\n"
 ADMINISTRATOR = Member(id="ada", name="Ada Stern", role=Rank.ADMINISTRATOR)
+FLEET_MANAGER = Member(id="flo", name="Flo Brandt", role=Rank.FLEET_MANAGER)
 
 
 @dataclass
@@ -63,7 +64,7 @@ def running(folder: Path) -> Iterator[FuzzSite]:
 async def _live(folder: Path, found: list[FuzzSite], begun: threading.Event, stop: asyncio.Event) -> None:
     try:
         async with open_site(folder) as site:
-            site.config = replace(site.config, people=(*PEOPLE, ADMINISTRATOR))
+            site.config = replace(site.config, people=(*PEOPLE, ADMINISTRATOR, FLEET_MANAGER))
             async with site.desk(), site.kiosk() as kiosk:
                 here = FuzzSite(site)
                 await _furnish(here, kiosk)

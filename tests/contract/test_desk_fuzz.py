@@ -38,8 +38,9 @@ CHECKS: list[Any] = [
 FITTING, UNFITTING = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 EACH = 3
 """Requests for each operation and each of WHO."""
-WHO = ("nobody", "anna", "ada", "token", "guest")
-"""Nobody; staff; an administrator; a program with an administrator's token; a code user, who has an address only."""
+WHO = ("nobody", "anna", "flo", "ada", "token", "guest")
+"""Nobody; staff; a fleet manager; an administrator; a program with an administrator's token; a code user, who has an
+address only."""
 ENDLESS = {"/api/events"}
 """Has tests of its own (test_desk_live.py)."""
 KNOWN = {
@@ -68,7 +69,7 @@ class Client:
 
     def begin(self) -> None:
         self.http.headers.update({"X-Desk": "1", "Origin": self.here.url})
-        if self.who in ("anna", "ada", "token") and self.http.get(f"{self.here.url}/api/me").status_code != 200:
+        if self.who in ("anna", "flo", "ada", "token") and self.http.get(f"{self.here.url}/api/me").status_code != 200:
             self.http.headers.pop("Authorization", None)
             self.http.cookies.clear()
             person = "ada" if self.who == "token" else self.who

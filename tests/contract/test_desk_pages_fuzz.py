@@ -55,8 +55,8 @@ QUERIES = (
 )
 RAW = (b"/%", b"/%ff%fe", b"/sessions/%c0%af", b"/sessions/%00", b"/s/%zz", b"/?%", b"/?to=%ff&to=&&=&", b"//", b"/;/x")
 """As no library would write it."""
-WHO = ("nobody", "anna", "clara", "ada")
-"""Nobody, staff, a moderator, an administrator."""
+WHO = ("nobody", "anna", "clara", "flo", "ada")
+"""Nobody (as code users are), staff, a moderator, a fleet manager, an administrator."""
 PAGES = sorted(
     path
     for method, _, path in (route.partition(" ") for route in TABLE)
