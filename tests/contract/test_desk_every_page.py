@@ -3,26 +3,33 @@ on a large screen, with the worst that may come from outside in each text."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 from PIL import Image
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
-from desk.config import Member, Rank
+from desk.config import Member, Rank, Webhooks
 from desk.people.rights import TABLE
 from kiosk.session.record import Actor, ArtifactKind, Call, Change, Consent, Person, Rating, Recording, Ticket
 from kiosk.session.states import Event, Role, State
 from kiosk.wire import topics
 from kiosk.wire.messages import About, ArticleTold, Health, InForce, PublicLink
 from tests import axe
+from tests.contract import test_desk_clock, test_webhooks
 from tests.contract.desk_site import DEVICE, KIOSK, PEOPLE, Kiosk, Site, a_session, an_artifact, open_site, until
 from tests.contract.test_desk_code_user import upload
+
+jumped = test_desk_clock.jumped
 
 NASTY = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>\"'&amp;"
 NASTY_PERSON = Person("anna", NASTY)
@@ -48,7 +55,8 @@ def picture() -> bytes:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with open_site(tmp_path) as site:
         ada = Member(id="ada", name=NASTY, role=Rank.ADMINISTRATOR, language="en")
-        site.config = replace(site.config, people=(*PEOPLE, ada))
+        flo = Member(id="flo", name=NASTY, role=Rank.FLEET_MANAGER, language="de")
+        site.config = replace(site.config, people=(*PEOPLE, ada, flo), webhooks=Webhooks(networks=("127.0.0.0/8",)))
         async with site.desk():
             yield site
 
@@ -94,6 +102,24 @@ async def tell_the_worst(kiosk: Kiosk) -> str:
     await kiosk.told(open_one)
     links = await until(lambda: kiosk.of(PublicLink))
     return str(urlsplit(links[-1].url).path)
+
+
+async def gives_up(site: Site) -> None:
+    """A webhook whose page offers to send things again, one and all: its program is gone for good."""
+
+    async def gone(_: web.Request) -> web.Response:
+        return web.Response(status=410)
+
+    async with test_webhooks.served(gone) as port, site.person("ada") as ada:
+        hook = {**test_webhooks.new(f"http://127.0.0.1:{port}/{'x' * 200}"), "name": NASTY[:90]}
+        made = await ada.post("/api/webhooks", json=hook)
+        assert made.status_code < 300, made.text
+        path = f"/api/webhooks/{made.json()['webhook']['id']}"
+        for _ in range(2):
+            await ada.post(f"{path}/test", json={})
+        async with asyncio.timeout(20):
+            while len([d for d in (await ada.get(f"{path}/deliveries")).json()["deliveries"] if d["again"]]) < 2:
+                await asyncio.sleep(0.02)
 
 
 async def welcome(site: Site) -> str:
@@ -143,6 +169,36 @@ async def faults(page: Page, source: str) -> list[str]:
     return found
 
 
+@dataclass
+class Look:
+    page: Page
+    source: str
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+
+    async def at(self, name: str, url: str) -> None:
+        await self.page.goto(url)
+        while await self.page.locator("[aria-busy=true]").count():
+            await self.page.wait_for_timeout(50)
+        if found := await faults(self.page, self.source):
+            self.wrong[name] = found
+
+
+@asynccontextmanager
+async def looking(chromium: Browser, scheme: Scheme, width: int) -> AsyncIterator[Look]:
+    """Whatever is wrong with a page that it looks at, or is thrown in one, fails the test at the end."""
+    context = await chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    await context.add_init_script(WATCH)
+    page = await context.new_page()
+    thrown: list[str] = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    look = Look(page, axe.source())
+    yield look
+    assert look.wrong == {}
+    assert thrown == []
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -153,26 +209,43 @@ async def test_every_page_is_accessible_keeps_its_policy_and_leaves_texts_from_o
         paths = await addresses(site, kiosk)
         assert pages_of_the_desk() <= paths.keys(), "pages that nobody looks at here"
         await upload_picture(site, kiosk)
-        context = await chromium.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        await context.add_init_script(WATCH)
-        page = await context.new_page()
-        thrown: list[str] = []
-        page.on("pageerror", lambda error: thrown.append(str(error)))
-        await page.goto(site.link("ada"))
-        source = axe.source()
-        wrong = {}
+        await gives_up(site)
+        async with looking(chromium, scheme, width) as look:
+            await look.page.goto(site.link("ada"))
+            for name, path in paths.items():
+                if path == "/sign-in":
+                    await look.page.context.clear_cookies()
+                await look.at(name, site.url + path)
+                if path == "/webhooks":
+                    await expect(look.page.locator("[data-again=all]")).to_be_visible()
+
+
+@pytest.mark.timeout(120)
+async def test_also_as_a_fleet_manager_and_as_a_code_user_meet_them(site: Site, chromium: Browser) -> None:
+    async with site.kiosk() as kiosk, site.person("flo"), looking(chromium, "light", 360) as look:
+        paths = await addresses(site, kiosk)
+        await upload_picture(site, kiosk)
+        await look.page.goto(site.link("flo"))
         for name, path in paths.items():
-            if path == "/sign-in":
-                await context.clear_cookies()
-            await page.goto(site.url + path)
-            while await page.locator("[aria-busy=true]").count():
-                await page.wait_for_timeout(50)
-            if found := await faults(page, source):
-                wrong[name] = found
-        assert wrong == {}
-        assert thrown == []
+            if not path.startswith(("/s/", "/welcome/", "/sign-in")):
+                await look.at(name, site.url + path)
+        await look.page.context.clear_cookies()
+        await look.at("as a code user", site.url + paths["/s/{token}"])
+        await expect(look.page.locator("#items > *")).not_to_have_count(0)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+async def test_the_strip_that_doubts_the_desks_clock_is_accessible(
+    jumped: Site, chromium: Browser, scheme: Scheme, width: int
+) -> None:
+    async with jumped.person("ada") as http:
+        await test_desk_clock.in_doubt(http)
+    async with looking(chromium, scheme, width) as look:
+        await look.page.goto(jumped.link("ada"))
+        await expect(look.page.locator("#clock-right")).to_be_visible()
+        for path in ("/", "/webhooks", "/account"):
+            await look.at(path, jumped.url + path)
+            await expect(look.page.locator("#clock-right")).to_be_visible()
 
 
 async def upload_picture(site: Site, kiosk: Kiosk) -> None:
