@@ -39,6 +39,7 @@ from desk.keeping import clock_routes, deletion_routes, export
 from desk.keeping.deletions import Deletions
 from desk.keeping.export import Exports
 from desk.keeping.retention import Keeper
+from desk.lanes import BATCH, LANES
 from desk.notifications import build as notifications
 from desk.notifications import routes as notification_routes
 from desk.notifications.notifier import Notifier
@@ -72,8 +73,6 @@ from kiosk.wire import topics
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
-"""So many messages are taken at once at most: more would only make pages wait."""
 GRACE_S = 2
 """So long do requests in progress have when the desk ends."""
 
@@ -227,7 +226,7 @@ def _mqtt(config: Config) -> Settings:
         client_id=broker.client_id or f"desk-{secrets.token_hex(6)}",
         keepalive_s=broker.keepalive_s,
         filters=topics.DESK_FILTERS,
-        receive_maximum=2 * BATCH,
+        receive_maximum=LANES * BATCH,
     )
 
 

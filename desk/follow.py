@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from desk.calls.bridge import Calls
 from desk.files.uploads import Uploads
+from desk.lanes import LANES, Heard, Lane, Rounds, lane_of
 from desk.sessions.commands import Commands
 from desk.sessions.kiosks import Kiosks, tell_if_possible
 from desk.sessions.lost import was_lost
 from desk.sessions.store import Store, Told
+from desk.sessions.words import Words
 from kiosk.errors import Malformed, StoreTrouble
 from kiosk.link.client import Incoming
 from kiosk.session.record import Session
@@ -36,12 +38,7 @@ from kiosk.wire.topics import Topic
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-LANES = 2
 TRIES = 5
-URGENT = (topics.ANSWER, topics.SIGNAL_UP)
-"""Somebody waits for them."""
 STORED = (Told.NEW, Told.DOUBTED, Told.KNOWN)
 MAX_REFUSALS = 1000
 """Of so many (kiosk, kind) pairs we remember that they were logged: bounds what nonsense can cost us."""
@@ -69,15 +66,14 @@ class Follower:
         """Told what each kiosk says about itself."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """How many messages were refused, by kiosk and kind."""
-        self._takers: dict[str, Callable[[Topic, bytes], Awaitable[None]]] = {
-            topics.PRESENCE: self._presence,
-            topics.ABOUT: self._about,
-            topics.HEALTH: self._health,
-            topics.CONFIG_REPORTED: self._in_force,
-            topics.SESSION: self._session,
-            topics.ANSWER: self._answer,
-            topics.SIGNAL_UP: self._signal,
-        }
+        self._together: tuple[tuple[dict[str, type[Any]], Callable[[Heard], Awaitable[None]]], ...] = (
+            ({topics.PRESENCE: Presence}, self._take_presences),
+            ({topics.ABOUT: About, topics.HEALTH: Health, topics.CONFIG_REPORTED: InForce}, self._take_words),
+            ({topics.SESSION: SessionTold}, self._take_sessions),
+        )
+        """Taken many at once, in this order: what a kiosk tells of itself comes before its sessions."""
+        self._at_once = {topics.ANSWER: self._answer, topics.SIGNAL_UP: self._signal}
+        """Somebody waits for them."""
 
     async def run(self, batches: AsyncIterator[list[Incoming]]) -> None:
         """In lanes beside each other, because much of it is waiting for the database; what one kiosk tells stays in one
@@ -86,71 +82,60 @@ class Follower:
         Raises:
             StoreTrouble: (in an ExceptionGroup) as `take`.
         """
-        lanes = [asyncio.Queue[list[Incoming]](1) for _ in range(LANES)]
+        lanes = [Lane() for _ in range(LANES)]
         async with asyncio.TaskGroup() as tasks:
             for n, lane in enumerate(lanes):
                 tasks.create_task(self._follow(lane), name=f"follower {n}")
             async for batch in batches:
-                for n, lane in enumerate(lanes):
-                    if part := [incoming for incoming in batch if _lane_of(incoming) == n]:
+                parts: list[list[Incoming]] = [[] for _ in lanes]
+                for incoming in batch:
+                    parts[lane_of(incoming)].append(incoming)
+                for lane, part in zip(lanes, parts, strict=True):
+                    if part:
                         await lane.put(part)
 
-    async def _follow(self, lane: asyncio.Queue[list[Incoming]]) -> None:
+    async def _follow(self, lane: Lane) -> None:
         while True:
-            await self.take_all(await lane.get())
+            await self.take_all(await lane.take())
 
     async def take_all(self, batch: list[Incoming]) -> None:
         """Each is acknowledged when what it means is committed. What comes in great numbers is taken together; in
-        rounds, where a session or a kiosk is there more than once. What a kiosk tells of itself comes before its
-        sessions.
+        rounds, where a session, or the same word of a kiosk, is there more than once.
 
-        Raises:
-            StoreTrouble: as `take`.
-        """
-        presences, sessions, healths, rest = Rounds[Presence](), Rounds[Session](), Rounds[Health](), list[Incoming]()
-        for incoming in batch:
-            name, payload = incoming.topic, incoming.payload
-            try:
-                topic = topics.parse(name)
-                if topic.kind == topics.SESSION and payload:
-                    sessions.add(topic.session, incoming, _session_of(topic, payload))
-                elif topic.kind == topics.PRESENCE and payload:
-                    presences.add(topic.kiosk, incoming, decode(payload, Presence))
-                elif topic.kind == topics.HEALTH and payload:
-                    healths.add(topic.kiosk, incoming, decode(payload, Health))
-                elif topic.kind in URGENT:
-                    await self._take_one(incoming)
-                else:
-                    rest.append(incoming)
-            except Malformed as error:
-                self._refuse(name, error)
-                incoming.done()
-        for took, came in presences:
-            await self._insist("presences", lambda came=came: self._take_presences(came))  # type: ignore[misc]
-            done(took)
-        for incoming in rest:
-            await self._take_one(incoming)
-        for took, parts in healths:
-            await self._insist("health", lambda parts=parts: self._store.take_healths(parts))  # type: ignore[misc]
-            done(took)
-        for took, told in sessions:
-            await self._insist("sessions", lambda told=told: self._take_sessions(list(told.values())))  # type: ignore[misc]
-            done(took)
-
-    async def _take_one(self, incoming: Incoming) -> None:
-        await self.take(incoming.topic, incoming.payload)
-        incoming.done()
-
-    async def take(self, topic: str, payload: bytes) -> None:
-        """
         Raises:
             StoreTrouble: the database does not take it, tried for seconds. That ends the desk, which catches up from
                 what brokers and kiosks still hold when it is started again.
         """
-        try:
-            await self._insist(topic, lambda: self._take(topic, payload))
-        except Malformed as error:
-            self._refuse(topic, error)
+        kinds = [(take, Rounds(), schemas) for schemas, take in self._together]
+        gathered = {kind: (schema, rounds) for _, rounds, schemas in kinds for kind, schema in schemas.items()}
+        for incoming in batch:
+            try:
+                topic = topics.parse(incoming.topic)
+                schema, rounds = gathered.get(topic.kind, (None, None))
+                if schema and rounds and incoming.payload:
+                    rounds.add(topic, incoming, _read(topic, incoming.payload, schema))
+                    continue
+                await self._take_at_once(topic, incoming.payload)
+                incoming.done()
+            except Malformed as error:
+                self._refuse(incoming.topic, error)
+                incoming.done()
+        for take, rounds, _ in kinds:
+            for took, heard in rounds:
+                await self._insist(f"{len(took)} messages", partial(take, heard))
+                for incoming in took:
+                    incoming.done()
+
+    async def take(self, topic: str, payload: bytes) -> None:
+        """
+        Raises:
+            StoreTrouble: as `take_all`.
+        """
+        await self.take_all([Incoming(topic, payload, False, "", b"", lambda: None)])
+
+    async def _take_at_once(self, topic: Topic, payload: bytes) -> None:
+        if payload and (taker := self._at_once.get(topic.kind)):
+            await self._insist(topic.kind, partial(taker, topic, payload))
 
     async def _insist(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         for n in range(TRIES):
@@ -160,12 +145,6 @@ class Follower:
                 log.warning("the database does not take %s (try %d of %d): %s", what, n + 1, TRIES, error)
                 await self._sleep(0.2 * 2**n)
         raise StoreTrouble("the database takes nothing any more")
-
-    async def _take(self, name: str, payload: bytes) -> None:
-        topic = topics.parse(name)
-        taker = self._takers.get(topic.kind)
-        if taker and payload:  # an empty payload is a retained message being let go
-            await taker(topic, payload)
 
     def _refuse(self, name: str, error: Malformed) -> None:
         parts = name.split("/")
@@ -178,11 +157,9 @@ class Follower:
 
     # --- what kiosks tell ---------------------------------------------------------------------------------------------
 
-    async def _presence(self, topic: Topic, payload: bytes) -> None:
-        await self._take_presences({topic.kiosk: decode(payload, Presence)})
-
-    async def _take_presences(self, told: dict[str, Presence]) -> None:
+    async def _take_presences(self, heard: Heard) -> None:
         """Sessions may be lost by them, or found again; files of lost ones are asked for where their spool still is."""
+        told: dict[str, Presence] = {topic.kiosk: presence for topic, presence in heard.items()}
         came = await self._store.take_presences(told)
         for kiosk, presence in told.items():
             if presence.online:
@@ -195,17 +172,17 @@ class Follower:
             for session in await self._store.lost_with_files(*holders):
                 await self._uploads.ask_for(session)
 
-    async def _about(self, topic: Topic, payload: bytes) -> None:
-        about = decode(payload, About)
-        await self._store.take_about(topic.kiosk, about)
-        for introduced in self.introduced:
-            await introduced(topic.kiosk, about)
-
-    async def _health(self, topic: Topic, payload: bytes) -> None:
-        await self._store.take_health(topic.kiosk, decode(payload, Health))
-
-    async def _in_force(self, topic: Topic, payload: bytes) -> None:
-        await self._store.take_in_force(topic.kiosk, decode(payload, InForce))
+    async def _take_words(self, heard: Heard) -> None:
+        names = {topics.ABOUT: "about", topics.HEALTH: "health", topics.CONFIG_REPORTED: "in_force"}
+        said: dict[str, dict[str, Any]] = {}
+        for topic, word in heard.items():
+            said.setdefault(topic.kiosk, {})[names[topic.kind]] = word
+        told = {kiosk: Words(**words) for kiosk, words in said.items()}
+        await self._store.take_words(told)
+        for kiosk, words in told.items():
+            if words.about:
+                for introduced in self.introduced:
+                    await introduced(kiosk, words.about)
 
     async def _answer(self, topic: Topic, payload: bytes) -> None:
         self._commands.answered(topic.kiosk, decode(payload, Answer, MAX_COMMAND))
@@ -213,10 +190,8 @@ class Follower:
     async def _signal(self, topic: Topic, payload: bytes) -> None:
         await self._calls.signalled(topic.kiosk, topic.session, decode(payload, SignalUp))
 
-    async def _session(self, topic: Topic, payload: bytes) -> None:
-        await self._take_sessions([_session_of(topic, payload)])
-
-    async def _take_sessions(self, told: list[Session]) -> None:
+    async def _take_sessions(self, heard: Heard) -> None:
+        told: list[Session] = [each.session for each in heard.values()]
         outcomes = await self._store.take_sessions(told)
         stored = [t for t, outcome in zip(told, outcomes, strict=True) if outcome in STORED]
         if over := [t.id for t in stored if t.state not in OPEN]:
@@ -239,39 +214,8 @@ class Follower:
         await tell_if_possible(self._kiosks.took(told.kiosk, outdated if outcome is Told.OLD else here))
 
 
-class Rounds(Generic[T]):
-    """What a batch brings, by key: the second of a key waits for the next round, so their order stays."""
-
-    def __init__(self) -> None:
-        self._rounds: list[tuple[list[Incoming], dict[str, T]]] = []
-        self._count: Counter[str] = Counter()
-
-    def add(self, key: str, incoming: Incoming, told: T) -> None:
-        n = self._count[key]
-        self._count[key] += 1
-        if n == len(self._rounds):
-            self._rounds.append(([], {}))
-        took, here = self._rounds[n]
-        took.append(incoming)
-        here[key] = told
-
-    def __iter__(self) -> Iterator[tuple[list[Incoming], dict[str, T]]]:
-        return iter(self._rounds)
-
-
-def _lane_of(incoming: Incoming) -> int:
-    """The same for all that one kiosk tells."""
-    kiosk = incoming.topic.split("/", 3)[2:3]
-    return zlib.crc32("".join(kiosk).encode()) % LANES
-
-
-def done(took: list[Incoming]) -> None:
-    for incoming in took:
-        incoming.done()
-
-
-def _session_of(topic: Topic, payload: bytes) -> Session:
-    told = decode(payload, SessionTold).session
-    if (told.kiosk, told.id) != (topic.kiosk, topic.session):
+def _read(topic: Topic, payload: bytes, schema: type[Any]) -> Any:
+    told = decode(payload, schema)
+    if isinstance(told, SessionTold) and (told.session.kiosk, told.session.id) != (topic.kiosk, topic.session):
         raise Malformed("the session is not the one of the topic")
     return told

@@ -6,22 +6,21 @@ the same documents at once wait for each other and never in a circle; who comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.notifications.told import list_for_told
 from desk.sessions.consents import FINE, ConsentCheck, check
 from desk.sessions.lost import as_lost, is_lost
+from desk.sessions.many import Many, among
 from desk.sessions.wanted import search_text
-from desk.tables import Base, ConsentRow, HeldRow, LostRow, SessionPersonRow, SessionRow
+from desk.tables import ConsentRow, HeldRow, LostRow, SessionPersonRow, SessionRow
 from kiosk.session.record import Session
 from kiosk.wire.codec import encode
 
@@ -29,23 +28,11 @@ REMEMBERED = 20
 """How many former boots and epochs are remembered, to know late messages of theirs."""
 
 
-_TABLE = SessionRow.__table__
-_TYPES = {
-    name: _TABLE.c[name].type
-    for name in ("id", "device_id", "epoch", "rev", "old_epochs", "state", "document", "updated_s", "search")
-}
-_NEW = func.unnest(*(bindparam(f"b_{name}", type_=postgresql.ARRAY(kind)) for name, kind in _TYPES.items()))
-_NEW_ROWS = _NEW.table_valued(*_TYPES, name="new_rows").render_derived()
-_UPDATE_ALL = (
-    update(SessionRow)
-    .where(_TABLE.c.id == _NEW_ROWS.c.id)
-    .values({name: _NEW_ROWS.c[name] for name in _TYPES if name != "id"})
-)
-_UPDATE_ONE = (
-    update(SessionRow)
-    .where(_TABLE.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in _TYPES if name != "id"})
-)
+_CHANGING = ("device_id", "epoch", "rev", "old_epochs", "state", "document", "updated_s", "search")
+_NEW = Many(SessionRow, "id", ("kiosk", "created_s", *_CHANGING))
+_CHANGED = Many(SessionRow, "id", _CHANGING)
+_LOST = Many(LostRow, "session", ("at_s",))
+_PEOPLE = Many(SessionPersonRow, "session", ("person", "assigned", "created_s"))
 
 
 class Told(Enum):
@@ -92,7 +79,7 @@ async def take_sessions(db: AsyncSession, told: list[Session], now_s: float) -> 
     fresh = sorted((t for t in told if t.id not in known.rows), key=lambda t: t.id)
     if fresh:
         values = [_first(t, now_s) | _values(t, known, now_s) for t in fresh]
-        made = set(await insert_these(db, SessionRow, values, SessionRow.id))
+        made = set(await _NEW.insert(db, values))
         late = [t for t in fresh if t.id not in made]
         if late:  # another desk was sooner by a moment
             known.rows |= await _rows(db, late)
@@ -108,11 +95,12 @@ async def take_sessions(db: AsyncSession, told: list[Session], now_s: float) -> 
 async def _known(db: AsyncSession, told: list[Session]) -> _Known:
     rows = await _rows(db, told)
     kiosks = {t.kiosk for t in told}
-    held = await db.execute(select(HeldRow.kiosk, HeldRow.ids).where(HeldRow.kiosk.in_(kiosks)))
+    held = await db.execute(select(HeldRow.kiosk, HeldRow.ids).where(among(db, HeldRow.kiosk, kiosks)))
     known = _Known(rows, {}, set(), {kiosk: set(ids.split()) for kiosk, ids in held})
     if rows:
-        known.lost = set(await db.scalars(select(LostRow.session).where(LostRow.session.in_(rows))))
-        consents = await db.execute(select(ConsentRow.session, ConsentRow.found).where(ConsentRow.session.in_(rows)))
+        known.lost = set(await db.scalars(select(LostRow.session).where(among(db, LostRow.session, rows))))
+        noted = select(ConsentRow.session, ConsentRow.found).where(among(db, ConsentRow.session, rows))
+        consents = await db.execute(noted)
         known.consents = {session: msgspec.json.decode(found, type=ConsentCheck) for session, found in consents}
     return known
 
@@ -120,7 +108,8 @@ async def _known(db: AsyncSession, told: list[Session]) -> _Known:
 async def _rows(db: AsyncSession, told: list[Session]) -> dict[str, Any]:
     """Ours alone until the end of the transaction."""
     columns = (SessionRow.id, SessionRow.kiosk, SessionRow.epoch, SessionRow.rev, SessionRow.old_epochs)
-    query = select(*columns, SessionRow.created_s, SessionRow.document).where(SessionRow.id.in_([t.id for t in told]))
+    ids = among(db, SessionRow.id, [t.id for t in told])
+    query = select(*columns, SessionRow.created_s, SessionRow.document).where(ids)
     found = await db.execute(query.order_by(SessionRow.id).with_for_update())
     return {row.id: row for row in found.all()}
 
@@ -150,18 +139,12 @@ def _document(row: Any) -> Session | None:
 
 
 async def _update(db: AsyncSession, told: list[Session], known: _Known, now_s: float) -> None:
-    if not told:
-        return
     values = []
     for t in told:
         row = known.rows[t.id]
         olds = row.old_epochs if t.epoch == row.epoch else remember(row.old_epochs, row.epoch)
         values.append(_values(t, known, now_s) | {"id": t.id, "old_epochs": olds})
-    connection = await db.connection()
-    if connection.dialect.name == "postgresql":  # one statement for all: half of what one for each costs there
-        await connection.execute(_UPDATE_ALL, {f"b_{name}": [v[name] for v in values] for name in _TYPES})
-    else:
-        await connection.execute(_UPDATE_ONE, [{f"b_{name}": v[name] for name in _TYPES} for v in values])
+    await _CHANGED.update(db, values)
 
 
 async def _beside(
@@ -189,8 +172,7 @@ async def _beside(
 async def _write(db: AsyncSession, changes: _Changes, known: _Known, now_s: float) -> None:
     if changes.found:
         await db.execute(delete(LostRow).where(LostRow.session.in_(changes.found)))
-    if changes.lost:
-        await insert_these(db, LostRow, [{"session": id_, "at_s": now_s} for id_ in changes.lost], LostRow.session)
+    await _LOST.insert(db, [{"session": id_, "at_s": now_s} for id_ in changes.lost])
     if had := [told.id for told in changes.people if told.id in known.rows]:
         await db.execute(delete(SessionPersonRow).where(SessionPersonRow.session.in_(had)))
     people = [
@@ -199,20 +181,13 @@ async def _write(db: AsyncSession, changes: _Changes, known: _Known, now_s: floa
         for at_s in (known.rows[t.id].created_s if t.id in known.rows else _created_s(t, now_s),)
         for p in sorted(people_of(t))
     ]
-    if people:
-        await (await db.connection()).execute(insert(SessionPersonRow), people)
+    await _PEOPLE.insert(db, people)
     if had:
         await list_for_told(db, had)
     if changes.consents:
         await db.execute(delete(ConsentRow).where(ConsentRow.session.in_(changes.consents)))
     if doubts := [{"session": id_, "found": encode(c)} for id_, c in changes.consents.items() if c != FINE]:
         await (await db.connection()).execute(insert(ConsentRow), doubts)
-
-
-async def insert_these(db: AsyncSession, table: type[Base], rows: list[dict[str, Any]], key: Any) -> Iterable[Any]:
-    """The keys of those that were not there; the others stay as they are."""
-    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    return await db.scalars(dialect.insert(table).on_conflict_do_nothing().returning(key), rows)
 
 
 def people_of(session: Session) -> set[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import asyncpg  # type: ignore[import-untyped]  # ships no types
-from sqlalchemy import event, func, select
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -41,6 +41,7 @@ class Notice:
 
 
 ANEW = Notice("anew")
+_NOTIFY = text("SELECT pg_notify(:channel, piece) FROM unnest(CAST(:pieces AS text[])) AS piece")
 
 
 class Notices:
@@ -59,8 +60,9 @@ class Notices:
             told = [Notice(kind, name) for name in names]
             event.listen(db.sync_session, "after_commit", lambda _: self._hear(told), once=True)
             return
-        for start in range(0, len(names), PIECE):
-            await db.execute(select(func.pg_notify(CHANNEL, " ".join([kind, *names[start : start + PIECE]]))))
+        if names:
+            pieces = [" ".join([kind, *names[start : start + PIECE]]) for start in range(0, len(names), PIECE)]
+            await db.execute(_NOTIFY, {"channel": CHANNEL, "pieces": pieces})
 
     async def news(self) -> list[Notice]:
         """All that was heard since the last time, each once, in the order of its first; waits for something."""

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import Transactions
-from desk.sessions.intake import insert_these
 from desk.sessions.live import Hub
+from desk.sessions.many import Many
 from desk.sessions.tables import OpenPageRow
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 RENEW_S = 20.0
 GOOD_S = 60.0
+_ROWS = Many(OpenPageRow, "person", ("desk", "until_s"))
 
 
 class OpenPages:
@@ -66,8 +67,7 @@ class OpenPages:
         async with self._begin() as db:
             await db.execute(delete(OpenPageRow).where(OpenPageRow.desk == self._desk))
             await db.execute(delete(OpenPageRow).where(OpenPageRow.until_s < now_s - GOOD_S))
-            if rows:
-                await insert_these(db, OpenPageRow, rows, OpenPageRow.person)
+            await _ROWS.insert(db, rows)
 
 
 async def looking(db: AsyncSession, people: Collection[str], now_s: float) -> set[str]:

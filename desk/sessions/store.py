@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import delete, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -19,12 +19,12 @@ from desk.keeping.tables import ClockRow, DeletionRow
 from desk.sessions.consents import FINE, ConsentCheck
 from desk.sessions.intake import Told, people_of, take_sessions
 from desk.sessions.notices import Kind, Notices
-from desk.sessions.presences import EMPTY, take_presences
+from desk.sessions.presences import take_presences
 from desk.sessions.store_lost import document, lost_with_files, shown
 from desk.sessions.wanted import Wanted, WantedKiosks, kiosks_query, place_of, sessions_query
+from desk.sessions.words import Words, take_words
 from desk.tables import ArtifactRow, AuditRow, ConsentRow, KioskRow, NonceRow, SessionRow
 from kiosk.session.record import ArtifactKind, Device, Session
-from kiosk.wire.codec import encode
 from kiosk.wire.messages import About, Health, InForce, Presence
 
 EVERY_KIOSK = WantedKiosks(limit=100_000)
@@ -84,7 +84,6 @@ class StoredFile:
 
 _PLAN_FOR_WORDS = text("SET LOCAL plan_cache_mode = force_custom_plan")
 """Whether a word is rare decides by which index it is looked for, so PostgreSQL must plan for this word."""
-_HEALTH = update(KioskRow).where(KioskRow.__table__.c.id == bindparam("b_id"))
 
 __all__ = ["Told", "people_of"]  # of desk.sessions.intake: the words of what is done here
 
@@ -132,47 +131,23 @@ class Store:
         async with self._read() as db:
             return await lost_with_files(db, kiosks)
 
-    async def take_about(self, kiosk: str, told: About) -> None:
+    async def take_words(self, told: Mapping[str, Words]) -> list[str]:
+        """By kiosk. Those of which something is other than before; all of it is there, or nothing."""
         async with self._begin() as db:
-            row = await _kiosk(db, kiosk)
-            if row.about == encode(told):
-                return
-            await self.notices.add(db, "kiosk", [kiosk])
-            row.about = encode(told)
-            row.device_id, row.device_name = told.device.id, told.device.name
-            row.search = f"{kiosk}\n{told.device.id}\n{told.device.name}".casefold()
+            changed = await take_words(db, told, self._now())
+            await self.notices.add(db, "kiosk", changed)
+            return changed
+
+    async def take_about(self, kiosk: str, told: About) -> None:
+        await self.take_words({kiosk: Words(about=told)})
 
     async def take_health(self, kiosk: str, told: Health) -> bool:
         """Whether a part is now better or worse."""
-        async with self._begin() as db:
-            row = await _kiosk(db, kiosk)
-            before = _parts(row.health)
-            row.health, row.healthy_s = encode(told), self._now()
-            if before != told.parts:
-                await self.notices.add(db, "kiosk", [kiosk])
-            return before != told.parts
-
-    async def take_healths(self, told: dict[str, Health]) -> None:
-        """Of many kiosks at once."""
-        async with self._begin() as db:
-            known = (await db.execute(select(KioskRow.id, KioskRow.health).where(KioskRow.id.in_(told)))).all()
-            values = [{"b_id": id_, "health": encode(told[id_]), "healthy_s": self._now()} for id_, _ in sorted(known)]
-            if values:
-                await (await db.connection()).execute(_HEALTH, values)
-            changed = [id_ for id_, before in known if _parts(before) != told[id_].parts]
-            await self.notices.add(db, "kiosk", changed)
-        for kiosk in told.keys() - {id_ for id_, _ in known}:
-            await self.take_health(kiosk, told[kiosk])
+        return bool(await self.take_words({kiosk: Words(health=told)}))
 
     async def take_in_force(self, kiosk: str, told: InForce) -> bool:
         """Whether it is another configuration than before."""
-        async with self._begin() as db:
-            row = await _kiosk(db, kiosk)
-            if row.in_force == encode(told):
-                return False
-            row.in_force, row.provider = encode(told), told.name
-            await self.notices.add(db, "kiosk", [kiosk])
-            return True
+        return bool(await self.take_words({kiosk: Words(in_force=told)}))
 
     async def kiosk_details(self, kiosk: str) -> KioskDetails | None:
         async with self._read() as db:
@@ -333,17 +308,6 @@ async def open_store(url: str | URL, now: Callable[[], float] = time.time) -> St
         await engine.dispose()
         raise
     return Store(engine, now)
-
-
-def _parts(health: bytes | None) -> dict[str, str] | None:
-    return msgspec.json.decode(health, type=Health).parts if health else None
-
-
-async def _kiosk(db: AsyncSession, kiosk: str) -> KioskRow:
-    if row := await db.get(KioskRow, kiosk, with_for_update=True):
-        return row
-    await insert_missing(db, KioskRow, **EMPTY, id=kiosk, search=kiosk)
-    return await db.get_one(KioskRow, kiosk, with_for_update=True)
 
 
 def _found(row: ConsentRow | None) -> ConsentCheck:

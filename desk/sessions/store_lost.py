@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import insert_missing
 from desk.sessions.lost import as_lost, is_lost
+from desk.sessions.many import among
 from desk.tables import LostRow, SessionRow
 from kiosk.session.record import Session
 from kiosk.session.states import ENDED
@@ -31,7 +32,8 @@ def document(row: SessionRow) -> Session:
 async def shown(db: AsyncSession, rows: list[SessionRow]) -> list[Session]:
     """As they are shown: the lost ones as over."""
     ids = [row.id for row in rows]
-    lost = {r.session: r.at_s for r in await db.scalars(select(LostRow).where(LostRow.session.in_(ids)))} if ids else {}
+    noted = select(LostRow).where(among(db, LostRow.session, ids))
+    lost = {r.session: r.at_s for r in await db.scalars(noted)} if ids else {}
     return [as_lost(document(row), lost[row.id]) if row.id in lost else document(row) for row in rows]
 
 
@@ -42,13 +44,14 @@ async def look_at(
     holds; `over`: of which kiosks the sessions that are over are looked at as well."""
     known = select(LostRow.session)
     doubtful = or_(SessionRow.state.not_in(_OVER), SessionRow.id.in_(known))
-    rows = list(await db.scalars(select(SessionRow).where(SessionRow.kiosk.in_(held), doubtful)))
+    rows = list(await db.scalars(select(SessionRow).where(among(db, SessionRow.kiosk, held), doubtful)))
     if over:
         place = func.row_number().over(partition_by=SessionRow.kiosk, order_by=SessionRow.updated_s.desc())
-        ours = select(SessionRow.id, place.label("n")).where(SessionRow.kiosk.in_(over), not_(doubtful)).subquery()
+        theirs = among(db, SessionRow.kiosk, over)
+        ours = select(SessionRow.id, place.label("n")).where(theirs, not_(doubtful)).subquery()
         newest = select(SessionRow).join(ours, ours.c.id == SessionRow.id).where(ours.c.n <= ENDED_LOOKED_AT)
         rows += await db.scalars(newest)
-    lost = set(await db.scalars(known.where(LostRow.session.in_([row.id for row in rows])))) if rows else set()
+    lost = set(await db.scalars(known.where(among(db, LostRow.session, [row.id for row in rows])))) if rows else set()
     told = ((row, document(row)) for row in rows)
     return [r for r, d in told if await _note(db, r, d, is_lost(d, held[r.kiosk]), r.id in lost, now_s)]
 
@@ -66,6 +69,6 @@ async def _note(db: AsyncSession, row: SessionRow, told: Session, lost: bool, kn
 async def lost_with_files(db: AsyncSession, kiosks: Collection[str]) -> list[Session]:
     """Of these kiosks' lost sessions those whose files may still lie there, as they are shown."""
     rows = await db.scalars(
-        select(SessionRow).join(LostRow, LostRow.session == SessionRow.id).where(SessionRow.kiosk.in_(kiosks))
+        select(SessionRow).join(LostRow, LostRow.session == SessionRow.id).where(among(db, SessionRow.kiosk, kiosks))
     )
     return [s for s in await shown(db, list(rows)) if any(a.waits for a in s.artifacts)]

@@ -178,15 +178,18 @@ class Client:
         """
         if self._connection is None:
             raise Unreachable("no connection to the broker")
-        if not (qos or expiry_s or response_topic or correlation):
-            return self._connection.tell(topic, payload, retain)
-        properties = _properties(
-            PacketTypes.PUBLISH,
-            MessageExpiryInterval=expiry_s,
-            ResponseTopic=response_topic or None,
-            CorrelationData=correlation or None,
-        )
-        self._connection.publish(topic, payload, qos, retain, properties)
+        properties = None
+        if expiry_s is not None or response_topic or correlation:
+            properties = _properties(
+                PacketTypes.PUBLISH,
+                MessageExpiryInterval=expiry_s,
+                ResponseTopic=response_topic or None,
+                CorrelationData=correlation or None,
+            )
+        if qos or properties:
+            self._connection.publish(topic, payload, qos, retain, properties)
+        else:
+            self._connection.tell(topic, payload, retain)
 
     async def _run(self) -> None:
         pause_s = RETRY_S[0]
@@ -334,7 +337,7 @@ class _Connection:
         self._paho.disconnect()
         self._paho.loop_stop()
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties) -> None:
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None) -> None:
         self._send()
         self._paho.publish(topic, payload, qos, retain, properties)
 

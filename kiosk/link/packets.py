@@ -15,7 +15,7 @@ _MORE = 0x80
 _LENGTH_BYTES = 4
 
 
-class Published(Struct, frozen=True):
+class Published(Struct, frozen=True, gc=False):
     """A PUBLISH without properties. `packet_id`: what it is acknowledged by; 0 at QoS 0."""
 
     topic: str

@@ -56,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
     "desk.keeping": DESK_GROUND | {"desk.sessions", "desk.files", "desk.people.guard", "desk.people.tables"},
     "desk.notifications": DESK_GROUND | {"desk.sessions", "desk.people"},
     "desk.webhooks": DESK_GROUND | {"desk.sessions", "desk.people", "desk.pages"},
-    "desk": CORE | {"kiosk.settings", "kiosk.link.client", "kiosk.paint"},
+    "desk": CORE | {"kiosk.settings", "kiosk.memory", "kiosk.link.client", "kiosk.paint"},
 }
 
 # library -> the rooms that may import it
