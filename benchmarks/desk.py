@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import desk_feel, desk_ingest, desk_look, desk_pages, desk_past
+from benchmarks import desk_feel, desk_ingest, desk_look, desk_mix, desk_pages, desk_past
 from benchmarks.desk_site import bench_site
 from benchmarks.report import median, percentile, tell
 from tests.contract.postgres_site import Postgres, running_postgres
@@ -18,6 +18,7 @@ from tests.contract.postgres_site import Postgres, running_postgres
 DURABLE = ("shared_buffers=512MB", "max_connections=100", "max_wal_size=4GB")
 """Else as PostgreSQL comes: with fsync, and a commit is on disk."""
 KEPT = Path("build") / "bench-desk"
+# INGEST is held against what a fleet holds together (desk_mix); documents alone stand beside it (desk_ingest)
 SEEN_MS, ALL_PAGES_MS, MEMORY_MB, LOOK_MS, INGEST = 100.0, 500.0, 300.0, 100.0, 5000.0
 FIRST_MS, FIRST_BYTES, RELOAD_MS = 300.0, 100_000, 2000.0
 
@@ -43,11 +44,19 @@ async def measure(postgres: Postgres, folder: Path) -> int:
 
 
 def _tell_ingest(ingest: desk_ingest.Ingest, rows: list[Row], figures: dict[str, object]) -> list[str]:
-    rows.append(("messages committed, new sessions", f"{ingest.new:.0f} / s", f"one process at {ingest.load:.0%}"))
-    rows.append(("messages committed, later revisions", f"{ingest.changed:.0f} / s", "of the same sessions"))
-    rows.append(("rival: asyncpg, one by one", f"{ingest.rival:.0f} / s", "INSERT … ON CONFLICT, no MQTT"))
-    figures["ingest_per_s"] = {"new": round(ingest.new), "changed": round(ingest.changed), "rival": round(ingest.rival)}
-    return ["ingest"] if min(ingest.new, ingest.changed) < INGEST else []
+    taken = {
+        f"all that {desk_mix.FLEET} kiosks hold": ingest.mix,
+        "of documents alone, new sessions": ingest.new,
+        "of documents alone, later revisions": ingest.changed,
+    }
+    for what, one in taken.items():
+        how = f"one process at {one.load:.0%} of a core, {one.cpu_ms:.2f} ms each"
+        rows.append((f"taken in and committed, {what}", f"{one.per_s:.0f} / s", how))
+    rows.append(("rival: asyncpg, documents one by one", f"{ingest.rival:.0f} / s", "INSERT … ON CONFLICT, no MQTT"))
+    named = {"mix": ingest.mix, "new": ingest.new, "changed": ingest.changed}
+    figures["ingest_per_s"] = {name: round(one.per_s) for name, one in named.items()} | {"rival": round(ingest.rival)}
+    figures["ingest_cpu_ms"] = {name: round(one.cpu_ms, 3) for name, one in named.items()}
+    return ["ingest"] if ingest.mix.per_s < INGEST else []
 
 
 def _tell_looks(times: desk_look.Times, rows: list[Row], figures: dict[str, object]) -> list[str]:

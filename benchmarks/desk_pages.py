@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from msgspec.structs import replace
 
-from benchmarks.desk_ingest import a_document
+from benchmarks.desk_hold import a_document
 from benchmarks.desk_site import BenchSite
 from benchmarks.main_job import WATCH_LIST
 from kiosk.link.client import Client

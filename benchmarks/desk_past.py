@@ -11,7 +11,7 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from benchmarks.desk_ingest import a_document
+from benchmarks.desk_hold import a_document
 from desk.config import Config
 from desk.database import database_url, engine_of, migrate
 from kiosk.session.record import Device, Person, Ticket
