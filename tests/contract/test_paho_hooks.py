@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -22,7 +23,9 @@ from paho.mqtt.properties import Properties
 from kiosk.link.client import MAX_PACKET, Client, Incoming, Settings
 from kiosk.link.packets import Published, puback, publish_0, read_plain
 from kiosk.link.paho_hooks import LeanClient
-from tests.contract.broker_site import until
+from kiosk.wire import topics
+from kiosk.wire.topics import Topic
+from tests.contract.broker_site import Mosquitto, until
 
 CONNACK, SUBACK = b"\x20\x03\0\0\0", b"\x90\x04%b\0\1"
 SOURCES = {  # function -> what of it we take the place of, or rely on
@@ -225,3 +228,21 @@ async def test_an_acknowledgement_after_the_connection_is_lost_is_said_to_nobody
         await client.publish("a/b", b"new", qos=0)
         await until(lambda: broker.heard)
         assert bytes(broker.heard) == publish_0("a/b", b"new", False)
+
+
+async def test_a_burst_over_tls_comes_whole_and_in_its_order(tmp_path: Path) -> None:
+    """What TLS gives at once is less than what is there: the rest must not wait for the next packet."""
+    drawn, topic = random.Random(9), str(Topic("kiosk-1", topics.HEALTH))
+    payloads = [drawn.randbytes(drawn.choice((0, 10, 1000, 60_000))) for _ in range(300)]
+    mosquitto = Mosquitto(tmp_path / "broker", tls=True)
+    await mosquitto.start()
+    try:
+        own = mosquitto.settings("kiosk-1", (topics.kiosk_filter("kiosk-1"),))
+        async with mosquitto.heard_by("desk", *topics.DESK_FILTERS) as ear, Client(own) as kiosk:
+            await asyncio.wait_for(anext(kiosk.connections()), 20)
+            for payload in payloads:
+                await kiosk.publish(topic, payload)
+            await until(lambda: len(ear.heard) >= len(payloads))
+            assert ear.payloads(topic) == payloads
+    finally:
+        await mosquitto.kill()
