@@ -17,7 +17,7 @@ from desk.config import Member
 from desk.files.serve import file_response
 from desk.files.store import Files
 from desk.files.uploads import ArtifactView, Uploads
-from desk.notifications.told import told_of, was_told
+from desk.notifications.told import told_of, told_people, was_told
 from desk.people.guard import People
 from desk.problems import Problem, not_found
 from desk.sessions.commands import Commands
@@ -25,7 +25,7 @@ from desk.sessions.consents import ConsentCheck
 from desk.sessions.kiosks import Kiosks
 from desk.sessions.live import Hub
 from desk.sessions.ratings import Rated, rating_of
-from desk.sessions.store import KioskView, Store
+from desk.sessions.store import KioskView, Store, people_of
 from desk.sessions.visible import known_session, visible_session
 from desk.sessions.wanted import Wanted, WantedKiosks, seconds, words_of
 from kiosk.errors import Malformed, NotAssigned
@@ -85,6 +85,8 @@ class Details(Struct, frozen=True):
     consents: ConsentCheck = ConsentCheck()
     rating: Rated | None = None
     """What the code user said on the page behind the QR code; what was said at the machine is in the session."""
+    told: list[Person] = []
+    """Who was told of it because nobody else had reacted."""
 
 
 class NewSession(Struct, frozen=True):
@@ -162,7 +164,8 @@ async def session_details(
     earlier = [Earlier(s.id, s.state, s.created_at, s.reason) for s in await store.earlier(session, EARLIER)]
     consents = await store.consent_check(session_id)
     rated = await rating_of(store.transactions, session_id)
-    return Details(session, kiosk, earlier, await uploads.views(session), consents, rated)
+    told = await told_people(store.transactions, session_id, people_of(session))
+    return Details(session, kiosk, earlier, await uploads.views(session), consents, rated, told)
 
 
 @post("/api/sessions")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import false, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from desk.database import Transactions
 from desk.notifications.tables import AlertPersonRow
+from desk.people.tables import AccountRow
 from desk.tables import SessionPersonRow, SessionRow
+from kiosk.session.record import Person
 
 _TOLD = select(AlertPersonRow.session, AlertPersonRow.account, false(), SessionRow.created_s).join(
     SessionRow, SessionRow.id == AlertPersonRow.session
@@ -40,6 +42,14 @@ async def told_beside(db: AsyncSession, sessions: Sequence[str]) -> dict[str, se
     for session, account in await db.execute(query):
         told.setdefault(session, set()).add(account)
     return told
+
+
+async def told_people(transactions: Transactions, session: str, beside: Collection[str]) -> list[Person]:
+    """Whom it was told to, but those `beside` whom that was (ids: of the responsible). By their names."""
+    query = select(AccountRow.id, AccountRow.name).join(AlertPersonRow, AlertPersonRow.account == AccountRow.id)
+    async with transactions.read() as db:
+        found = await db.execute(query.where(AlertPersonRow.session == session).order_by(AccountRow.name))
+        return [Person(account, name) for account, name in found if account not in beside]
 
 
 async def told_of(transactions: Transactions, sessions: Sequence[str], account: str) -> list[str]:

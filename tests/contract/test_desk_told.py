@@ -85,3 +85,25 @@ async def test_a_moderators_request_waits_for_him_as_soon_as_it_is_his_turn_and_
             await expect(toasts).to_contain_text("Nobody has reacted yet: Press 7")
             await clara.page.reload()
     clara.fine()
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [("clara", "told, as nobody had reacted"), ("anna", "benachrichtigt, weil niemand reagiert hatte")],
+)
+async def test_the_sessions_page_names_who_was_told_beside_the_responsible(
+    site: Site, kiosk: Kiosk, chromium: Browser, reader: str, words: str
+) -> None:
+    responsible = Person("nora", "Nora Vale")
+    who = await somebody(chromium)
+    await who.page.goto(site.link(reader))
+    told = await kiosk.told(a_session(asked=(NOBODY,), assigned=(NOBODY, responsible)))
+    await expect(who.page.locator('.session-row[data-id="s-1"]')).to_be_visible()  # as soon as it is this reader's turn
+    await who.page.goto(f"{site.url}/sessions/s-1")
+    people = who.page.locator("#people li")
+    for name in ("anna", "ben", "clara"):
+        await expect(people.and_(who.page.locator(f"[data-person={name}]"))).to_contain_text(words)
+    await expect(people.and_(who.page.locator("[data-person=nora]"))).not_to_contain_text(words)
+    await kiosk.told(next_rev(told, assigned=(NOBODY, responsible, Person("ben", "Ben Ott"))))
+    await expect(people.and_(who.page.locator("[data-person=ben]"))).not_to_contain_text(words)
+    await expect(people.and_(who.page.locator("[data-person=clara]"))).to_contain_text(words)

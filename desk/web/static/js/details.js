@@ -156,17 +156,27 @@ async function mayReplace({ id, title, link }) {
   return answer === "yes";
 }
 
+/** @type {{id: string, name: string}[]} */
+let told = [];
+
+/** Who was told of it because nobody else had reacted. @param {{id: string, name: string}[]} people */
+export const takeTold = (people) => { told = people; };
+
+/** @param {string[]} ids as an event names them @returns {boolean} whether these are others than those that are known */
+export const isToldAnew = (ids) => ids.length !== told.length || told.some((person) => !ids.includes(person.id));
+
 /** @param {Session} session @param {Act} act */
 function paintPeople(session, act) {
-  const all = new Map([...session.asked, ...session.assigned, ...session.seen_by].map((person) => [person.id, person]));
+  const all = new Map([...session.asked, ...session.assigned, ...session.seen_by, ...told].map((person) => [person.id, person]));
   const has = (/** @type {{id: string}[]} */ people, /** @type {string} */ id) => people.some((person) => person.id === id);
   const removable = mayAssign(session) && session.assigned.length > 1; // somebody has to stay
   keyed(byId("people"), [...all.values()].map((person) => {
     const [assigned, seen] = [has(session.assigned, person.id), has(session.seen_by, person.id)];
-    return { key: person.id, sign: [person.name, assigned, seen, removable], make: () => el("li", {},
+    const why = assigned ? t("assigned") : has(session.asked, person.id) ? t("asked") : has(told, person.id) && t("told, as nobody had reacted");
+    return { key: person.id, sign: [person.name, why, seen, removable], make: () => el("li", { "data-person": person.id },
       el("span", { class: "person" }, el("span", { class: "avatar", "aria-hidden": "true" }, initials(person.name)),
         el("span", {}, person.id === boot.me.id ? t("{name} (you)", { name: person.name }) : person.name)),
-      el("span", { class: "muted small" }, [assigned ? t("assigned") : t("asked"), seen && t("has seen it")].filter(Boolean).join(", ")),
+      el("span", { class: "muted small" }, [why, seen && t("has seen it")].filter(Boolean).join(", ")),
       assigned && removable && el("button", { class: "button quiet square", type: "button", "data-unassign": person.id, "aria-label": t("Take {name} off this session", { name: person.name }),
         onclick: () => act("unassign", { person_id: person.id }) }, icon("close"))) };
   }));

@@ -9,7 +9,7 @@ import { CallView } from "./callview.js";
 import { ago, inVain, isLost, isMine } from "./format.js";
 import { badge, chime, complain, toast } from "./notify.js";
 import { ask, beginPage } from "./page.js";
-import { paintAssign, paintConsents, paintDetails, paintEarlier, takeRating } from "./details.js";
+import { paintAssign, paintConsents, paintDetails, paintEarlier, isToldAnew, takeRating, takeTold } from "./details.js";
 import { onTheirWay, paintArtifacts } from "./artifacts.js";
 import { listAddress } from "./filters.js";
 import { paintKeeping } from "./keeping.js";
@@ -261,6 +261,7 @@ async function load() {
   const details = await getJson(sessionPath(id));
   places = details.artifacts;
   takeRating(details.rating ?? null);
+  takeTold(details.told ?? []);
   paintEarlier(details.earlier);
   paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
   store.take(details.session, false, true);
@@ -284,10 +285,11 @@ store.on("sessions", ({ session: one }) => {
   if (!one) loadSoon(); // nothing was heard before: what belongs to the session may have changed as well
   else if (one.id === id) take(one);
 });
-store.on("places", ({ session: one, artifacts, rating }) => {
+store.on("places", ({ session: one, artifacts, rating, told }) => {
   if (one !== id) return;
   places = artifacts;
   takeRating(rating ?? null);
+  if (isToldAnew(told ?? [])) loadSoon(); // an event names ids only
   paint();
 });
 store.on("kiosks", paint);

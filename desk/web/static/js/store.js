@@ -2,7 +2,8 @@
 //
 // Emits (CustomEvent): "sessions" {session?: Session} after any change; "asks" {session} a new request; "rings" {session} the code
 // user has pressed START; "kiosks" after a change of presence, "presence" {kiosk} of that one; "gone" {session, peer, code, text}; "up" / "down" of the connection;
-// "places" {session: its id, artifacts, rating} where its files are, how much of them has come, and how its code user found it.
+// "places" {session: its id, artifacts, rating, told} where its files are, how much of them has come, how its code user found it, and
+// the ids of those who were told of it because nobody else reacted.
 
 import { getJson } from "./api.js";
 import { boot } from "./dom.js";
@@ -66,7 +67,7 @@ export class Store extends EventTarget {
     });
     on("hello", () => {});
     on("session", ({ session, artifacts, rating, told }) => {
-      if (artifacts) this.tell("places", { session: session.id, artifacts, rating });
+      if (artifacts) this.tell("places", { session: session.id, artifacts, rating, told });
       this.take({ ...session, told: told?.includes(boot.me.id) }, true);
     });
     on("presence", (data) => this.takePresence(data));
