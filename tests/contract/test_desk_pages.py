@@ -817,6 +817,35 @@ def test_the_page_says_in_words_how_the_picture_comes(desk: StubDesk, open_page:
     expect(page.locator("#quality")).to_have_attribute("data-quality", "poor")
 
 
+@pytest.mark.parametrize(
+    ("language", "there", "here"),
+    [
+        ("en", "Jerky picture: too little from the machine", "Jerky picture: this computer is too busy"),
+        ("de", "Bild ruckelt: zu wenig von der Maschine", "Bild ruckelt: dieser Computer ist überlastet"),
+    ],
+)
+def test_a_picture_that_jerks_on_a_good_connection_is_not_blamed_on_the_connection(
+    desk: StubDesk, open_page: Callable[..., Page], language: str, there: str, here: str
+) -> None:
+    desk.language = language
+    page = in_call(desk, open_page)
+    until(page, lambda: page.evaluate("Boolean(document.querySelector('#quality').textContent)"))
+
+    def said(**figures: float) -> list[str]:
+        """At once: the page's own figures come each two seconds."""
+        good = {"width": 640, "height": 360, "bitrateBps": 1e6, "loss": 0, "roundTripMs": 20, "freezes": 0}
+        script = """(figures) => { window.desk.call.tell("figures", { frozenS: 0, ...figures });
+            const place = document.querySelector("#quality");
+            return [place.firstChild.data, place.dataset.quality]; }"""
+        told: list[str] = page.evaluate(script, {**good, **figures})
+        return told
+
+    assert said(cameFps=3, fps=3) == [there, "poor"]
+    assert said(cameFps=30, fps=7) == [here, "fair"]
+    assert said(cameFps=30, fps=30)[1] == "good"
+    assert said(cameFps=3, fps=3, loss=0.2)[0] in ("Poor connection", "Schlechte Verbindung")
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_connection_in_numbers_opens_by_key_and_fits(
     desk: StubDesk, open_page: Callable[..., Page], width: int

@@ -18,7 +18,7 @@ const ICE_SERVERS_FOR_MS = 30 * 60_000;
 const UNAUTHORIZED = 401;
 
 /** @typedef {"idle" | "connecting" | "on" | "reconnecting" | "ended"} CallState */
-/** @typedef {{fps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number, freezes: number, frozenS: number}} Figures */
+/** @typedef {{fps: number | null, cameFps: number | null, width: number, height: number, bitrateBps: number, loss: number, roundTripMs: number, freezes: number, frozenS: number}} Figures */
 
 /**
  * Emits (CustomEvent): "state" {state, error}; "message" (any message of the kiosk); "picture" {id, blob}; "frame"; "mic" / "camera" (look at
@@ -62,7 +62,7 @@ export class Call extends EventTarget {
     this.cutOff = false;
     /** @type {(() => void) | null} */
     this.broken = null;
-    this.lastBytes = { at: 0, bytes: 0, lost: 0, received: 0 };
+    this.lastBytes = { at: 0, bytes: 0, frames: 0, lost: 0, received: 0 };
     this.watchFrames();
   }
 
@@ -340,11 +340,11 @@ export class Call extends EventTarget {
     const pair = stats.find((one) => one.type === "candidate-pair" && one.nominated);
     if (!video) return;
     const before = this.lastBytes;
-    this.lastBytes = { at: video.timestamp, bytes: video.bytesReceived, lost: video.packetsLost, received: video.packetsReceived };
+    this.lastBytes = { at: video.timestamp, bytes: video.bytesReceived, frames: video.framesReceived, lost: video.packetsLost, received: video.packetsReceived };
     const [lost, received] = [video.packetsLost - before.lost, video.packetsReceived - before.received];
     if (!before.at || received < 0) return;
     this.tell("figures", {
-      fps: video.framesPerSecond ?? null, width: video.frameWidth ?? 0, height: video.frameHeight ?? 0,
+      fps: video.framesPerSecond ?? null, cameFps: perSecond(video.framesReceived - before.frames, video.timestamp - before.at), width: video.frameWidth ?? 0, height: video.frameHeight ?? 0,
       bitrateBps: (8000 * (video.bytesReceived - before.bytes)) / Math.max(1, video.timestamp - before.at),
       loss: Math.max(0, lost) / Math.max(1, lost + received), roundTripMs: 1000 * (pair?.currentRoundTripTime ?? 0),
       freezes: video.freezeCount ?? 0, frozenS: video.totalFreezesDuration ?? 0,
@@ -372,7 +372,7 @@ export class Call extends EventTarget {
     this.connection?.close();
     this.connection = null;
     this.frameTime = null;
-    this.lastBytes = { at: 0, bytes: 0, lost: 0, received: 0 };
+    this.lastBytes = { at: 0, bytes: 0, frames: 0, lost: 0, received: 0 };
   }
 
   /** @param {unknown} error */
@@ -419,6 +419,9 @@ async function opened(open, tell) {
     return null;
   }
 }
+
+/** @param {number | undefined} frames @param {number} ms @returns {number | null} null where the browser does not count them */
+const perSecond = (frames, ms) => (Number.isFinite(frames) ? (1000 * Number(frames)) / Math.max(1, ms) : null);
 
 /** A connection that did not come about or did not last: tried again. */
 class Broken extends Error {}

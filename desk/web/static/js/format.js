@@ -135,9 +135,14 @@ export function actorName(actor) {
   return actor.name || actor.id;
 }
 
-/** Quality in one word. @param {{loss: number, roundTripMs: number, fps: number | null}} figures loss as a share 0..1 @returns {"good" | "fair" | "poor"} */
-export function qualityWord({ loss, roundTripMs, fps }) {
-  if (loss > 0.05 || roundTripMs > 400 || (fps !== null && fps < 5)) return "poor";
-  if (loss > 0.015 || roundTripMs > 180 || (fps !== null && fps < 10)) return "fair";
-  return "good";
+/** A link in one word. @param {{loss: number, roundTripMs: number}} figures loss as a share 0..1 @returns {"good" | "fair" | "poor"} */
+export function linkWord({ loss, roundTripMs }) {
+  if (loss > 0.05 || roundTripMs > 400) return "poor";
+  return loss > 0.015 || roundTripMs > 180 ? "fair" : "good";
+}
+
+/** How smoothly a picture moves. @param {number | null} fps @returns {"" | "good" | "fair" | "poor"} "": not known */
+export function motionWord(fps) {
+  if (fps === null) return "";
+  return fps < 5 ? "poor" : fps < 10 ? "fair" : "good";
 }

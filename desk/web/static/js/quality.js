@@ -3,7 +3,7 @@
 // For tests: `#quality[data-quality][data-step]` is a button that opens `#quality-panel`; `#quality-figures dd[data-name]`.
 
 import { boot, byId, el, t } from "./dom.js";
-import { qualityWord } from "./format.js";
+import { linkWord, motionWord } from "./format.js";
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("./call.js").Figures} Figures */
@@ -87,25 +87,40 @@ export class QualityView {
     this.show();
   }
 
-  /** The worse of what the kiosk says of the link, of what arrives here, and of the size that it comes in. */
-  get word() {
+  /** Of the link: the worse of what the kiosk says of it, of what arrives here, and of the size that it comes in. */
+  get linkWord() {
     const { told, figures } = this;
-    const own = figures ? qualityWord({ loss: Math.max(figures.loss, told.loss), roundTripMs: figures.roundTripMs || told.round_trip_ms, fps: told.step === "stills" ? null : figures.fps }) : "";
-    return WORSE[Math.max(...[told.word, own, LEAST_BAD[told.step] ?? ""].map((word) => WORSE.indexOf(word)))] ?? "";
+    const own = figures ? linkWord({ loss: Math.max(figures.loss, told.loss), roundTripMs: figures.roundTripMs || told.round_trip_ms }) : "";
+    return worst(told.word, own, LEAST_BAD[told.step] ?? "");
+  }
+
+  /** Of how smoothly the picture moves: by what came, and by what of it could be shown. @returns {[came: string, shown: string]} */
+  get motionWords() {
+    const { told, figures } = this;
+    if (!figures || told.step === "stills") return ["", ""];
+    return [motionWord(figures.cameFps), motionWord(figures.fps)];
   }
 
   show() {
-    const { told, figures, word } = this;
+    const { told, figures, linkWord: link } = this;
+    const [came, shown] = this.motionWords;
+    const word = worst(link, came, shown);
     const place = byId("quality");
     place.dataset.quality = word;
     place.dataset.step = told.step;
-    const words = wordsOf(word, told.step);
+    const words = link === "good" && word !== "good" ? jerky(!came || came === word) : wordsOf(link, told.step);
     const short = figures && [`${Math.round(figures.roundTripMs || told.round_trip_ms)} ms`, `${Math.round(figures.fps ?? 0)} fps`].join(" · ");
     place.replaceChildren(words, short ? el("span", { class: "figures" }, short) : "");
     if (byId("quality-told").textContent !== words) byId("quality-told").textContent = words; // read aloud at each change
     if (figures) byId("quality-figures").replaceChildren(...rows(figures, told).map(([name, term, value]) => el("div", {}, el("dt", {}, term), el("dd", { "data-name": name }, value))));
   }
 }
+
+/** @param {string[]} words */
+const worst = (...words) => WORSE[Math.max(...words.map((word) => WORSE.indexOf(word)))] ?? "";
+
+/** Pictures are missing, and not because of the way. @param {boolean} there they are not sent, else they cannot be shown here */
+const jerky = (there) => (there ? t("Jerky picture: too little from the machine") : t("Jerky picture: this computer is too busy"));
 
 /** @param {string} word @param {string} step */
 function wordsOf(word, step) {
