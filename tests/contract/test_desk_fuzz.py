@@ -125,7 +125,8 @@ def api() -> Any:
 
 @pytest.mark.timeout(300)  # hundreds of requests, and this machine may have more to do
 @pytest.mark.parametrize(
-    ("who", "mode"), [*((who, FITTING) for who in WHO), *((who, UNFITTING) for who in ("nobody", "ada"))]
+    ("who", "mode"),
+    [*((who, FITTING) for who in WHO), *((who, UNFITTING) for who in ("nobody", "flo", "ada", "guest"))],
 )
 def test_the_api_answers_as_its_document_says(here: FuzzSite, api: Any, who: str, mode: GenerationMode) -> None:
     client, wrong = Client(here, who), list[str]()
