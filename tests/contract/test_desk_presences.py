@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.engine import URL
 
-from desk.config import Config
-from desk.database import database_url
 from desk.sessions.presences import take_presences
 from desk.sessions.store import Store, open_store
 from desk.tables import HeldRow, KioskRow
@@ -25,22 +22,9 @@ from kiosk.wire.messages import Presence, UploadGrant
 from kiosk.wire.topics import Topic
 from tests.contract.desk_site import a_session, an_artifact
 from tests.contract.test_desk_intake import Batch, OneDesk, desks
+from tests.contract.test_store import NOW, store, url
 
-__all__ = ["desks"]  # a fixture
-
-NOW = 1_772_000_000.0
-
-
-@pytest.fixture
-def url(database: str) -> URL:
-    return database_url(Config(database=database))
-
-
-@pytest.fixture
-async def store(url: URL) -> AsyncIterator[Store]:
-    store = await open_store(url, now=lambda: NOW)
-    yield store
-    await store.close()
+__all__ = ["desks", "store", "url"]  # fixtures
 
 
 def on(connection: int = 1, boot: str = "b-1", n: int = 0, held: tuple[str, ...] | None = None) -> Presence:

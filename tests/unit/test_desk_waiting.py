@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,45 +27,16 @@ from desk.sessions.live import Hub
 from desk.sessions.store import Store, open_store
 from desk.sessions.wanted import Wanted
 from kiosk.errors import StoreTrouble, Unreachable
-from kiosk.link.client import Incoming
 from kiosk.session import inputs
 from kiosk.session.record import Device, Person, Session
 from kiosk.session.states import State
 from kiosk.wire import topics
 from kiosk.wire.codec import decode, encode
 from kiosk.wire.messages import Answer, AnswerSdp, Bye, Command, Offer, SessionTold, SignalDown
+from tests.unit.desk_link import Link
 
 ANNA = Member(id="anna", name="Anna Berg")
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
-
-
-@dataclass
-class Link:
-    """A broker that takes everything, or that is not there."""
-
-    connected: bool = True
-    said: list[tuple[str, bytes, int | None]] = field(default_factory=list)
-
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        response_topic: str = "",
-        correlation: bytes = b"",
-    ) -> None:
-        if not self.connected:
-            raise Unreachable("no broker")
-        self.said.append((topic, payload, expiry_s))
-
-    def messages(self) -> AsyncIterator[Incoming]:
-        raise NotImplementedError
-
-    def connections(self) -> AsyncIterator[int]:
-        raise NotImplementedError
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,13 +9,12 @@ import pytest
 from desk.sessions.kiosks import Kiosks
 from desk.sessions.live import Hub, Listener
 from desk.sessions.on_hand import RENEW_S, STAYS_S, OnHand
-from kiosk.errors import Unreachable
-from kiosk.link.client import Incoming
 from kiosk.link.on_hand import MAX_DESKS
 from kiosk.link.on_hand import OnHand as Heard
 from kiosk.session.record import Device
 from kiosk.wire.codec import decode
 from kiosk.wire.messages import STAFF_GOOD_S, About, StaffTold
+from tests.unit.desk_link import Link
 
 
 @dataclass
@@ -25,40 +23,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-@dataclass
-class Link:
-    """A broker that takes everything, or that is not there."""
-
-    connected: bool = True
-    said: list[tuple[str, int, int | None]] = field(default_factory=list)
-
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        response_topic: str = "",
-        correlation: bytes = b"",
-    ) -> None:
-        if not self.connected:
-            raise Unreachable("no broker")
-        assert retain
-        self.said.append((topic.split("/")[2], decode(payload, StaffTold).present, expiry_s))
-
-    def taken(self) -> list[tuple[str, int, int | None]]:
-        said, self.said = self.said, []
-        return said
-
-    def messages(self) -> AsyncIterator[Incoming]:
-        raise NotImplementedError
-
-    def connections(self) -> AsyncIterator[int]:
-        raise NotImplementedError
 
 
 class Pages(Hub):
@@ -86,8 +50,11 @@ class Desk:
         await self.on_hand.about(kiosk, About(Device("press-7", "Press 7"), "1", "test", staff=staff))
 
     async def said(self) -> list[tuple[str, int, int | None]]:
+        """Kiosk, how many are there, for how many s; since it was asked last."""
         await self.on_hand.tell()
-        return self.link.taken()
+        new, self.link.said = self.link.said, []
+        assert self.link.retained >= {topic for topic, _, _ in new}
+        return [(topic.split("/")[2], decode(payload, StaffTold).present, expiry) for topic, payload, expiry in new]
 
 
 @pytest.fixture
