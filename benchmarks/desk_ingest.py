@@ -1,6 +1,6 @@
 """How fast one desk takes in what a fleet tells: it starts, and everything that kiosks hold is told to it at once.
-First the mix that it really is (desk_mix), which the bar is held against; then session documents alone, the dearest of
-it: all new, and a later revision of each.
+First the mix that it really is (desk_mix); then session documents alone, the dearest of it: all new, and a later
+revision of each. The bar of 5000 messages per second is held against each of the three.
 
 Each message comes by QoS 1 from a real Mosquitto and is committed by a PostgreSQL with fsync; the desk acknowledges it
 to the broker, and receipts a document to its kiosk, after that. Documents are counted by the time of their

@@ -1,7 +1,6 @@
 """How fast a desk that starts takes in what a fleet tells: the presence of every kiosk, what it says of itself, its
-health, its configuration, and of every tenth a session document that no desk has receipted yet. The bar of 5000
-messages per second is held against this mix; documents alone, which cost most and are few, stand beside it
-(desk_ingest).
+health, its configuration, and of every tenth a session document that no desk has receipted yet. Documents alone, which
+cost most and are few in truth, stand beside this mix (desk_ingest).
 
 All of it is retained here, so that it is there at once. Health really is not: kiosks tell it each minute, and together
 with the rest when they have come back to their broker. The desk's database is empty, so every message changes
