@@ -27,7 +27,7 @@ PIPELINE = (
     f"appsrc name=film is-live=true format=time block=false max-buffers=3 leaky-type=downstream "
     f"caps=video/x-raw,format=I420,width={WIDTH},height={HEIGHT},framerate={FPS}/1,colorimetry=bt601 ! "
     "x264enc name=encoder speed-preset=ultrafast tune=zerolatency threads=1 sliced-threads=false key-int-max=300 "
-    "bframes=0 vbv-buf-capacity=200 option-string=scenecut=0:force-cfr=1:subme=1:no-deblock=0 ! "
+    "bframes=0 vbv-buf-capacity=200 option-string=scenecut=0:force-cfr=1:subme=1:no-deblock=0:nr=60 ! "
     "video/x-h264,profile=constrained-baseline,stream-format=byte-stream ! tee name=pictures allow-not-linked=true "
     "audiotestsrc is-live=true wave=silence samplesperbuffer=960 ! audio/x-raw,rate=48000,channels=1 ! "
     "opusenc audio-type=voice inband-fec=true dtx=true frame-size=20 bitrate=32000 ! "

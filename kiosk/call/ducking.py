@@ -6,6 +6,8 @@ time; it stays down until the sound has died away in the room. Blocks in, blocks
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Samples
@@ -59,5 +61,6 @@ class Ducker:
 
 def level_dbfs(block: Samples) -> float:
     """Root mean square in dB below full scale; -120 for silence."""
-    rms = float(np.sqrt(np.mean(block.astype(np.float32) ** 2))) / 32768
-    return 20 * float(np.log10(rms)) if rms > 1e-6 else -120.0
+    samples = block.astype(np.float32)
+    power = float(samples @ samples) / len(samples) / 32768**2
+    return max(-120.0, 10 * math.log10(power)) if power else -120.0

@@ -73,7 +73,7 @@ class Mixer:
         others = _sum(blocks.values())
         speaker = self._speaker.limited(others)
         own = self._ducker.ducked(microphone, speaker) if self._ducker else microphone
-        if others is SILENT and (self.muted or not own.any()):
+        if others is SILENT and (self.muted or not np.count_nonzero(own)):
             recording = self._recording.limited(SILENT)
             return Mixed(speaker, recording, dict.fromkeys(blocks, recording))
         everything = others if self.muted else others + own

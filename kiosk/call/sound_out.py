@@ -21,8 +21,8 @@ SILENT_DBFS = -60.0
 SILENT_AFTER = 10
 """Blocks. A machine that hums is what staff want to hear; only a room as quiet as this is silence."""
 SIGN_EACH = 20
-"""Blocks (400 ms). Where nothing sounds at all (a microphone that is switched off), and that has been told, nothing is
-encoded: what told it is sent again as often as the coder itself would give a sign of life."""
+"""Blocks (400 ms). Where it is silent, and that has been told, nothing is encoded: what told it is sent again as often
+as the coder itself would give a sign of life."""
 
 
 class SoundOut:
@@ -77,20 +77,18 @@ class _Stream:
 
     def __init__(self) -> None:
         self._encoder = OpusEncoder()
-        self._silent = self._nothing = 0
+        self._silent = 0
         self._said = False
         self._pause = b""
 
     def encode(self, block: Samples, loss: float) -> bytes | None:
-        self._nothing = 0 if block.any() else self._nothing + 1
-        if self._said and self._nothing:
-            return None if self._nothing % SIGN_EACH else self._pause
-        self._encoder.expect_loss(loss)
         before = self._silent
         self._silent = self._silent + 1 if level_dbfs(block) < SILENT_DBFS else 0
+        if self._said and self._silent:
+            return None if self._silent % SIGN_EACH else self._pause
+        self._encoder.expect_loss(loss)
         if (before >= SILENT_AFTER) != (self._silent >= SILENT_AFTER):
             self._encoder.expect_silence(self._silent >= SILENT_AFTER)
-        packet = self._encoder.encode(block)
-        said, self._said = self._said, len(packet) <= TINY
-        self._pause = packet
-        return None if said and self._said else packet  # the first tiny one tells the decoder that a pause begins
+        self._pause = self._encoder.encode(block)
+        self._said = len(self._pause) <= TINY  # this one tells the decoder that a pause begins
+        return self._pause

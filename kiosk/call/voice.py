@@ -127,7 +127,7 @@ class Voice:
         block, self._ready = self._ready[:SAMPLES_PER_BLOCK], self._ready[SAMPLES_PER_BLOCK:]
         if self._due is None:
             self._ready = _NOTHING
-        return SILENCE if self.muted or not block.any() else block
+        return SILENCE if self.muted or not np.count_nonzero(block) else block
 
     def _begins(self) -> bool:
         if not self._waiting or self._newest is None:
