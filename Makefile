@@ -137,10 +137,11 @@ ifeq ($(shell uname -s)$(shell id -u),Linux0)
 	-$(call install,qemu-system-x86_64,qemu-system-x86)
 endif
 
-# Every page of the desk, for docs/pages.
+# Every page of the desk, for docs/pages, and both sides for the README.
 .PHONY: pictures
 pictures: $(VENV)/.ready mosquitto chromium
 	@$(BIN)/python -m tests.pictures $(ARGS)
+	@$(if $(ARGS),true,$(BIN)/python -m tests.both_sides)
 
 # After a change of the dependencies in pyproject.toml.
 lock:

@@ -78,6 +78,11 @@ role = "staff"
 id = "clara"
 name = "Clara Wolf"
 role = "moderator"
+
+[[people]]
+id = "ada"
+name = "Ada Lind"
+role = "administrator"
 """
 
 WORDS = {
