@@ -4,7 +4,7 @@ cost most and are few in truth, stand beside this mix (desk_ingest).
 
 All of it is retained here, so that it is there at once. Health really is not: kiosks tell it each minute, and together
 with the rest when they have come back to their broker. The desk's database is empty, so every message changes
-something. Counted from the first commit until all of it can be read; that is looked for every 50 ms.
+something. Counted from the first commit until all of it can be read; that is looked for every 100 ms.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ async def measure(site: BenchSite) -> Taken:
         watch = Watch(site, MESSAGES)
         while await database.fetchval(_ALL) < 2 * FLEET + FLEET // SESSION_OF:
             watch.check()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         return watch.end(await database.fetchval("SELECT min(changed_s) FROM kiosks"), time.time())
     finally:
         await site.stop()
