@@ -214,10 +214,10 @@ def load(kit: Kit, root: Path) -> None:
     _compile(kit.tree, root)
     said(["sh", ROOT / "systemd" / "install.sh", root])
     units = root / "etc/systemd/system"
-    for name in ("agent", "board"):
+    for name in ("agent", "board", "finger"):
         _put(_GUEST / f"{name}.service", units / f"{name}.service")
         _put(_GUEST / f"{name}.service", units / "sysinit.target.wants" / f"{name}.service")
-    for name in ("agent.py", "board.sh", "probe.py"):
+    for name in ("agent.py", "board.sh", "finger.py", "probe.py"):
         _put(_GUEST / name, root / "opt/guest" / name)
     for name in ("kiosk", "kiosk-doctor"):
         _put(_GUEST / "kiosk-board.conf", units / f"{name}.service.d" / "board.conf")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
-from tests.appliance.machine import Machine
-from tests.appliance.tree import CACHE
+from tests.appliance.hands import LAMP, down, forget, log_of, press, property_of, shown, up
+from tests.appliance.machine import Failed, Machine
 
 pytestmark = [pytest.mark.appliance, pytest.mark.timeout(1800)]
 
@@ -24,7 +23,8 @@ AS_THE_KIOSK = (
 
 @pytest.fixture(scope="module")
 def _alone(machine: Machine) -> Iterator[None]:
-    """A card without PipeWire, which would not let it be pulled out at once."""
+    """A card without PipeWire, which would not let it be pulled out at once; and a camera without the kiosk."""
+    down(machine)
     machine.run("systemctl", "stop", "kiosk-sound-server")
     yield
     machine.run("systemctl", "start", "kiosk-sound-server")
@@ -52,37 +52,60 @@ def doctor(*options: str) -> list[str]:
 KIOSK_DOCTOR = ("/opt/kiosk/bin/python", "-W", "ignore", "-m", "kiosk", "doctor")
 
 
-@pytest.fixture(scope="module")
-def _free(machine: Machine) -> Iterator[None]:
-    """The doctor takes the kiosk's hardware."""
-    machine.run("systemctl", "stop", "kiosk")
-    yield
-    machine.tried("systemctl", "start", "kiosk", limit_s=300)
-
-
-@pytest.mark.usefixtures("_free")
 def test_the_doctor_finds_the_machines_parts(machine: Machine) -> None:
+    down(machine)  # the doctor takes its hardware, and its place at the broker
     _, out = machine.tried(*doctor("--pipe", "--wait"), *KIOSK_DOCTOR, "--json", limit_s=300)
     found = json.loads(out[out.index("{\n") :])
     states = {part["part"]: part["state"] for part in found["parts"]}
-    for part in ("display", "lamp", "buttons", "touch", "camera", "versions"):
+    for part in ("display", "lamp", "buttons", "touch", "camera", "network", "broker", "versions"):
         assert states[part] == "works", out
     assert states["microphone"] == states["speaker"] == "left_out"  # as set
-    assert states["network"] == states["desk"] == "fails"  # there is none
+    assert states["desk"] == "fails"  # there is none
     assert states["disk"] == "fails"  # 512 MB in all
-    assert states["broker"] == "left_out"
     assert not found["works"]
 
 
-@pytest.mark.usefixtures("_free")
-def test_an_installer_is_asked_on_the_display(machine: Machine) -> None:
-    machine.run(*doctor("--unit", "doctor"), *KIOSK_DOCTOR, "--installer", "--only", "display", "--only", "lamp")
+SHORTER = (
+    "[Service]\nExecStart=\nExecStart=/opt/kiosk/bin/python -m kiosk doctor --installer --only display --only lamp\n"
+)
+DROP_IN = "/run/systemd/system/kiosk-doctor.service.d/shorter.conf"
+
+
+@pytest.fixture
+def somebody_is_there(machine: Machine) -> Iterator[None]:
+    """An installer, before the kiosk's first start."""
+    forget(machine)
+    machine.run("install", "-D", "/dev/stdin", DROP_IN, put=SHORTER)
+    machine.run("touch", "/run/installer")
+    machine.run("systemctl", "daemon-reload")
+    yield
+    machine.run("rm", "-f", "/run/installer", DROP_IN)
+    machine.run("systemctl", "daemon-reload")
+
+
+@pytest.mark.usefixtures("somebody_is_there")
+def test_an_installer_is_led_through_the_checklist_once_before_the_kiosks_first_start(machine: Machine) -> None:
+    """Two parts of it: the lamp, which is asked for, and the display, by which that is seen."""
+    machine.run("systemctl", "start", "--no-block", "kiosk")
+    wait(machine, "the lamp is lit, and asked for", f"grep -qx 1 {LAMP}")
+    wait(machine, "the display is found", "journalctl -b -u kiosk-doctor | grep -q 1280")
+    picture = shown(machine, "doctor").astype(int)
+    green = (picture[..., 1] > 200) & (picture[..., 0] < 130) & (picture[..., 2] < 200)
+    assert green.sum() > 200, "a check mark"
+    assert property_of(machine, "MainPID") == "0", "the kiosk waits"
+
+    press(machine)  # yes, it is lit
+    wait(machine, "the lamp is found", "journalctl -b -u kiosk-doctor | grep -q Lampe")
+    press(machine)  # yes, it was read
+    wait(machine, "the checklist is over", "test -e /var/lib/kiosk/checked")
+    up(machine)
+    assert property_of(machine, "Result", "kiosk-doctor") == "success"
+    machine.run("systemctl", "start", "kiosk-doctor")  # as the kiosk's next start would
+    assert property_of(machine, "ConditionResult", "kiosk-doctor") == "no"
+
+
+def wait(machine: Machine, what: str, command: str) -> None:
     try:
-        machine.wait("the question", "sh", "-c", "journalctl -u doctor | grep -q 1280")
-        picture = machine.screen()
-        picture.save(CACHE / "doctor.png")
-        shown = np.asarray(picture).astype(int)
-        green = (shown[..., 1] > 200) & (shown[..., 0] < 130) & (shown[..., 2] < 200)
-        assert green.sum() > 200, "a check mark"
-    finally:
-        machine.run("systemctl", "stop", "doctor")
+        machine.wait(what, "sh", "-c", command, limit_s=300)
+    except Failed as failed:
+        raise Failed(f"{failed}\n{log_of(machine, 'kiosk-doctor')}") from None

@@ -35,6 +35,7 @@ export function chime(kind) {
   if (!soundWanted()) return;
   const root = document.documentElement;
   root.dataset.chimes = String(Number(root.dataset.chimes ?? 0) + 1);
+  if (!audio && navigator.userActivation?.hasBeenActive === false) return;  // it would be refused, and logged
   audio ??= new AudioContext();
   if (audio.state === "suspended") audio.resume().catch(() => {});
   if (audio.state !== "running") return;
