@@ -66,6 +66,6 @@ class FilmSource:
 
 def picture(frame: bytearray, captured_s: float) -> Picture:
     flat = np.frombuffer(frame, np.uint8)
-    y, u, v = np.split(flat, [_LUMA, _LUMA * 5 // 4])
+    y, u, v = flat[:_LUMA], flat[_LUMA : _LUMA * 5 // 4], flat[_LUMA * 5 // 4 :]
     half = (HEIGHT // 2, WIDTH // 2)
     return Picture(y.reshape(HEIGHT, WIDTH), u.reshape(half), v.reshape(half), captured_s)

@@ -24,8 +24,7 @@ from kiosk.config import CallSettings
 from kiosk.hw.camera_frames import FramesCamera
 from kiosk.hw.encoder import X264Encoder
 from kiosk.hw.ports import SAMPLES_PER_BLOCK, Samples
-from kiosk.hw.sim.sound import MeterSpeaker
-from kiosk.hw.sound import Silence, ThreadMicrophone
+from kiosk.hw.sound import Discard, Silence, ThreadMicrophone, ThreadSpeaker
 from kiosk.session.record import Person, Recording
 from tests.contract.call_site import CONSENT, SESSION
 
@@ -55,7 +54,7 @@ async def call(
     camera: Callable[[CallSettings], FramesCamera] = camera,
     room: bool = False,
 ) -> AsyncIterator[Call]:
-    """A call on the film, silent, with everything that a call of the kiosk has but the display.
+    """A call on the film, silent, with everything that a call of the kiosk has but display and speaker.
 
     room: the silence is that of a room, which is encoded as rivals encode theirs; nothing at all would cost nothing.
     """
@@ -79,7 +78,7 @@ async def call(
         call_id="call-bench",
         camera=eye,
         microphone=ThreadMicrophone(Room() if room else Silence()),
-        speaker=MeterSpeaker(),
+        speaker=ThreadSpeaker(Discard()),
         settings=settings,
         make_tools=tools,
         folder=folder,

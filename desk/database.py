@@ -5,10 +5,14 @@ Several desks may start at once on one database: whoever holds the lock migrates
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import asyncpg  # type: ignore[import-untyped]  # ships no types
 from alembic import command
 from alembic.config import Config as Alembic
@@ -31,6 +35,8 @@ READING = "desk_reading"
 
 MIGRATING = 0x6465736B
 """PostgreSQL's advisory lock that is ours ("desk")."""
+
+WAL_TRIES, WAL_PAUSE_S = 200, 0.05
 
 DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 REVISIONS = Path(__file__).parent / "migrations"
@@ -161,7 +167,20 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """FULL: what was receipted must survive a power cut, because the kiosk lets go of it."""
     connection.isolation_level = None  # transactions begin where _begin_sqlite says
     for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+        connection.run_async(partial(_insist, f"PRAGMA {pragma}"))
+
+
+async def _insist(statement: str, connection: aiosqlite.Connection) -> None:
+    """To begin a write-ahead log where another desk is just doing so is refused at once, and not waited for."""
+    for n in range(WAL_TRIES):
+        try:
+            await connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or n == WAL_TRIES - 1:
+                raise
+            await asyncio.sleep(WAL_PAUSE_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -176,6 +176,21 @@ def test_a_broken_stream_comes_back_and_brings_what_was_missed(desk: StubDesk, o
     assert page.locator("html").get_attribute("data-chimes") == "1"
 
 
+def test_a_request_is_announced_once_also_where_an_answer_is_sooner_than_the_event(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    root = page.locator("html")
+    desk.sessions["s-7"] = session("s-7")
+    page.locator("#search").fill("E-217")
+    expect(page.locator('.session-row[data-id="s-7"]')).to_be_visible()
+    expect(root).to_have_attribute("data-chimes", "1")
+    desk.put(session("s-7"))
+    desk.put(session("s-8"))
+    expect(page.locator('.session-row[data-id="s-8"]')).to_be_visible()
+    expect(root).to_have_attribute("data-chimes", "2")
+
+
 def test_an_older_document_that_comes_late_changes_nothing(desk: StubDesk, open_page: Callable[..., Page]) -> None:
     desk.put(session(state=State.CONFIRMED, rev=5))
     page = open_page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -59,6 +60,18 @@ async def store(url: URL) -> AsyncIterator[Store]:
     store = await open_store(url, now=lambda: NOW)
     yield store
     await store.close()
+
+
+async def test_a_desk_that_begins_while_another_writes_waits_for_it(tmp_path: Path) -> None:
+    """Before there is a write-ahead log, SQLite refuses to begin one at once, whatever its time-out."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "desk.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(open_store(f"sqlite+aiosqlite:///{tmp_path}/desk.sqlite"))
+        done, _ = await asyncio.wait({opening}, timeout=0.3)
+        assert not done
+        other.execute("COMMIT")
+        store = await opening
+        await store.close()
 
 
 async def test_the_revisions_lead_to_the_tables_as_they_are_in_the_code(url: URL) -> None:

@@ -97,7 +97,7 @@ export class Store extends EventTarget {
     this.tell("kiosks");
   }
 
-  /** @param {Session} session @param {boolean} news announce it, not only take it over @param {boolean} [quiet] one of many */
+  /** @param {Session} session @param {boolean} news heard of just now @param {boolean} [quiet] one of many */
   take(session, news, quiet = false) {
     const known = this.sessions.get(session.id);
     if (known?.told) session.told = true; // not every answer says so
@@ -105,7 +105,7 @@ export class Store extends EventTarget {
     this.sessions.set(session.id, session);
     if (news) this.news.add(session.id);
     if (!quiet) this.tell("sessions", { session });
-    if (!news) return;
+    if (!news && !this.loaded) return; // once all that is open is known, an answer may be sooner than the event
     if (!waitsForMe(session)) return;
     const waited = known && waitsForMe(known) ? known : null;
     if (session.state === "REQUESTED" && waited?.state !== "REQUESTED") this.tell("asks", { session });
