@@ -112,7 +112,7 @@ def session(id_: str = "s-1", state: State = State.REQUESTED, **more: Any) -> Se
 
 def until(page: Page, true: Callable[[], Any]) -> Any:
     """Polls from here: the page's CSP forbids what Playwright would poll with inside."""
-    for _ in range(200):
+    for _ in range(500):
         if found := true():
             return found
         page.wait_for_timeout(50)
