@@ -16,7 +16,7 @@ import pytest
 from kiosk.demo.broker import find_mosquitto
 from kiosk.errors import ConfigError
 from kiosk.link.client import Settings
-from tests.appliance.desk import a_broker
+from tests.appliance.far_side import a_broker
 from tests.appliance.kit import kit
 from tests.appliance.machine import QEMU, Crashed, Machine, accelerator
 from tests.appliance.tree import ROOT, NoTree, why_not

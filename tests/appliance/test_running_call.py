@@ -14,7 +14,7 @@ from kiosk.app import FRAMES_S
 from kiosk.link.client import Settings
 from kiosk.session import inputs as do
 from kiosk.session.states import State
-from tests.appliance.desk import Desk
+from tests.appliance.far_side import Desk
 from tests.appliance.hands import LAMP, log_of, press, property_of, sessions, shown, up
 from tests.appliance.machine import Machine
 

@@ -10,7 +10,7 @@ import pytest
 from kiosk.link.client import Settings
 from kiosk.session import inputs as do
 from kiosk.session.states import State
-from tests.appliance.desk import Desk
+from tests.appliance.far_side import Desk
 from tests.appliance.hands import forget, log_of, press, property_of, sessions, up, wait_for_another_picture
 from tests.appliance.machine import SCREEN, Failed, Machine
 from tests.appliance.test_display_machine import CONNECTOR, force
