@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ READING = "desk_reading"
 MIGRATING = 0x6465736B
 """PostgreSQL's advisory lock that is ours ("desk")."""
 
-WAL_TRIES, WAL_PAUSE_S = 200, 0.05
+BUSY_S = 10
+"""So long is another desk waited for that writes to the same SQLite."""
 
 DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 REVISIONS = Path(__file__).parent / "migrations"
@@ -166,19 +168,20 @@ def _connect(dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """FULL: what was receipted must survive a power cut, because the kiosk lets go of it."""
     connection.isolation_level = None  # transactions begin where _begin_sqlite says
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={1000 * BUSY_S}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.run_async(partial(_insist, f"PRAGMA {pragma}"))
 
 
 async def _insist(statement: str, connection: aiosqlite.Connection) -> None:
     """To begin a write-ahead log where another desk is just doing so is refused at once, and not waited for."""
-    for n in range(WAL_TRIES):
+    until_s = time.monotonic() + BUSY_S
+    while True:
         try:
             await connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or n == WAL_TRIES - 1:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
                 raise
-            await asyncio.sleep(WAL_PAUSE_S)
+            await asyncio.sleep(0.05)
         else:
             return
 
