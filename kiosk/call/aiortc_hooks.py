@@ -223,9 +223,9 @@ class VideoSender:
     # --- against loss -----------------------------------------------------------------------------------------------
 
     def _put_copies(self, now_s: float) -> None:
-        """The whole frame, or its last packet, whose loss nobody would notice before the next frame."""
+        """The whole frame, once or twice, or its last packet, whose loss nobody would notice before the next frame."""
         frame, self._frame = self._frame, []
-        for packet in {"none": [], "last": frame[-1:], "all": frame}[self._plan.copies]:
+        for packet in {"none": [], "last": frame[-1:], "all": frame, "all twice": 2 * frame}[self._plan.copies]:
             self.counts["copies"] += 1
             self._pacer.put(COPY, self._again(packet), now_s)
 

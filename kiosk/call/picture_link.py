@@ -16,7 +16,6 @@ from kiosk.call.tracks import PacketTrack
 CHANGED = 0.08
 """A target that has moved by this share is told at once, not at the next second: a queue grows by the frame."""
 SHARE_SMOOTHING = 0.3
-ALL_TWICE = 0.5
 LEAST_MEASURED_S = 0.25
 
 
@@ -115,7 +114,7 @@ class PictureLink:
         plan = self._protection.look(
             self._rate.noise, figures.round_trip_s, figures.jitter_s, figures.total_bps, self._now()
         )
-        self._rate.copying = plan.copies == "all"
+        self._rate.copying = plan.copied > 0
         if self.sender is not None:
             self.sender.follow(
                 figures.total_bps, figures.loss, figures.round_trip_s, plan, self._stills, figures.room_bps
@@ -133,6 +132,5 @@ class PictureLink:
         self.sent_bps = 8 * sent / (now_s - self._measured_s)
         extra_bps = 8 * (sent - new) / (now_s - self._measured_s)
         share = extra_bps / max(self.sent_bps, self._rate.total_bps)
-        least = ALL_TWICE if self._protection.plan.copies == "all" else 0.0
-        self._rate.spends(max(least, share), SHARE_SMOOTHING)
+        self._rate.spends(max(self.plan.copied, share), SHARE_SMOOTHING)
         self._measured_s, self._sent_bytes, self._new_bytes = now_s, sender.sent_bytes, sender.new_bytes

@@ -79,7 +79,7 @@ class LinkRate:
         self._overhead = 0.0
         self._hope = _Hope()
         self.copying = False
-        """Whether packets are sent twice, which needs twice the room."""
+        """Whether packets are sent more than once, which needs more room."""
 
     @property
     def figures(self) -> Figures:

@@ -46,7 +46,7 @@ from kiosk.call.aiortc_hooks_ice import gather_over
 from kiosk.call.feedback import Fate, split
 from kiosk.call.ice import Ways
 from kiosk.call.pacer import PACE
-from kiosk.call.protection import Plan
+from kiosk.call.protection import Copies, Plan
 from kiosk.wire import channel
 from tests.contract.call_site import a_call
 from tests.contract.fakes import Peer, until
@@ -288,16 +288,21 @@ async def test_a_packet_too_old_to_repair_brings_a_keyframe(made: Made) -> None:
     assert (heard.keyframes, wire.sent) == (1, [])
 
 
-async def test_on_a_lossy_link_each_packet_goes_out_twice_and_repairs_as_well(made: Made) -> None:
+@pytest.mark.parametrize(("copies", "times"), [("all", 1), ("all twice", 2)])
+async def test_on_a_lossy_link_a_frame_is_followed_by_its_copies_and_repairs_go_out_twice(
+    made: Made, copies: Copies, times: int
+) -> None:
     hooked, sender, _, clock, wire = made
-    hooked.follow(2_500_000, loss=0.05, round_trip_s=0.15, plan=Plan("all", 0.05))
+    hooked.follow(2_500_000, loss=0.05, round_trip_s=0.15, plan=Plan(copies, 0.05))
     await sender.transport._send_rtp(a_packet(sender, 7))
     await sender.transport._send_rtp(a_packet(sender, 8, last=True))
-    clock.now_s += 1
+    clock.now_s += 0.02
     await hooked._kick()
-    assert [RtpPacket.parse(p).ssrc for p in wire.sent] == [sender._ssrc] * 2 + [sender._rtx_ssrc] * 2
+    sent = [RtpPacket.parse(p) for p in wire.sent]
+    assert [p.ssrc for p in sent] == [sender._ssrc] * 2 + [sender._rtx_ssrc] * 2 * times
+    assert [p.payload[:2] for p in sent[2:]] == [b"\0\7", b"\0\10"] * times
     await sender._handle_rtcp_packet(nack(sender, 7))
-    assert len(wire.sent) == 6
+    assert len(wire.sent) == len(sent) + 2
 
 
 async def test_what_a_report_says_is_missing_is_sent_again_though_nobody_asked_unless_another_of_it_came(

@@ -117,9 +117,30 @@ def test_a_little_loss_is_repaired_in_the_time_that_a_repair_takes() -> None:
 
 
 def test_where_repairs_would_take_long_everything_is_sent_twice_and_little_is_waited_for() -> None:
-    plan = settled(0.05, 0.15)
+    plan = settled(0.05, 0.1)
     assert plan.copies == "all"
     assert plan.playout_s < 0.08
+
+
+def test_where_even_a_packet_lost_with_its_copy_would_be_seen_everything_is_sent_three_times() -> None:
+    plan = settled(0.05, 0.15)
+    assert plan.copies == "all twice"
+    assert plan.playout_s < 0.08
+    assert plan.copied == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("noise", "total_bps"), [(0.025, 3_000_000), (0.05, 2_000_000)])
+def test_with_less_loss_or_less_room_two_of_each_are_enough(noise: float, total_bps: int) -> None:
+    assert settled(noise, 0.15, total_bps).copies == "all"
+
+
+def test_a_rate_that_breathes_does_not_change_how_often_packets_are_sent() -> None:
+    protection = Protection(0.0)
+    plans = [
+        protection.look(0.05, 0.15, 0.005, 2_500_000 if tick % 20 < 10 else 1_700_000, tick / 10).copies
+        for tick in range(200)
+    ]
+    assert set(plans) == {"all twice"}
 
 
 def test_a_thin_link_is_not_halved() -> None:
@@ -144,7 +165,7 @@ def test_a_link_that_has_become_good_is_trusted_again_slowly() -> None:
         protection.look(0.05, 0.15, 0.005, 3e6, tick / 10)
     soon = [protection.look(0.0, 0.15, 0.005, 3e6, 10 + tick / 10) for tick in range(20)][-1]
     later = [protection.look(0.0, 0.15, 0.005, 3e6, 12 + tick / 10) for tick in range(600)][-1]
-    assert soon.copies == "all"
+    assert soon.copies == "all twice"
     assert later == Plan("none", 0.0)
 
 
