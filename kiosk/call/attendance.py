@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from kiosk import memory
 from kiosk.call.author import Author, free_colour
+from kiosk.call.ending import LEFT
 from kiosk.call.participant import Participant
 from kiosk.errors import Full, Unreachable, WrongState
 from kiosk.session.record import Person
@@ -130,7 +131,7 @@ class Attendance:
         async with self._lock(peer):
             participant = self._here.get(peer)
         if participant is not None:
-            participant.drop("left")
+            participant.drop(LEFT)
             await asyncio.wait({self._serving[participant]}, timeout=LEAVE_LIMIT_S)
 
     # --- what they are told -----------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from kiosk.call.attendance import Attendance
 from kiosk.call.author import Author
 from kiosk.call.devices import DeviceName, Hearing, Seeing, Speaking, in_time
 from kiosk.call.ducking import Ducker
+from kiosk.call.ending import HUNG_UP, LEFT, Ending
 from kiosk.call.ice import own_ways
 from kiosk.call.ladder import Step
 from kiosk.call.links import Links
@@ -60,7 +61,6 @@ from kiosk.wire.timeline import PictureStep
 log = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 1.5
-HUNG_UP = "hung up"
 TRIM_EVERY_S = 30
 """What a moment of load took of C's heap (some frames more at once: up to 16 MB) is not kept for the whole call."""
 
@@ -107,9 +107,7 @@ class Call:
         self.participants = Attendance(self._make_participant, self._spawn, self._parted)
         self.tell = self.participants.tell
         self._tasks: set[asyncio.Task[None]] = set()
-        self._alone_since_s: float | None = None
-        self._hung_up = False
-        self._missing: set[str] = set()
+        self._ending = Ending(settings.lost_s)
         self._lost: set[DeviceName] = set()
         self._size = (0, 0)
 
@@ -233,25 +231,19 @@ class Call:
         self._staff_camera.gone(participant)
         if replaced:
             return
-        self._note_parting(participant.peer, participant.why_gone)
-        if not self.participants.ended and participant.why_gone != "left":
+        self._ending.parted(participant.peer, participant.why_gone, self._now())
+        if not self.participants.ended and participant.why_gone != LEFT:
             self._on_gone(participant.peer, participant.why_gone)
         if participant.is_connected:
             self.tools.leave(participant.author)
             self._tell_people()
-
-    def _note_parting(self, peer: str, why: str) -> None:
-        """Who has not taken leave may be trying to come back."""
-        self._hung_up = why == HUNG_UP
-        (self._missing.discard if why in (HUNG_UP, "left") else self._missing.add)(peer)
 
     # --- what participants tell us (participant.Host) ---------------------------------------------------------------
 
     def connected(self, participant: Participant) -> None:
         log.info("participant %s: connected", participant.peer)
         self._summary.joins += 1
-        self._alone_since_s = None
-        self._missing.discard(participant.peer)
+        self._ending.came(participant.peer)
         self.tools.join(participant.author)
         self._news.put(inputs.Joined(participant.person))
         self._tell_people()
@@ -262,7 +254,7 @@ class Call:
             self._staff_camera.gone(participant)
             self.tools.leave(participant.author)
         else:
-            self._alone_since_s = None
+            self._ending.came(participant.peer)
             self.tools.join(participant.author)
         self._links.look()
         self._tell_people()
@@ -443,18 +435,8 @@ class Call:
         self.participants.tick()
         self._staff_camera.tick()
         self._links.tick(len(self.people))
-        self._end_if_lost()
-
-    def _end_if_lost(self) -> None:
-        """Nobody has to sit before a kiosk that nobody is connected to any more."""
-        if self.people or not self._summary.joins:
-            return
-        if self._alone_since_s is None:
-            self._alone_since_s = self._now()
-        over = self._hung_up and not self._missing
-        if self._now() - self._alone_since_s >= (0.0 if over else self._settings.lost_s):
-            self._alone_since_s = float("inf")  # told once
-            self._news.put(inputs.End("hung_up" if over else "link_lost"))
+        if why := self._ending.tick(bool(self.people), self._now()):
+            self._news.put(inputs.End(why))
 
     def _tell_recording(self, news: inputs.Input | channel.RecordingTold | channel.Trouble) -> None:
         if isinstance(news, channel.Trouble):

@@ -361,7 +361,7 @@ async def test_who_hangs_up_does_not_end_a_call_that_somebody_is_coming_back_to(
         clock.ahead_s += SETTINGS.lost_s + 1
         stage.call.tick()
         await until(lambda: stage.told(inputs.End))
-        assert stage.told(inputs.End) == [inputs.End("link_lost")]
+        assert stage.told(inputs.End) == [inputs.End("hung_up")], "nobody is expected any more"
 
 
 async def test_a_camera_that_is_unplugged_is_told_of_and_comes_back(tmp_path: Path) -> None:
