@@ -20,7 +20,8 @@ from paho.mqtt._packet import decode_publish
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from kiosk.link.client import MAX_PACKET, Client, Incoming, Settings
+from kiosk.link.client import Client, Incoming, Settings
+from kiosk.link.connection import MAX_PACKET
 from kiosk.link.packets import Published, puback, publish_0, read_plain
 from kiosk.link.paho_hooks import LeanClient
 from kiosk.wire import topics

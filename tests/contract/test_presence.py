@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from kiosk.link.client import BROKER_TAKES_S, Settings, will_delay_s
+from kiosk.link.client import Settings
+from kiosk.link.connection import BROKER_TAKES_S, will_delay_s
 from tests.contract.desk_site import KIOSK, Site
 
 KEEPALIVE_S = 2

@@ -61,7 +61,7 @@ ROOMS: dict[str, set[str]] = {
 
 # library -> the rooms that may import it
 LIBRARIES: dict[str, set[str]] = {
-    "paho": {"kiosk.link.client", "kiosk.link.paho_hooks"},
+    "paho": {"kiosk.link.connection", "kiosk.link.paho_hooks"},
     "tinydb": {"kiosk.book"},
     "aiortc": {"kiosk.call"},
     "aioice": {"kiosk.call"},
