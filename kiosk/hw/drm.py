@@ -42,11 +42,17 @@ def attached(drm: Path = DRM) -> Screen | None:
 def _connected(drm: Path) -> Iterator[Screen]:
     for folder in drm.glob("card*-*"):
         card, _, connector = folder.name.removeprefix("card").partition("-")
-        if card.isdigit() and _read(folder / "status") == "connected":
-            number = _read(folder / "connector_id")
-            yield Screen(
-                int(card), connector, tuple(_read(folder / "modes").split()), int(number) if number.isdigit() else 0
-            )
+        if not card.isdigit() or not _is_connected(folder):
+            continue
+        modes = tuple(_read(folder / "modes").split())
+        if not _is_connected(folder):  # of one that is just being pulled out the modes are gone before its status is
+            continue
+        number = _read(folder / "connector_id")
+        yield Screen(int(card), connector, modes, int(number) if number.isdigit() else 0)
+
+
+def _is_connected(folder: Path) -> bool:
+    return _read(folder / "status") == "connected"
 
 
 def _read(path: Path) -> str:

@@ -294,6 +294,19 @@ def test_where_nothing_is_attached_or_the_kernel_tells_nothing_there_is_no_scree
     assert drm.attached(tmp_path / "none") is None
 
 
+def test_a_screen_that_is_being_pulled_out_is_not_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel tells the old status until it is done, and its modes only then."""
+    there, read = sysfs(tmp_path, card1_HDMI_A_1="connected 1920x1080"), drm._read
+
+    def read_meanwhile(path: Path) -> str:
+        if path.name == "modes":
+            sysfs(tmp_path, card1_HDMI_A_1="disconnected")
+        return read(path)
+
+    monkeypatch.setattr(drm, "_read", read_meanwhile)
+    assert drm.attached(there) is None
+
+
 async def test_a_bare_display_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(DeviceTrouble, match="none is connected"):
         async with SdlDisplay("kmsdrm", sysfs=sysfs(tmp_path)):
