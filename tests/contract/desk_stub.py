@@ -65,6 +65,8 @@ class StubDesk:
         """What the kiosk has made of the session by the time the next command reaches it; no page was told."""
         self.consents: dict[str, ConsentCheck] = {}
         """Of sessions whose receipts do not fit."""
+        self.places: dict[str, dict[str, Any]] = {}
+        """Where the files of a session are, where that is another thing than its artifacts tell."""
         self.films: dict[str, dict[str, Any]] = {}
         """With drawings burned in, by the recording's id: what the desk says of them."""
         self.provider = Provider(recording_allowed=True, staff=(ME, COLLEAGUE))
@@ -222,7 +224,8 @@ class StubDesk:
             a.id: {"url": f"/files/{a.name}" if a.uploaded else "", "uploaded": a.uploaded} for a in session.artifacts
         }
         kiosk = self.kiosks.get(session.kiosk, {"id": session.kiosk, "online": False, "device": None})
-        body = {"session": session, "kiosk": kiosk, "earlier": earlier, "artifacts": artifacts}
+        body = {"session": session, "kiosk": kiosk, "earlier": earlier}
+        body["artifacts"] = artifacts | self.places.get(session.id, {})
         return _json(body | {"consents": self.consents.get(session.id, ConsentCheck())})
 
     async def _no_deletions(self, _: web.Request) -> web.Response:

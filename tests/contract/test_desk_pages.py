@@ -389,10 +389,13 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
     expect(recording).to_contain_text("Still at the kiosk")
     expect(recording.locator("progress")).to_be_hidden()
 
+    def told(views: dict[str, Any]) -> None:
+        desk.places["s-1"] = views
+        desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+
     def received(film: int, line: int) -> None:
         places = {"a-1": film, "a-2": line}
-        views = {i: {"url": "", "uploaded": False, "received": n} for i, n in places.items()}
-        desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+        told({i: {"url": "", "uploaded": False, "received": n} for i, n in places.items()})
 
     expect(recording).to_contain_text("comes as soon as the network allows it")
     total = page.locator("#on-their-way")
@@ -407,11 +410,11 @@ def test_what_is_on_its_way_shows_how_much_of_it_has_come(desk: StubDesk, open_p
     expect(recording).to_contain_text("Here, being verified")
     expect(data).to_contain_text("On its way: 25 %")
     views = {"a-1": {"url": "/files/call-1.mp4", "uploaded": True, "received": 1000}}
-    desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+    told(views)
     expect(recording.locator("video")).to_be_visible()
     expect(total).to_contain_text("Files here: 1 of 2")
     views["a-2"] = {"url": "/files/session.json", "uploaded": True, "received": 1000}
-    desk.tell("session", {"session": msgspec.to_builtins(desk.sessions["s-1"]), "artifacts": views})
+    told(views)
     expect(total).to_be_hidden()
 
 

@@ -30,6 +30,8 @@ const store = beginPage(id);
 let session = null;
 /** @type {import("./artifacts.js").Places} */
 let places = {};
+/** How often the stream has told of them. */
+let placesTold = 0;
 /** @type {import("./format.js").Person[]} */
 let people = [];
 let reloading = 0;
@@ -258,9 +260,12 @@ function take(next) {
 const kept = ({ epoch, artifacts, consents }) => [epoch, artifacts, consents];
 
 async function load() {
+  const before = placesTold;
   const details = await getJson(sessionPath(id));
-  places = details.artifacts;
-  takeRating(details.rating ?? null);
+  if (before === placesTold) { // else the answer may be the older one
+    places = details.artifacts;
+    takeRating(details.rating ?? null);
+  }
   takeTold(details.told ?? []);
   paintEarlier(details.earlier);
   paintConsents(details.consents ?? { faults: [], lost: [], restored: false });
@@ -287,6 +292,7 @@ store.on("sessions", ({ session: one }) => {
 });
 store.on("places", ({ session: one, artifacts, rating, told }) => {
   if (one !== id) return;
+  placesTold++;
   places = artifacts;
   takeRating(rating ?? null);
   if (isToldAnew(told ?? [])) loadSoon(); // an event names ids only
