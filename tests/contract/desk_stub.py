@@ -201,6 +201,7 @@ class StubDesk:
                 "_": catalogue.gettext,
                 "texts": {k: v for k, v in known.items() if isinstance(k, str) and k and v},
                 "boot": {"ice_servers": []},
+                "session_id": request.match_info.get("id", ""),
                 **more,
             }
             return web.Response(text=self._templates.get_template(name).render(context), content_type="text/html")

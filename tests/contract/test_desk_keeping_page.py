@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from typing import Any
 
 import httpx
 import pytest
@@ -15,8 +16,8 @@ from tests.contract.test_desk_code_user import JPEG, over, upload
 NASTY = "<img src=x onerror=\"document.title='hacked'\">"
 
 
-async def opened(chromium: Browser, site: Site, person: str, width: int = 1280) -> Page:
-    context = await chromium.new_context(viewport={"width": width, "height": 800}, reduced_motion="reduce")
+async def opened(chromium: Browser, site: Site, person: str, width: int = 1280, **more: Any) -> Page:
+    context = await chromium.new_context(viewport={"width": width, "height": 800}, reduced_motion="reduce", **more)
     context.set_default_timeout(20_000)
     page = await context.new_page()
     await page.goto(site.link(person))
@@ -62,8 +63,9 @@ async def test_a_moderator_deletes_and_all_who_look_see_the_receipt_at_once(chro
 
 
 @pytest.mark.usefixtures("full")
-async def test_the_button_gives_the_zip(chromium: Browser, site: Site) -> None:
-    page = await opened(chromium, site, "anna")
+@pytest.mark.parametrize("modules", [True, False], ids=["whole page", "before any module has run"])
+async def test_the_button_gives_the_zip(chromium: Browser, site: Site, modules: bool) -> None:
+    page = await opened(chromium, site, "anna", java_script_enabled=modules)
     async with page.expect_download() as download:
         await page.click("#export")
     file = await download.value

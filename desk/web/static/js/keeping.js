@@ -3,7 +3,7 @@
 // For tests: `#export`, `#deletions [data-artifact][data-done]`, `#delete-files`, `#delete-what`, `#delete-reason`, `#delete-go`.
 
 import { getJson, postJson, sessionPath } from "./api.js";
-import { boot, byId, el, icon, t } from "./dom.js";
+import { boot, byId, el, t } from "./dom.js";
 import { dateTime, size } from "./format.js";
 import { complain, toast } from "./notify.js";
 
@@ -55,9 +55,6 @@ export function paintKeeping(session, places) {
   const sign = JSON.stringify([session.state, session.artifacts.map(({ id }) => [id, places[id]?.uploaded, places[id]?.deleted_s])]);
   if (sign === painted) return;
   painted = sign;
-  const link = byId("export");
-  link.href = `${sessionPath(session.id)}/export`;
-  link.replaceChildren(icon("download"), t("Everything as a ZIP"));
   const form = /** @type {HTMLFormElement} */ (byId("delete-form"));
   const any = session.artifacts.some((artifact) => places[artifact.id]?.uploaded);
   const moderates = ["moderator", "administrator"].includes(String(boot.me.role));
