@@ -124,7 +124,8 @@ def _fill(recipe: Recipe, place: Path, finish: Callable[[Path], None] | None) ->
     options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
     options += [f"--include={','.join(recipe.packages)}"]
     suites = [f"deb {MIRROR} {suite} main" for suite in (SUITE, f"{SUITE}-backports")]
-    said(["mmdebstrap", *options, SUITE, place, *suites])
+    # In a mount namespace of its own: killed, it leaves nothing mounted in what `remove` or a `make clean` takes away.
+    said(["unshare", "--mount", "mmdebstrap", *options, SUITE, place, *suites])
     if finish:
         finish(place)
 
