@@ -123,9 +123,11 @@ class StubDesk:
         self.run(say())
 
     def break_streams(self) -> None:
-        """Every open page loses its live updates, as when the desk is restarted."""
+        """Every open page loses its live updates, as when the desk is restarted. The first page's are waited for."""
 
         async def break_() -> None:
+            while not self._listeners:
+                await asyncio.sleep(0.01)
             for queue in list(self._listeners):
                 queue.put_nowait(None)
 

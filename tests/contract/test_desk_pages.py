@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from babel.messages.pofile import read_po
 from msgspec.structs import replace
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from desk.sessions.consents import ConsentCheck
 from desk.sessions.lost import as_lost
@@ -174,6 +174,37 @@ def test_a_broken_stream_comes_back_and_brings_what_was_missed(desk: StubDesk, o
     desk.sessions["s-7"] = session("s-7")  # nobody is told: the page must ask
     expect(page.locator('.session-row[data-id="s-7"]')).to_be_visible()
     assert page.locator("html").get_attribute("data-chimes") == "1"
+
+
+TRIES = """() => {
+  Math.random = () => 0;  // tries come 0.35, 0.7 and 1.4 s after what was lost
+  window.EventSource = class extends EventSource {
+    constructor(...all) {
+      super(...all);
+      const { dataset } = document.documentElement;
+      this.addEventListener("error", () => { dataset.lost = Number(dataset.lost ?? 0) + 1; });
+    }
+  };
+}"""
+
+
+def test_each_try_that_fails_does_not_put_off_saying_that_the_desk_is_away(
+    desk: StubDesk, open_page: Callable[..., Page]
+) -> None:
+    page = open_page()
+    tries: list[Route] = []
+    page.route("**/api/events", lambda route: tries.append(route))
+    page.clock.install()
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    page.evaluate(TRIES)
+    desk.break_streams()
+    for number in (1, 2):
+        while len(tries) < number:
+            page.clock.run_for(50)
+        tries[-1].abort()
+        page.wait_for_selector(f'html[data-lost="{number}"]')
+    page.clock.run_for(500)  # more than a second was lost in the two tries
+    expect(page.locator("#connection")).to_be_visible()
 
 
 def test_a_request_is_announced_once_also_where_an_answer_is_sooner_than_the_event(

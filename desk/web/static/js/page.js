@@ -8,6 +8,8 @@ import { Store } from "./store.js";
 
 /** @typedef {import("./format.js").Session} Session */
 
+const HICCUP_MS = 1500;
+
 /** @param {string} [here] id of the session that the page itself shows @returns {Store} */
 export function beginPage(here = "") {
   const store = new Store();
@@ -25,12 +27,14 @@ export function beginPage(here = "") {
   });
   store.on("asks", ({ session }) => announce(session, "request", here));
   store.on("rings", ({ session }) => announce(session, "ring", here));
-  store.on("up", () => { byId("connection").hidden = true; });
   let down = 0;
-  store.on("up", () => clearTimeout(down));
-  store.on("down", () => { // a short hiccup is no news
+  store.on("up", () => {
     clearTimeout(down);
-    down = window.setTimeout(() => { byId("connection").hidden = false; }, 1500);
+    down = 0;
+    byId("connection").hidden = true;
+  });
+  store.on("down", () => { // a short hiccup is no news; each try that fails says it again
+    down ||= window.setTimeout(() => { byId("connection").hidden = false; }, HICCUP_MS);
   });
   if (document.getElementById("new-session-form")) {
     store.form = new NewSession(store);

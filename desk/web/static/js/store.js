@@ -84,15 +84,18 @@ export class Store extends EventTarget {
   }
 
   async load() {
+    const { source } = this;
     const [list, kiosks] = await Promise.all([getJson(`/api/sessions?${OPEN}`), getJson(`/api/kiosks?limit=${MOST}`)]);
     if (list.after) list.sessions.push(...(await getJson(`/api/sessions?mine=true&${OPEN}`)).sessions); // one's own are not among the others
     const again = this.loaded;
     for (const session of withTold(list)) this.take(session, again, true);
     this.takeKiosks(kiosks.kiosks);
     this.loaded = true;
-    this.retries = 0;
     this.heardAt = Date.now();
-    this.tell("up");
+    if (source && source === this.source) { // else it was lost meanwhile
+      this.retries = 0;
+      this.tell("up");
+    }
     this.tell("sessions", {});
     this.tell("kiosks");
   }
