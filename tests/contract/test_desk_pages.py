@@ -193,7 +193,7 @@ def test_each_try_that_fails_does_not_put_off_saying_that_the_desk_is_away(
 ) -> None:
     page = open_page()
     tries: list[Route] = []
-    page.route("**/api/events", lambda route: tries.append(route))
+    page.route("**/api/events", lambda route: tries.insert(0, route))
     page.clock.install()
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)
     page.evaluate(TRIES)
@@ -201,7 +201,7 @@ def test_each_try_that_fails_does_not_put_off_saying_that_the_desk_is_away(
     for number in (1, 2):
         while len(tries) < number:
             page.clock.run_for(50)
-        tries[-1].abort()
+        tries[0].abort()
         page.wait_for_selector(f'html[data-lost="{number}"]')
     page.clock.run_for(500)  # more than a second was lost in the two tries
     expect(page.locator("#connection")).to_be_visible()
